@@ -1,0 +1,79 @@
+/**
+ * Time, as something that is given. Only this file and chance (random.ts) wrap the machine's own, so that a whole
+ * cluster can run in virtual time (src/testing/virtual-clock.ts).
+ */
+
+/** A timer that has not fired. Disposing of it cancels it; both may be called at any time. */
+export interface Timer extends Disposable {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Wall clock in milliseconds since the epoch. May jump. */
+  nowMs(): number;
+  /** A clock that only goes forward, in milliseconds from an unknown start. */
+  monotonicMs(): number;
+  /** Runs `callback` once, no earlier than `delayMs` from now. */
+  after(delayMs: number, callback: () => void): Timer;
+  /** Resolves after `delayMs`. Rejects with the signal's reason when it is aborted first. */
+  sleep(delayMs: number, signal: AbortSignal): Promise<void>;
+}
+
+// Node truncates longer delays to 1 ms.
+const delayMsMax = 2_147_483_647;
+
+class MachineClock implements Clock {
+  nowMs(): number {
+    return Date.now();
+  }
+
+  monotonicMs(): number {
+    return performance.now();
+  }
+
+  after(delayMs: number, callback: () => void): Timer {
+    const handle = setTimeout(callback, Math.min(Math.max(delayMs, 0), delayMsMax));
+    const cancel = (): void => clearTimeout(handle);
+    return { cancel, [Symbol.dispose]: cancel };
+  }
+
+  sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+    return sleepOn(this, delayMs, signal);
+  }
+}
+
+/** The sleep of every clock, in terms of its `after`. */
+export function sleepOn(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(abortReason(signal));
+      return;
+    }
+    const onAbort = (): void => {
+      timer.cancel();
+      reject(abortReason(signal));
+    };
+    const timer = clock.after(delayMs, () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/** The reason a signal was aborted with, always as an Error. */
+export function abortReason(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error("aborted", { cause: signal.reason });
+}
+
+/** RFC 3339 with seconds, the form of metav1.Time. */
+export function rfc3339(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}
+
+/** RFC 3339 with microseconds, the form of metav1.MicroTime. */
+export function rfc3339Micro(ms: number): string {
+  return new Date(ms).toISOString().replace("Z", "000Z");
+}
+
+export const machineClock: Clock = new MachineClock();

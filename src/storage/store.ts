@@ -1,0 +1,147 @@
+/**
+ * The revisioned log, as a contract: etcd's semantics reduced to what Kubernetes needs. Every backend passes the one
+ * suite in storage/contract.ts. Bytes only: nothing here knows what a Kubernetes object is.
+ *
+ * What every backend must keep true:
+ * - One counter of revisions. A write that is acknowledged has a revision greater than any acknowledged before it
+ *   began, and no revision is ever given twice, crash or not. Gaps are allowed.
+ * - An acknowledged durable write survives a crash and a power cut. A lazy one may be lost in a crash, together with
+ *   everything lazy after it, but its revision is not reused.
+ * - A watcher sees each change after its start exactly once, by rising revision, lazy ones included.
+ * - A write's promise resolves after its event was handed to every watcher of this process: who reads a cache that is
+ *   fed by a watch reads its own writes.
+ *
+ * @see https://etcd.io/docs/v3.6/learning/api/
+ */
+
+/** A key with its value, at one revision. The store owns `value`: it is never changed, by anyone. */
+export interface Entry {
+  readonly key: string;
+  readonly value: Uint8Array;
+  /** Revision of the write that created the key last. */
+  readonly createRevision: number;
+  /** Revision of the last write. */
+  readonly modRevision: number;
+}
+
+/** Revisions are whole numbers below 2^53, so they are numbers, not bigints. 0 is before the first write. */
+export type Revision = number;
+
+export type StoreEvent =
+  | { readonly kind: "put"; readonly entry: Entry; readonly previous: Entry | undefined }
+  | { readonly kind: "deleted"; readonly key: string; readonly revision: Revision; readonly previous: Entry };
+
+export type CreateOutcome =
+  | { readonly kind: "created"; readonly revision: Revision }
+  | { readonly kind: "exists"; readonly entry: Entry };
+
+export type UpdateOutcome =
+  | { readonly kind: "updated"; readonly revision: Revision }
+  /** The key is at another revision; nothing was written. */
+  | { readonly kind: "conflict"; readonly entry: Entry }
+  | { readonly kind: "missing" };
+
+export type DeleteOutcome =
+  | { readonly kind: "deleted"; readonly revision: Revision; readonly entry: Entry }
+  | { readonly kind: "conflict"; readonly entry: Entry }
+  | { readonly kind: "missing" };
+
+export interface WriteOptions {
+  /** Lazy: acknowledged from memory, checkpointed within seconds. For renewals that change only a timestamp. */
+  readonly durability?: "durable" | "lazy";
+}
+
+export interface RangeRequest {
+  /** First key, inclusive. */
+  readonly from: string;
+  /** End of the range, exclusive. */
+  readonly to: string;
+  /** At most this many entries; absent for all. */
+  readonly limit?: number;
+  /** State as of this revision; absent for now. */
+  readonly revision?: Revision;
+}
+
+export interface RangeAnswer {
+  /** By rising key. The caller owns the array. */
+  readonly entries: readonly Entry[];
+  /** Keys of the range beyond the limit. */
+  readonly remaining: number;
+  /** The revision the answer is true at. */
+  readonly revision: Revision;
+}
+
+export interface WatchRequest {
+  readonly from: string;
+  /** Exclusive. */
+  readonly to: string;
+  /** Exclusive: events start after it. */
+  readonly afterRevision: Revision;
+}
+
+/**
+ * Takes events by rising revision, each batch whole. It must not throw, wait or call the store.
+ * `revision` is the store's revision after the batch; an empty batch only reports progress.
+ */
+export type WatchListener = (events: readonly StoreEvent[], revision: Revision) => void;
+
+/** The revision asked for is older than the last compaction. */
+export class CompactedError extends Error {
+  override readonly name = "CompactedError";
+  readonly oldest: Revision;
+  constructor(asked: Revision, oldest: Revision) {
+    super(`expected a revision of at least "${oldest}", found "${asked}": older ones were compacted`);
+    this.oldest = oldest;
+  }
+}
+
+/** The revision asked for has not happened. */
+export class FutureRevisionError extends Error {
+  override readonly name = "FutureRevisionError";
+  readonly newest: Revision;
+  constructor(asked: Revision, newest: Revision) {
+    super(`expected a revision of at most "${newest}", found "${asked}"`);
+    this.newest = newest;
+  }
+}
+
+/** The store cannot take writes (disk full, file damaged); says what to do. Reads may still be served. */
+export class StoreUnavailableError extends Error {
+  override readonly name = "StoreUnavailableError";
+}
+
+export interface Store extends AsyncDisposable {
+  /** The newest revision. After a write resolved, at least its revision. */
+  readonly revision: Revision;
+  /** Revisions below this one are gone. */
+  readonly compactedRevision: Revision;
+  /** Bytes on disk (or in memory), and bytes of live values: the first stays within twice the second plus a constant. */
+  size(): Promise<{ readonly totalBytes: number; readonly liveBytes: number }>;
+
+  create(key: string, value: Uint8Array, options?: WriteOptions): Promise<CreateOutcome>;
+  /** Writes if the key is at `expected`. */
+  update(
+    write: { readonly key: string; readonly value: Uint8Array; readonly expected: Revision },
+    options?: WriteOptions,
+  ): Promise<UpdateOutcome>;
+  /** Deletes if the key is at `expected`, or in any state when that is absent. */
+  delete(key: string, expected?: Revision): Promise<DeleteOutcome>;
+  get(key: string): Promise<Entry | undefined>;
+  /** @throws CompactedError, FutureRevisionError */
+  range(request: RangeRequest): Promise<RangeAnswer>;
+  /**
+   * Starts handing events to `listener`, those of the past first, until the signal is aborted.
+   *
+   * @returns Once every event up to the store's revision at the time of the call was handed over.
+   * @throws CompactedError when events after `afterRevision` are no longer all there.
+   */
+  watch(request: WatchRequest, listener: WatchListener, signal: AbortSignal): Promise<void>;
+  /** Forgets states older than `revision`, in small steps that never block writers for more than milliseconds. */
+  compact(revision: Revision): Promise<void>;
+}
+
+/** The end of the range of all keys with a prefix, exclusive. */
+export function prefixEnd(prefix: string): string {
+  const last = prefix.charCodeAt(prefix.length - 1);
+  return prefix.slice(0, -1) + String.fromCharCode(last + 1);
+}

