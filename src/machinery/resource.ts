@@ -1,0 +1,145 @@
+/**
+ * A kind, declared once. What is absent is standard; what is present is special: status wiped on create, spec kept on
+ * a status update, generation counting, name checks and the rest are written once, in the API server.
+ */
+import type { KubeObject } from "./meta.ts";
+import { object, of, string, type Field, type Infer, type ObjectShape, type Shape } from "./shape.ts";
+import { objectMeta } from "./meta.ts";
+import type { FieldError } from "./field-error.ts";
+
+export type Verb = "create" | "get" | "list" | "watch" | "update" | "patch" | "delete" | "deletecollection";
+
+/** A column of `kubectl get`. `value` gets a decoded object; absent and null print as `<none>` or `<unset>`. */
+export interface Column<T> {
+  readonly name: string;
+  readonly type: "string" | "integer" | "number" | "boolean" | "date";
+  readonly format?: string;
+  readonly description?: string;
+  /** 0 is always shown, 1 with `-o wide`. */
+  readonly priority?: 0 | 1;
+  readonly value: (object: T, nowMs: number) => string | number | boolean | undefined;
+}
+
+/** Where the scale subresource finds its three numbers, as paths of field names. */
+export interface ScalePaths {
+  readonly specReplicas: readonly string[];
+  readonly statusReplicas: readonly string[];
+  /** A LabelSelector, a map of labels, or text. */
+  readonly selector: readonly string[];
+}
+
+/** What a check of a write may look at. */
+export interface CheckContext<T> {
+  /** The object as stored; absent on create. */
+  readonly old: T | undefined;
+  /** "" for the object itself, or the subresource that is written. */
+  readonly subresource: string;
+}
+
+export interface ResourceOptions<T extends KubeObject> {
+  /** "" for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+  readonly shape: ObjectShape<T>;
+  /** Default: the kind in lower case. */
+  readonly singular?: string;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  /** Default: all. */
+  readonly verbs?: readonly Verb[];
+  /** Default: whether the shape has both a spec and a status. */
+  readonly status?: boolean;
+  readonly scale?: ScalePaths;
+  /** Default: Name and Age. */
+  readonly columns?: readonly Column<T>[];
+  /** Default: counted when the shape has a spec. The fields whose change counts, by name. */
+  readonly generationFields?: readonly string[];
+  /** The rule of metadata.name. Default: a DNS subdomain. */
+  readonly nameRule?: "subdomain" | "label" | "label1035" | "path";
+  /** Fields besides metadata.name and metadata.namespace that field selectors may name. */
+  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  /** Defaults that span fields. Gets a draft it owns and may change; runs after the shape's own defaults. */
+  readonly defaults?: (draft: Record<string, unknown>) => void;
+  /** What is set or wiped before a create (old absent) or an update is validated, beyond the standard. */
+  readonly prepare?: (draft: Record<string, unknown>, context: CheckContext<T>) => void;
+  /** Rules that span fields; the rest is in the shape. All causes at once. */
+  readonly check?: (object: T, context: CheckContext<T>) => readonly FieldError[];
+  /** Reading this resource from another one's storage: same objects, other version or group. */
+  readonly storedAs?: StoredAs<T>;
+}
+
+/** How objects of this kind map to the kind that is stored. */
+export interface StoredAs<T extends KubeObject> {
+  readonly resource: () => ResourceDefinition;
+  readonly toStored: (object: T) => KubeObject;
+  readonly fromStored: (stored: KubeObject) => T;
+}
+
+/** A resource as the rest of kedge knows it: the options with every default filled in. */
+export interface ResourceDefinition<T extends KubeObject = KubeObject> extends ResourceOptions<T> {
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly verbs: readonly Verb[];
+  readonly status: boolean;
+  /** "apps/v1", or "v1" for the core group. */
+  readonly apiVersion: string;
+  /** "deployments.apps", or "pods" for the core group: unique among resources of one version. */
+  readonly id: string;
+}
+
+export const allVerbs: readonly Verb[] = [
+  "create",
+  "delete",
+  "deletecollection",
+  "get",
+  "list",
+  "patch",
+  "update",
+  "watch",
+];
+
+// The method form of `value`, `check` and the like would be bivariant; a definition of any T is needed as one of
+// KubeObject in tables of all resources, which is safe because each is only ever given its own objects.
+export function resource<T extends KubeObject>(options: ResourceOptions<T>): ResourceDefinition<T> {
+  const { declared } = options.shape;
+  return {
+    singular: options.kind.toLowerCase(),
+    shortNames: [],
+    categories: [],
+    verbs: allVerbs,
+    status: "spec" in declared && "status" in declared,
+    ...options,
+    apiVersion: options.group === "" ? options.version : `${options.group}/${options.version}`,
+    id: options.group === "" ? options.plural : `${options.plural}.${options.group}`,
+  };
+}
+
+/** A definition without its type parameter, for tables of all kinds. */
+export function untyped<T extends KubeObject>(definition: ResourceDefinition<T>): ResourceDefinition {
+  // Holds because callers give a definition's functions only objects decoded by that definition's shape.
+  return definition as unknown as ResourceDefinition;
+}
+
+/** The shape of a kind: apiVersion, kind and metadata, and what is its own. */
+export function kind<F extends Readonly<Record<string, Field>>>(
+  name: string,
+  fields: F,
+): ObjectShape<KubeObject & Infer<ReturnType<typeof object<F>>>> {
+  const shape = object(name, {
+    apiVersion: string(0),
+    kind: string(0),
+    metadata: of(1, objectMeta).always().unlisted(),
+    ...fields,
+  });
+  // Holds because the API server fills in apiVersion and kind on decoding.
+  return shape as unknown as ObjectShape<KubeObject & Infer<ReturnType<typeof object<F>>>>;
+}
+
+/** A member of a shape by name, e.g. the spec of a kind. */
+export function memberShape(shape: ObjectShape, name: string): Shape | undefined {
+  return shape.declared[name]?.shape;
+}

@@ -1,0 +1,11 @@
+/** Param ref: messages that kinds of admissionregistration/v1 are made of. */
+import { labelSelector } from "#machinery/meta.ts";
+import { atomicObject, of, string, type Infer } from "#machinery/shape.ts";
+
+export const paramRefShape = atomicObject("api.admissionregistration.v1.ParamRef", {
+  name: string(1),
+  namespace: string(2),
+  selector: of(3, labelSelector),
+  parameterNotFoundAction: string(4),
+});
+export interface ParamRef extends Infer<typeof paramRefShape> {}

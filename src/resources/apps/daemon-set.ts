@@ -1,0 +1,66 @@
+/** DaemonSet of apps/v1. */
+import { labelSelector } from "#machinery/meta.ts";
+import { kind, resource } from "#machinery/resource.ts";
+import { int32, int64, intOrString, listMap, object, of, oneOf, string, time, type Infer } from "#machinery/shape.ts";
+import { podTemplateSpecShape } from "../core/pod-spec.ts";
+
+export const rollingUpdateDaemonSetShape = object("api.apps.v1.RollingUpdateDaemonSet", {
+  maxUnavailable: intOrString(1),
+  maxSurge: intOrString(2),
+});
+export interface RollingUpdateDaemonSet extends Infer<typeof rollingUpdateDaemonSetShape> {}
+
+export const daemonSetUpdateStrategyShape = object("api.apps.v1.DaemonSetUpdateStrategy", {
+  type: oneOf(1, ["RollingUpdate", "OnDelete"]),
+  rollingUpdate: of(2, rollingUpdateDaemonSetShape),
+});
+export interface DaemonSetUpdateStrategy extends Infer<typeof daemonSetUpdateStrategyShape> {}
+
+export const daemonSetSpecShape = object("api.apps.v1.DaemonSetSpec", {
+  selector: of(1, labelSelector).required(),
+  template: of(2, podTemplateSpecShape).always(),
+  updateStrategy: of(3, daemonSetUpdateStrategyShape).always().unlisted(),
+  minReadySeconds: int32(4),
+  revisionHistoryLimit: int32(6),
+});
+export interface DaemonSetSpec extends Infer<typeof daemonSetSpecShape> {}
+
+export const daemonSetConditionShape = object("api.apps.v1.DaemonSetCondition", {
+  type: string(1).always(),
+  status: string(2).always(),
+  lastTransitionTime: time(3),
+  reason: string(4),
+  message: string(5),
+});
+export interface DaemonSetCondition extends Infer<typeof daemonSetConditionShape> {}
+
+export const daemonSetStatusShape = object("api.apps.v1.DaemonSetStatus", {
+  currentNumberScheduled: int32(1).always(),
+  numberMisscheduled: int32(2).always(),
+  desiredNumberScheduled: int32(3).always(),
+  numberReady: int32(4).always(),
+  observedGeneration: int64(5),
+  updatedNumberScheduled: int32(6),
+  numberAvailable: int32(7),
+  numberUnavailable: int32(8),
+  collisionCount: int32(9),
+  conditions: listMap(10, ["type"], daemonSetConditionShape).patchMerge("type"),
+});
+export interface DaemonSetStatus extends Infer<typeof daemonSetStatusShape> {}
+
+export const daemonSetShape = kind("api.apps.v1.DaemonSet", {
+  spec: of(2, daemonSetSpecShape).always().unlisted(),
+  status: of(3, daemonSetStatusShape).always().unlisted(),
+});
+export interface DaemonSet extends Infer<typeof daemonSetShape> {}
+
+export const daemonSets = resource<DaemonSet>({
+  group: "apps",
+  version: "v1",
+  kind: "DaemonSet",
+  plural: "daemonsets",
+  shortNames: ["ds"],
+  categories: ["all"],
+  namespaced: true,
+  shape: daemonSetShape,
+});

@@ -1,0 +1,28 @@
+/** Lease of coordination.k8s.io/v1. */
+import { kind, resource } from "#machinery/resource.ts";
+import { int32, microTime, object, of, string, type Infer } from "#machinery/shape.ts";
+
+export const leaseSpecShape = object("api.coordination.v1.LeaseSpec", {
+  holderIdentity: string(1),
+  leaseDurationSeconds: int32(2),
+  acquireTime: microTime(3),
+  renewTime: microTime(4),
+  leaseTransitions: int32(5),
+  strategy: string(6),
+  preferredHolder: string(7),
+});
+export interface LeaseSpec extends Infer<typeof leaseSpecShape> {}
+
+export const leaseShape = kind("api.coordination.v1.Lease", {
+  spec: of(2, leaseSpecShape).always().unlisted(),
+});
+export interface Lease extends Infer<typeof leaseShape> {}
+
+export const leases = resource<Lease>({
+  group: "coordination.k8s.io",
+  version: "v1",
+  kind: "Lease",
+  plural: "leases",
+  namespaced: true,
+  shape: leaseShape,
+});

@@ -1,0 +1,26 @@
+/** ComponentStatus of the core group/v1. */
+import { kind, resource } from "#machinery/resource.ts";
+import { listMap, object, string, type Infer } from "#machinery/shape.ts";
+
+export const componentConditionShape = object("api.core.v1.ComponentCondition", {
+  type: string(1).always(),
+  status: string(2).always(),
+  message: string(3),
+  error: string(4),
+});
+export interface ComponentCondition extends Infer<typeof componentConditionShape> {}
+
+export const componentStatusShape = kind("api.core.v1.ComponentStatus", {
+  conditions: listMap(2, ["type"], componentConditionShape).patchMerge("type"),
+});
+export interface ComponentStatus extends Infer<typeof componentStatusShape> {}
+
+export const componentStatuses = resource<ComponentStatus>({
+  group: "",
+  version: "v1",
+  kind: "ComponentStatus",
+  plural: "componentstatuses",
+  shortNames: ["cs"],
+  namespaced: false,
+  shape: componentStatusShape,
+});

@@ -1,0 +1,39 @@
+/** Namespace of the core group/v1. */
+import { kind, resource } from "#machinery/resource.ts";
+import { list, listMap, object, of, oneOf, str, string, time, type Infer } from "#machinery/shape.ts";
+
+export const namespaceSpecShape = object("api.core.v1.NamespaceSpec", {
+  finalizers: list(1, str),
+});
+export interface NamespaceSpec extends Infer<typeof namespaceSpecShape> {}
+
+export const namespaceConditionShape = object("api.core.v1.NamespaceCondition", {
+  type: string(1).always(),
+  status: string(2).always(),
+  lastTransitionTime: time(4),
+  reason: string(5),
+  message: string(6),
+});
+export interface NamespaceCondition extends Infer<typeof namespaceConditionShape> {}
+
+export const namespaceStatusShape = object("api.core.v1.NamespaceStatus", {
+  phase: oneOf(1, ["Active", "Terminating"]),
+  conditions: listMap(2, ["type"], namespaceConditionShape).patchMerge("type"),
+});
+export interface NamespaceStatus extends Infer<typeof namespaceStatusShape> {}
+
+export const namespaceShape = kind("api.core.v1.Namespace", {
+  spec: of(2, namespaceSpecShape).always().unlisted(),
+  status: of(3, namespaceStatusShape).always().unlisted(),
+});
+export interface Namespace extends Infer<typeof namespaceShape> {}
+
+export const namespaces = resource<Namespace>({
+  group: "",
+  version: "v1",
+  kind: "Namespace",
+  plural: "namespaces",
+  shortNames: ["ns"],
+  namespaced: false,
+  shape: namespaceShape,
+});

@@ -1,0 +1,49 @@
+/** ReplicationController of the core group/v1. */
+import { kind, resource } from "#machinery/resource.ts";
+import { atomicMap, int32, int64, listMap, object, of, str, string, time, type Infer } from "#machinery/shape.ts";
+import { podTemplateSpecShape } from "./pod-spec.ts";
+
+export const replicationControllerSpecShape = object("api.core.v1.ReplicationControllerSpec", {
+  replicas: int32(1),
+  minReadySeconds: int32(4),
+  selector: atomicMap(2, str),
+  template: of(3, podTemplateSpecShape),
+});
+export interface ReplicationControllerSpec extends Infer<typeof replicationControllerSpecShape> {}
+
+export const replicationControllerConditionShape = object("api.core.v1.ReplicationControllerCondition", {
+  type: string(1).always(),
+  status: string(2).always(),
+  lastTransitionTime: time(3),
+  reason: string(4),
+  message: string(5),
+});
+export interface ReplicationControllerCondition extends Infer<typeof replicationControllerConditionShape> {}
+
+export const replicationControllerStatusShape = object("api.core.v1.ReplicationControllerStatus", {
+  replicas: int32(1).always(),
+  fullyLabeledReplicas: int32(2),
+  readyReplicas: int32(4),
+  availableReplicas: int32(5),
+  observedGeneration: int64(3),
+  conditions: listMap(6, ["type"], replicationControllerConditionShape).patchMerge("type"),
+});
+export interface ReplicationControllerStatus extends Infer<typeof replicationControllerStatusShape> {}
+
+export const replicationControllerShape = kind("api.core.v1.ReplicationController", {
+  spec: of(2, replicationControllerSpecShape).always().unlisted(),
+  status: of(3, replicationControllerStatusShape).always().unlisted(),
+});
+export interface ReplicationController extends Infer<typeof replicationControllerShape> {}
+
+export const replicationControllers = resource<ReplicationController>({
+  group: "",
+  version: "v1",
+  kind: "ReplicationController",
+  plural: "replicationcontrollers",
+  shortNames: ["rc"],
+  categories: ["all"],
+  namespaced: true,
+  shape: replicationControllerShape,
+  scale: { specReplicas: ["spec", "replicas"], statusReplicas: ["status", "replicas"], selector: ["spec", "selector"] },
+});

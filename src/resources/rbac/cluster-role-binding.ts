@@ -1,0 +1,20 @@
+/** ClusterRoleBinding of rbac.authorization.k8s.io/v1. */
+import { kind, resource } from "#machinery/resource.ts";
+import { list, of, type Infer } from "#machinery/shape.ts";
+import { roleRefShape } from "./role-ref.ts";
+import { subjectShape } from "./subject.ts";
+
+export const clusterRoleBindingShape = kind("api.rbac.v1.ClusterRoleBinding", {
+  subjects: list(2, subjectShape),
+  roleRef: of(3, roleRefShape).always(),
+});
+export interface ClusterRoleBinding extends Infer<typeof clusterRoleBindingShape> {}
+
+export const clusterRoleBindings = resource<ClusterRoleBinding>({
+  group: "rbac.authorization.k8s.io",
+  version: "v1",
+  kind: "ClusterRoleBinding",
+  plural: "clusterrolebindings",
+  namespaced: false,
+  shape: clusterRoleBindingShape,
+});

@@ -1,0 +1,20 @@
+/** RoleBinding of rbac.authorization.k8s.io/v1. */
+import { kind, resource } from "#machinery/resource.ts";
+import { list, of, type Infer } from "#machinery/shape.ts";
+import { roleRefShape } from "./role-ref.ts";
+import { subjectShape } from "./subject.ts";
+
+export const roleBindingShape = kind("api.rbac.v1.RoleBinding", {
+  subjects: list(2, subjectShape),
+  roleRef: of(3, roleRefShape).always(),
+});
+export interface RoleBinding extends Infer<typeof roleBindingShape> {}
+
+export const roleBindings = resource<RoleBinding>({
+  group: "rbac.authorization.k8s.io",
+  version: "v1",
+  kind: "RoleBinding",
+  plural: "rolebindings",
+  namespaced: true,
+  shape: roleBindingShape,
+});

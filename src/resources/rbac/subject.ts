@@ -1,0 +1,10 @@
+/** Subject: messages that kinds of rbac/v1 are made of. */
+import { atomicObject, string, type Infer } from "#machinery/shape.ts";
+
+export const subjectShape = atomicObject("api.rbac.v1.Subject", {
+  kind: string(1).always(),
+  apiGroup: string(2),
+  name: string(3).always(),
+  namespace: string(4),
+});
+export interface Subject extends Infer<typeof subjectShape> {}

@@ -1,0 +1,21 @@
+/** PriorityClass of scheduling.k8s.io/v1. */
+import { kind, resource } from "#machinery/resource.ts";
+import { bool, int32, oneOf, string, type Infer } from "#machinery/shape.ts";
+
+export const priorityClassShape = kind("api.scheduling.v1.PriorityClass", {
+  value: int32(2).always().unlisted(),
+  globalDefault: bool(3),
+  description: string(4),
+  preemptionPolicy: oneOf(5, ["PreemptLowerPriority", "Never"]),
+});
+export interface PriorityClass extends Infer<typeof priorityClassShape> {}
+
+export const priorityClasses = resource<PriorityClass>({
+  group: "scheduling.k8s.io",
+  version: "v1",
+  kind: "PriorityClass",
+  plural: "priorityclasses",
+  shortNames: ["pc"],
+  namespaced: false,
+  shape: priorityClassShape,
+});
