@@ -1,0 +1,148 @@
+/** Other programs: run to their end, or started to outlive kedge and recognised later. */
+import { execFile, spawn } from "node:child_process";
+import { openSync, closeSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+
+// Enough for every answer asked for here (a dump of 5,000 services' nft rules is 6 MB).
+const outputBytesMax = 64 * 1024 * 1024;
+const complaintCharactersMax = 500;
+
+export interface RunOptions {
+  readonly signal?: AbortSignal;
+  /** Written to the program's standard input. */
+  readonly input?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Kills the program after this long. Absent: no limit but the signal. */
+  readonly timeoutMs?: number;
+}
+
+/** A program that ended badly, or could not be started. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+  /** Undefined when it was killed or could not be started. */
+  readonly exitCode: number | undefined;
+  readonly stderr: string;
+
+  constructor(message: string, outcome: { readonly exitCode: number | undefined; readonly stderr: string }) {
+    super(message);
+    this.exitCode = outcome.exitCode;
+    this.stderr = outcome.stderr;
+  }
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @returns Its standard output.
+ * @throws CommandError with the first of its complaints when it does not end with exit code 0.
+ */
+export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      program,
+      args,
+      {
+        encoding: "utf8",
+        maxBuffer: outputBytesMax,
+        ...(options.signal && { signal: options.signal }),
+        ...(options.env && { env: options.env }),
+        ...(options.cwd !== undefined && { cwd: options.cwd }),
+        ...(options.timeoutMs !== undefined && { timeout: options.timeoutMs, killSignal: "SIGKILL" as const }),
+      },
+      (error, stdout, stderr) => {
+        if (!error) resolve(stdout);
+        else if (options.signal?.aborted) reject(error);
+        else reject(commandError([program, ...args], error, stderr));
+      },
+    );
+    if (options.input !== undefined) {
+      // A program that ends without reading everything breaks the pipe; its exit code tells the rest.
+      child.stdin?.on("error", () => undefined);
+      child.stdin?.end(options.input);
+    }
+  });
+}
+
+function commandError(
+  command: readonly string[],
+  error: Error & { code?: string | number | null; killed?: boolean },
+  stderr: string,
+): CommandError {
+  const shown = command.join(" ").slice(0, 200);
+  const exitCode = typeof error.code === "number" ? error.code : undefined;
+  const complaint = stderr.trim().slice(0, complaintCharactersMax);
+  if (error.code === "ENOENT")
+    return new CommandError(`program "${command[0]}" not found: install it, or check PATH`, { exitCode, stderr });
+  const how = exitCode === undefined ? (error.killed ? "was killed" : `failed (${error.message})`) : `exit ${exitCode}`;
+  return new CommandError(`${shown}: ${how}${complaint === "" ? "" : `: ${complaint}`}`, { exitCode, stderr });
+}
+
+/** A process, told from a later one of the same number by when it started. */
+export interface ProcessId {
+  readonly pid: number;
+  /** Clock ticks after the machine's start; field 22 of /proc/PID/stat. */
+  readonly startTicks: number;
+}
+
+/** The process of that number, if it lives. A zombie does not. */
+export function processOf(pid: number): ProcessId | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return undefined; // No such process.
+  }
+  // The second field is the name in parentheses, which may itself hold blanks and parentheses.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" || fields[0] === "X" ? undefined : { pid, startTicks: Number(fields[19]) };
+}
+
+export function lives(id: ProcessId): boolean {
+  return processOf(id.pid)?.startTicks === id.startTicks;
+}
+
+/** Sends a signal, if that very process still lives. @returns False when it does not. */
+export function signalProcess(id: ProcessId, signal: NodeJS.Signals): boolean {
+  if (!lives(id)) return false;
+  try {
+    process.kill(id.pid, signal);
+    return true;
+  } catch {
+    return false; // It ended in between.
+  }
+}
+
+/** The command line of a living process; empty when there is none. */
+export async function commandLineOf(pid: number): Promise<readonly string[]> {
+  const text = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  return text === "" ? [] : text.replace(/\0$/, "").split("\0");
+}
+
+/**
+ * Starts a program in a session of its own, so that it outlives kedge and gets none of its terminal's signals. Its
+ * output goes to the end of the file `logPath`.
+ *
+ * @throws CommandError when it cannot be started.
+ */
+export async function startDetached(
+  program: string,
+  args: readonly string[],
+  options: { readonly env: Readonly<Record<string, string>>; readonly logPath: string },
+): Promise<ProcessId> {
+  const log = openSync(options.logPath, "a", 0o600);
+  try {
+    const child = spawn(program, args, { detached: true, stdio: ["ignore", log, log], env: options.env, cwd: "/" });
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", (error) => reject(commandError([program, ...args], error, "")));
+    });
+    child.unref();
+    const id = child.pid === undefined ? undefined : processOf(child.pid);
+    if (!id)
+      throw new CommandError(`${program} ended at once: see ${options.logPath}`, { exitCode: undefined, stderr: "" });
+    return id;
+  } finally {
+    closeSync(log);
+  }
+}
