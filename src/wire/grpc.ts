@@ -93,6 +93,16 @@ export class GrpcClient implements Disposable {
     throwUnlessOk(method, status);
   }
 
+  /** Resolves when the connection, which is made if there is none, is lost, or the signal is aborted. */
+  async lost(signal: AbortSignal): Promise<void> {
+    const session = this.connected();
+    if (signal.aborted || session.destroyed) return;
+    await new Promise<void>((resolve) => {
+      session.once("close", resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
   /** Closes the connection; calls that are under way fail. A later call connects anew. */
   [Symbol.dispose](): void {
     this.session?.destroy();
