@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MessageCodec } from "./message.ts";
-import { ProtobufWriter } from "./protobuf.ts";
+import { ProtobufWriter } from "#base/protobuf.ts";
 
 const codec = new MessageCodec({
   messages: {

@@ -4,7 +4,7 @@
  * (exact up to 2^53). What is decoded has every scalar, list and map; a message that was not sent is absent.
  */
 import { unreachable } from "#base/assert.ts";
-import { ProtobufReader, ProtobufWriter, wireType } from "./protobuf.ts";
+import { ProtobufReader, ProtobufWriter, wireType } from "#base/protobuf.ts";
 
 /** A field is written `"3 string map"`: its number, its type, and `list`, `map` (from strings) or nothing. */
 export interface MessageSchema {
