@@ -2,6 +2,7 @@
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { controllerOf, keyOf } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
+import type { Namespace } from "#resources/core/namespace.ts";
 import type { Caches, Watch } from "./controller.ts";
 
 /** The objects the controller is for. */
@@ -43,4 +44,18 @@ function ownerIndex(object: KubeObject): readonly string[] {
 /** Objects that are only looked at: their changes concern nobody. */
 export function lookedAt<T extends KubeObject>(resource: ResourceDefinition<T>, indexes?: Watch["indexes"]): Watch {
   return { resource: untyped(resource), keysOf: () => [], ...(indexes ? { indexes } : {}) };
+}
+
+/** One object of each namespace, kept by a controller whose keys are namespaces: its changes concern its namespace. */
+export function namespaceOf<T extends KubeObject>(resource: ResourceDefinition<T>, name: string): Watch {
+  return {
+    resource: untyped(resource),
+    keysOf: ({ object }) =>
+      object.metadata.name === name ? [{ namespace: "", name: object.metadata.namespace ?? "" }] : [],
+  };
+}
+
+/** Neither deleted nor being emptied. */
+export function isLiveNamespace(namespace: Namespace): boolean {
+  return namespace.metadata.deletionTimestamp === undefined && namespace.status.phase !== "Terminating";
 }
