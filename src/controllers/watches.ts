@@ -2,6 +2,9 @@
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { controllerOf, keyOf } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
+import { pods } from "#resources/core/pod.ts";
+import { services } from "#resources/core/service.ts";
+import { selectorOfMap } from "#machinery/label-selector.ts";
 import type { Namespace } from "#resources/core/namespace.ts";
 import type { Caches, Watch } from "./controller.ts";
 
@@ -59,3 +62,19 @@ export function namespaceOf<T extends KubeObject>(resource: ResourceDefinition<T
 export function isLiveNamespace(namespace: Namespace): boolean {
   return namespace.metadata.deletionTimestamp === undefined && namespace.status.phase !== "Terminating";
 }
+
+/** Pods, as far as Services care: a change concerns the Services that select the pod, or did. */
+export const servicesOfPods: Watch = {
+  resource: untyped(pods),
+  keysOf: (change, caches) => {
+    const selecting = (pod: KubeObject): readonly ObjectKey[] =>
+      caches
+        .list(services, pod.metadata.namespace ?? "")
+        .filter(({ spec }) => spec.selector && selectorOfMap(spec.selector).matches(pod.metadata.labels ?? {}))
+        .map(keyOf);
+    if (change.type !== "modified") return selecting(change.object);
+    return change.old.metadata.labels === change.object.metadata.labels
+      ? selecting(change.object)
+      : [...selecting(change.object), ...selecting(change.old)];
+  },
+};
