@@ -43,6 +43,7 @@ class Checker {
     }
     const fields = fieldsOf(shape);
     for (const name of Object.keys(value)) {
+      if (value[name] === undefined) continue;
       const inner = path + shownElement(fieldElement(name));
       const field = fields.get(name);
       if (field) this.check(value[name], field.shape, inner);
