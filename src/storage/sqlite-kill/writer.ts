@@ -14,6 +14,8 @@ const writers = 16;
 const keysPerWriter = 3;
 const [, , dataDir = "", saidPath = "", seedText = "0"] = process.argv;
 const random = seededRandom(Number(seedText));
+// In some lives hardly anything is durable, so that lazy writes are there to be lost.
+const lazyShare = random() < 0.5 ? 0.3 : 0.99;
 // A file: what was written before the kill is in it, and no slow reader makes the writer buffer its words.
 const said = openSync(saidPath, "w");
 
@@ -22,8 +24,8 @@ function say(line: string): void {
 }
 
 async function write(store: Store, key: string, held: number | undefined): Promise<number | undefined> {
-  const kind = held === undefined ? "create" : random() < 0.15 ? "delete" : "update";
-  const durability = kind !== "delete" && random() < 0.3 ? "lazy" : "durable";
+  const kind = held === undefined ? "create" : random() < 0.05 ? "delete" : "update";
+  const durability = kind !== "delete" && random() < lazyShare ? "lazy" : "durable";
   const name = `${seedText}-${Math.floor(random() * 2 ** 31)}`;
   const value = utf8(`${name} ${"x".repeat(Math.floor(random() ** 4 * 8_000))}`);
   say(`try ${key} ${kind === "delete" ? "-" : name} ${kind}`);
