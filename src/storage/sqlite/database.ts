@@ -58,11 +58,10 @@ export function openDatabase(path: string): DatabaseSync {
 function createFile(path: string): void {
   const directory = dirname(path);
   try {
-    const firstMade = mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     // Only when absent: closing any handle of a file drops every lock that this process has on it.
     if (existsSync(path)) accessSync(path, constants.W_OK);
     else closeSync(openSync(path, "wx", 0o600));
-    if (firstMade !== undefined) syncDirectory(dirname(firstMade));
     syncDirectory(directory);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
@@ -71,6 +70,14 @@ function createFile(path: string): void {
       { cause: error },
     );
   }
+}
+
+/** With its parents, one by one: told to do it all, mkdir calls a read-only disk a missing directory. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+  syncDirectory(dirname(path));
 }
 
 /** Makes new names in a directory survive a power cut. */
