@@ -58,18 +58,20 @@ function someOf<T>(list: readonly T[] | undefined): readonly T[] | undefined {
 
 function toStored({ kind, metadata, spec, status }: HorizontalPodAutoscaler): Full {
   const { targetCPUUtilizationPercentage: percent, ...sameSpec } = spec;
-  const { currentCPUUtilizationPercentage: _, ...sameStatus } = status;
+  const { currentCPUUtilizationPercentage: now, ...sameStatus } = status;
   const own = percent === undefined ? [] : [cpu(percent)];
   const metrics = [...(kept(metadata, "metrics") ?? []), ...own];
   const behavior = kept(metadata, "behavior");
-  const currentMetrics = kept(metadata, "current-metrics");
+  const ownNow: readonly MetricStatus[] =
+    now === undefined ? [] : [{ type: "Resource", resource: { name: "cpu", current: { averageUtilization: now } } }];
+  const currentMetrics = kept(metadata, "current-metrics") ?? ownNow;
   const conditions = kept(metadata, "conditions");
   return {
     apiVersion: "autoscaling/v2",
     kind,
     metadata: withoutKept(metadata, {}),
     spec: { ...sameSpec, metrics: someOf(metrics) ?? [cpu(80)], ...(behavior ? { behavior } : {}) },
-    status: { ...sameStatus, currentMetrics: currentMetrics ?? [], ...(conditions ? { conditions } : {}) },
+    status: { ...sameStatus, currentMetrics, ...(conditions ? { conditions } : {}) },
   };
 }
 
