@@ -97,9 +97,8 @@ export class References {
     while (!stop.signal.aborted) {
       try {
         const request = { namespace, fieldSelector: `metadata.name=${name}` };
-        // Both kinds have what is used here.
         for await (const event of client.watch<KubeObject>(
-          resource as unknown as ResourceDefinition,
+          resource,
           request,
           stop.signal,
         )) {

@@ -3,7 +3,6 @@ import { messageOf } from "#base/assert.ts";
 import type { ObjectEvent } from "#client/recorder.ts";
 import { RuntimeError, type PodSandboxConfig } from "#host/cri.ts";
 import { isReason } from "#machinery/status.ts";
-import type { Container } from "#resources/core/container.ts";
 import { secrets, type Secret } from "#resources/core/secret.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { StartContainer, Waiting } from "../plan/pod-actions.ts";
@@ -154,8 +153,7 @@ async function pullSecrets(parts: PodParts, pod: Pod): Promise<readonly Secret[]
 
 async function postStart(parts: PodParts, input: StartInput, containerId: string): Promise<string | undefined> {
   const { start, facts, signal } = input;
-  // Holds because ephemeral containers have no life cycle: it is absent there.
-  const container = start.container as Container;
+  const { container } = start;
   const hook = container.lifecycle?.postStart;
   if (!hook) return undefined;
   const podIp = facts.podIps[0] ?? "";
