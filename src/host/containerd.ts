@@ -4,9 +4,9 @@
  * kept in memory that a look at the machine does not tell.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Clock } from "#base/clock.ts";
+import { abortReason, type Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import { GrpcClient } from "#wire/grpc.ts";
@@ -16,7 +16,7 @@ import { BoundedLog } from "./containerd/bounded-log.ts";
 import { CriRuntime } from "./cri-grpc.ts";
 import { RuntimeError } from "./cri.ts";
 import { requireOverlay } from "./mounts.ts";
-import { commandLineOf, lives, processOf, run, signalProcess, startDetached, type ProcessId } from "./processes.ts";
+import { lives, processesNaming, run, signalProcess, startDetached, type ProcessId } from "./processes.ts";
 import { pauseImageName, type RuntimeBundle } from "./runtime-bundle.ts";
 
 const readyPauseMs = 20;
@@ -61,14 +61,40 @@ export interface ContainerdOptions {
   readonly log: Log;
 }
 
+/** Something that is on or off, and can be waited for. */
+class Switch {
+  private on = false;
+  private waiting: { readonly on: boolean; readonly resolve: () => void }[] = [];
+
+  set(on: boolean): void {
+    this.on = on;
+    const due = this.waiting.filter((one) => one.on === on);
+    this.waiting = this.waiting.filter((one) => one.on !== on);
+    for (const { resolve } of due) resolve();
+  }
+
+  async is(on: boolean, signal: AbortSignal): Promise<void> {
+    if (this.on === on) return;
+    if (signal.aborted) throw abortReason(signal);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter = { on, resolve };
+    const abort = (): void => {
+      this.waiting = this.waiting.filter((one) => one !== waiter);
+      reject(abortReason(signal));
+    };
+    this.waiting.push(waiter);
+    signal.addEventListener("abort", abort, { once: true });
+    await promise.finally(() => signal.removeEventListener("abort", abort));
+  }
+}
+
 export class Containerd implements Component {
   readonly name = "containerd";
   readonly folders: ContainerdFolders;
   /** Calls fail with `Unavailable` while containerd is not running. */
   readonly runtime: CriRuntime;
   private readonly options: ContainerdOptions;
-  private readonly waiting: (() => void)[] = [];
-  private running = false;
+  private readonly state = new Switch();
 
   constructor(options: ContainerdOptions) {
     this.options = options;
@@ -77,14 +103,13 @@ export class Containerd implements Component {
   }
 
   /** Resolves while, or as soon as, containerd is ready to run pods. */
-  async ready(signal: AbortSignal): Promise<void> {
-    if (this.running) return;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.waiting.push(resolve);
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    if (signal.aborted) abort();
-    await promise.finally(() => signal.removeEventListener("abort", abort));
+  ready(signal: AbortSignal): Promise<void> {
+    return this.state.is(true, signal);
+  }
+
+  /** Resolves while, or as soon as, it is not: what the runtime was asked to report is then lost. */
+  gone(signal: AbortSignal): Promise<void> {
+    return this.state.is(false, signal);
   }
 
   /** Returns when the signal is aborted, and leaves containerd and the containers running. */
@@ -97,14 +122,13 @@ export class Containerd implements Component {
       const process = (await this.adopt(config, signal)) ?? (await this.start(config));
       await this.becomeReady(process, signal);
       const lost = connection.lost(signal);
-      this.running = true;
-      for (const resolve of this.waiting.splice(0)) resolve();
+      this.state.set(true);
       log.debug("containerd is ready", { pid: process.pid });
       await lost;
       if (!signal.aborted)
         throw new Error(`containerd (pid ${process.pid}) went away: ${lastComplaint(this.folders.log)}`);
     } finally {
-      this.running = false;
+      this.state.set(false);
       this.runtime[Symbol.dispose]();
     }
   }
@@ -211,17 +235,6 @@ function containerdEnvironment(bundle: RuntimeBundle): Record<string, string> {
     value !== undefined && environmentPassed.test(key) ? [[key, value] as const] : [],
   );
   return { ...Object.fromEntries(passed), PATH: `${bundle.binFolder}:/usr/sbin:/usr/bin:/sbin:/bin` };
-}
-
-/** Living processes with an argument that starts with `prefix`. */
-function processesNaming(prefix: string): { readonly id: ProcessId; readonly args: readonly string[] }[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      const args = commandLineOf(Number(name));
-      const id = args.some((arg) => arg.startsWith(prefix)) ? processOf(Number(name)) : undefined;
-      return id ? [{ id, args }] : [];
-    });
 }
 
 const complaintBytes = 4096;
