@@ -97,11 +97,7 @@ export class References {
     while (!stop.signal.aborted) {
       try {
         const request = { namespace, fieldSelector: `metadata.name=${name}` };
-        for await (const event of client.watch<KubeObject>(
-          resource,
-          request,
-          stop.signal,
-        )) {
+        for await (const event of client.watch<KubeObject>(resource, request, stop.signal)) {
           // The first state counts too: it may be newer than what the volume was made from.
           if (event.type !== "bookmark") changed(pods);
         }

@@ -116,7 +116,7 @@ function sameStatus(status: PodStatus, shown: PodStatus | undefined): boolean {
         observedGeneration,
         lastTransitionTime,
       ])
-      .sort();
+      .sort(([a = ""], [b = ""]) => (a < b ? -1 : 1));
   const plain = (one: PodStatus): string =>
     sortedJson({
       ...one,
