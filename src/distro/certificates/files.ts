@@ -1,9 +1,11 @@
 /** Files that hold secrets: written whole or not at all, readable by their owner alone. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fchmodSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
 export interface SecretOptions {
   readonly mode?: number;
+  /** The mode of folders that are missing. */
+  readonly folderMode?: number;
   /** True waits for the disk: for what can never be made again. */
   readonly durable?: boolean;
 }
@@ -18,11 +20,14 @@ export function readSecret(path: string): string | undefined {
   }
 }
 
-export function writeSecret(path: string, text: string, { mode = 0o600, durable = false }: SecretOptions = {}): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+export function writeSecret(path: string, text: string, options: SecretOptions = {}): void {
+  const { mode = 0o600, folderMode = 0o700, durable = false } = options;
+  mkdirSync(dirname(path), { recursive: true, mode: folderMode });
   const draft = `${path}.new`;
   const file = openSync(draft, "w", mode);
   try {
+    // The mode above is subject to the umask, and ignored for a draft that was left behind.
+    fchmodSync(file, mode);
     writeSync(file, text);
     if (durable) fsyncSync(file);
   } finally {
