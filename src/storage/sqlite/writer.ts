@@ -17,7 +17,7 @@ const reservedBlock = 1_000;
 const uncommittedRowsMax = 5_000;
 const uncommittedBytesMax = 2 * 1024 * 1024;
 /** Pages of the WAL after which it is copied into the database. */
-const walPagesMax = 1_000;
+const walPagesMax = 256;
 
 export class Writer {
   private readonly database: DatabaseSync;
@@ -50,6 +50,7 @@ export class Writer {
     return this.newest;
   }
 
+  /** On a failure nothing of the batch happened, not even what was lazy in it. */
   write(batch: Batch): Answer<"write"> {
     const before = { newest: this.newest, liveBytes: this.liveBytes, uncommitted: this.uncommitted.length };
     try {
