@@ -50,7 +50,7 @@ export const objectMeta = object("apimachinery.pkg.apis.meta.v1.ObjectMeta", {
   selfLink: string(4),
   uid: string(5),
   resourceVersion: string(6),
-  generation: int64(7),
+  generation: int64(7).dropZero(),
   creationTimestamp: time(8),
   deletionTimestamp: time(9),
   deletionGracePeriodSeconds: int64(10),
@@ -93,7 +93,7 @@ export interface LabelSelector extends Infer<typeof labelSelector> {}
 export const condition = object("apimachinery.pkg.apis.meta.v1.Condition", {
   type: string(1).always(),
   status: oneOf(2, ["True", "False", "Unknown"]).always(),
-  observedGeneration: int64(3),
+  observedGeneration: int64(3).dropZero(),
   lastTransitionTime: time(4).always(),
   reason: string(5).always(),
   message: string(6).always(),
@@ -115,8 +115,8 @@ export const groupVersionResource = object("apimachinery.pkg.apis.meta.v1.GroupV
 export interface GroupVersionResource extends Infer<typeof groupVersionResource> {}
 
 const preconditions = object("apimachinery.pkg.apis.meta.v1.Preconditions", {
-  uid: string(1),
-  resourceVersion: string(2),
+  uid: string(1).keepZero(),
+  resourceVersion: string(2).keepZero(),
 });
 
 export const deleteOptions = object("apimachinery.pkg.apis.meta.v1.DeleteOptions", {
@@ -125,7 +125,7 @@ export const deleteOptions = object("apimachinery.pkg.apis.meta.v1.DeleteOptions
   gracePeriodSeconds: int64(1),
   preconditions: of(2, preconditions),
   orphanDependents: bool(3),
-  propagationPolicy: string(4),
+  propagationPolicy: string(4).keepZero(),
   dryRun: list(5, str),
   ignoreStoreReadErrorWithClusterBreakingPotential: bool(6),
 });
@@ -143,7 +143,7 @@ const statusDetails = object("apimachinery.pkg.apis.meta.v1.StatusDetails", {
   group: string(2),
   kind: string(3),
   causes: list(4, statusCause),
-  retryAfterSeconds: int32(5),
+  retryAfterSeconds: int32(5).dropZero(),
   uid: string(6),
 });
 export interface StatusDetails extends Infer<typeof statusDetails> {}
@@ -156,7 +156,7 @@ export const status = object("apimachinery.pkg.apis.meta.v1.Status", {
   message: string(3),
   reason: string(4),
   details: of(5, statusDetails),
-  code: int32(6),
+  code: int32(6).dropZero(),
 });
 export interface Status extends Infer<typeof status> {}
 

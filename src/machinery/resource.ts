@@ -2,7 +2,7 @@
  * A kind, declared once. What is absent is standard; what is present is special: status wiped on create, spec kept on
  * a status update, generation counting, name checks and the rest are written once, in the API server.
  */
-import type { KubeObject } from "./meta.ts";
+import type { Draft, KubeObject } from "./meta.ts";
 import { object, of, string, type Field, type Infer, type ObjectShape, type Shape } from "./shape.ts";
 import { objectMeta } from "./meta.ts";
 import type { FieldError } from "./field-error.ts";
@@ -62,9 +62,9 @@ export interface ResourceOptions<T extends KubeObject> {
   /** Fields besides metadata.name and metadata.namespace that field selectors may name. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
   /** Defaults that span fields. Gets a draft it owns and may change; runs after the shape's own defaults. */
-  readonly defaults?: (draft: Record<string, unknown>) => void;
+  readonly defaults?: (draft: Draft<T>) => void;
   /** What is set or wiped before a create (old absent) or an update is validated, beyond the standard. */
-  readonly prepare?: (draft: Record<string, unknown>, context: CheckContext<T>) => void;
+  readonly prepare?: (draft: Draft<T>, context: CheckContext<T>) => void;
   /** Rules that span fields; the rest is in the shape. All causes at once. */
   readonly check?: (object: T, context: CheckContext<T>) => readonly FieldError[];
   /** Reading this resource from another one's storage: same objects, other version or group. */
@@ -79,7 +79,13 @@ export interface StoredAs<T extends KubeObject> {
 }
 
 /** A resource as the rest of kedge knows it: the options with every default filled in. */
-export interface ResourceDefinition<T extends KubeObject = KubeObject> extends ResourceOptions<T> {
+export interface ResourceDefinition<T extends KubeObject = KubeObject> extends Omit<
+  ResourceOptions<T>,
+  "defaults" | "prepare"
+> {
+  /** As in the options; the draft is one that decoding by the shape has made. */
+  readonly defaults?: (draft: Record<string, unknown>) => void;
+  readonly prepare?: (draft: Record<string, unknown>, context: CheckContext<T>) => void;
   readonly singular: string;
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
@@ -106,13 +112,18 @@ export const allVerbs: readonly Verb[] = [
 // KubeObject in tables of all resources, which is safe because each is only ever given its own objects.
 export function resource<T extends KubeObject>(options: ResourceOptions<T>): ResourceDefinition<T> {
   const { declared } = options.shape;
+  // Holds because whoever calls `defaults` and `prepare` gives them a draft that was decoded by this shape.
+  const { defaults, prepare, ...rest } = options as unknown as Omit<ResourceOptions<T>, "defaults" | "prepare"> &
+    Pick<ResourceDefinition<T>, "defaults" | "prepare">;
   return {
     singular: options.kind.toLowerCase(),
     shortNames: [],
     categories: [],
     verbs: allVerbs,
     status: "spec" in declared && "status" in declared,
-    ...options,
+    ...rest,
+    ...(defaults ? { defaults } : {}),
+    ...(prepare ? { prepare } : {}),
     apiVersion: options.group === "" ? options.version : `${options.group}/${options.version}`,
     id: options.group === "" ? options.plural : `${options.plural}.${options.group}`,
   };

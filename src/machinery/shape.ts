@@ -102,12 +102,15 @@ export class Field<T = unknown, P extends Presence = Presence> {
   /** The fields of its object stand in the JSON of the parent. */
   inlined = false;
   patch: PatchRule | undefined = undefined;
+  /** Whether the zero value says something: an optional scalar without it is absent when it is zero. */
+  keepsZero: boolean;
   defaultValue: JsonValue | undefined = undefined;
   rules: FieldRules | undefined = undefined;
 
   constructor(number: number, shape: Shape) {
     this.number = number;
     this.shape = shape;
+    this.keepsZero = !(shape.kind === "scalar" && (shape.type === "string" || shape.type === "bytes"));
   }
 
   /** Must be there: absence is refused with "Required value". */
@@ -133,6 +136,18 @@ export class Field<T = unknown, P extends Presence = Presence> {
   /** Filled in when absent. Defaults that depend on other fields are a resource's `defaults`. */
   default(value: T & JsonValue): this {
     this.defaultValue = value;
+    return this;
+  }
+
+  /** "" is not the same as absent: a Go pointer to a string. */
+  keepZero(): this {
+    this.keepsZero = true;
+    return this;
+  }
+
+  /** 0 or false is the same as absent: a Go number or bool that is no pointer. */
+  dropZero(): this {
+    this.keepsZero = false;
     return this;
   }
 

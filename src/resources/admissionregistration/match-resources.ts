@@ -8,6 +8,6 @@ export const matchResourcesShape = atomicObject("api.admissionregistration.v1.Ma
   objectSelector: of(2, labelSelector),
   resourceRules: list(3, namedRuleWithOperationsShape),
   excludeResourceRules: list(4, namedRuleWithOperationsShape),
-  matchPolicy: oneOf(7, ["Exact", "Equivalent"]),
+  matchPolicy: oneOf(7, ["Exact", "Equivalent"]).keepZero(),
 });
 export interface MatchResources extends Infer<typeof matchResourcesShape> {}

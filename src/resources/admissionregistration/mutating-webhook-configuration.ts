@@ -10,14 +10,14 @@ export const mutatingWebhookShape = object("api.admissionregistration.v1.Mutatin
   name: string(1).always(),
   clientConfig: of(2, webhookClientConfigShape).always(),
   rules: list(3, ruleWithOperationsShape),
-  failurePolicy: oneOf(4, ["Ignore", "Fail"]),
-  matchPolicy: oneOf(9, ["Exact", "Equivalent"]),
+  failurePolicy: oneOf(4, ["Ignore", "Fail"]).keepZero(),
+  matchPolicy: oneOf(9, ["Exact", "Equivalent"]).keepZero(),
   namespaceSelector: of(5, labelSelector),
   objectSelector: of(11, labelSelector),
   sideEffects: oneOf(6, ["Unknown", "None", "Some", "NoneOnDryRun"]).required(),
   timeoutSeconds: int32(7),
   admissionReviewVersions: list(8, str).always(),
-  reinvocationPolicy: oneOf(10, ["Never", "IfNeeded"]),
+  reinvocationPolicy: oneOf(10, ["Never", "IfNeeded"]).keepZero(),
   matchConditions: listMap(12, ["name"], matchConditionShape).patchMerge("name"),
 });
 export interface MutatingWebhook extends Infer<typeof mutatingWebhookShape> {}

@@ -6,6 +6,6 @@ export const paramRefShape = atomicObject("api.admissionregistration.v1.ParamRef
   name: string(1),
   namespace: string(2),
   selector: of(3, labelSelector),
-  parameterNotFoundAction: string(4),
+  parameterNotFoundAction: string(4).keepZero(),
 });
 export interface ParamRef extends Infer<typeof paramRefShape> {}

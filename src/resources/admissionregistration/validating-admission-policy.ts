@@ -10,7 +10,7 @@ import { variableShape } from "./variable.ts";
 export const validationShape = object("api.admissionregistration.v1.Validation", {
   expression: string(1).always(),
   message: string(2),
-  reason: string(3),
+  reason: string(3).keepZero(),
   messageExpression: string(4),
 });
 export interface Validation extends Infer<typeof validationShape> {}
@@ -25,7 +25,7 @@ export const validatingAdmissionPolicySpecShape = object("api.admissionregistrat
   paramKind: of(1, paramKindShape),
   matchConstraints: of(2, matchResourcesShape),
   validations: list(3, validationShape),
-  failurePolicy: oneOf(4, ["Ignore", "Fail"]),
+  failurePolicy: oneOf(4, ["Ignore", "Fail"]).keepZero(),
   auditAnnotations: list(5, auditAnnotationShape),
   matchConditions: listMap(6, ["name"], matchConditionShape).patchMerge("name"),
   variables: listMap(7, ["name"], variableShape).patchMerge("name"),
@@ -46,7 +46,7 @@ export interface TypeChecking extends Infer<typeof typeCheckingShape> {}
 export const validatingAdmissionPolicyStatusShape = object(
   "api.admissionregistration.v1.ValidatingAdmissionPolicyStatus",
   {
-    observedGeneration: int64(1),
+    observedGeneration: int64(1).dropZero(),
     typeChecking: of(2, typeCheckingShape),
     conditions: listMap(3, ["type"], condition),
   },

@@ -49,7 +49,12 @@ export const validationRuleShape = object("apiextensions-apiserver.pkg.apis.apie
   rule: string(1).always(),
   message: string(2),
   messageExpression: string(3),
-  reason: oneOf(4, ["FieldValueRequired", "FieldValueDuplicate", "FieldValueInvalid", "FieldValueForbidden"]),
+  reason: oneOf(4, [
+    "FieldValueRequired",
+    "FieldValueDuplicate",
+    "FieldValueInvalid",
+    "FieldValueForbidden",
+  ]).keepZero(),
   fieldPath: string(5),
   optionalOldSelf: bool(6),
 });
@@ -58,22 +63,22 @@ export interface ValidationRule extends Infer<typeof validationRuleShape> {}
 export const jsonSchemaPropsShape = object("apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps", {
   id: string(1),
   $schema: string(2),
-  $ref: string(3),
+  $ref: string(3).keepZero(),
   description: string(4),
   type: string(5),
   format: string(6),
   title: string(7),
   default: any(8),
   maximum: double(9),
-  exclusiveMaximum: bool(10),
+  exclusiveMaximum: bool(10).dropZero(),
   minimum: double(11),
-  exclusiveMinimum: bool(12),
+  exclusiveMinimum: bool(12).dropZero(),
   maxLength: int64(13),
   minLength: int64(14),
   pattern: string(15),
   maxItems: int64(16),
   minItems: int64(17),
-  uniqueItems: bool(18),
+  uniqueItems: bool(18).dropZero(),
   multipleOf: double(19),
   enum: list(20, anyJson),
   maxProperties: int64(21),
@@ -113,13 +118,13 @@ export const jsonSchemaPropsShape = object("apiextensions-apiserver.pkg.apis.api
   ),
   externalDocs: of(35, externalDocumentationShape),
   example: any(36),
-  nullable: bool(37),
+  nullable: bool(37).dropZero(),
   "x-kubernetes-preserve-unknown-fields": bool(38),
-  "x-kubernetes-embedded-resource": bool(39),
-  "x-kubernetes-int-or-string": bool(40),
+  "x-kubernetes-embedded-resource": bool(39).dropZero(),
+  "x-kubernetes-int-or-string": bool(40).dropZero(),
   "x-kubernetes-list-map-keys": list(41, str),
-  "x-kubernetes-list-type": string(42),
-  "x-kubernetes-map-type": string(43),
+  "x-kubernetes-list-type": string(42).keepZero(),
+  "x-kubernetes-map-type": string(43).keepZero(),
   "x-kubernetes-validations": listMap(44, ["rule"], validationRuleShape).patchMerge("rule"),
 });
 // A type that contains itself is written out by hand.
@@ -144,7 +149,7 @@ export const customResourceSubresourceScaleShape = object(
   {
     specReplicasPath: string(1).always(),
     statusReplicasPath: string(2).always(),
-    labelSelectorPath: string(3),
+    labelSelectorPath: string(3).keepZero(),
   },
 );
 export interface CustomResourceSubresourceScale extends Infer<typeof customResourceSubresourceScaleShape> {}
@@ -165,7 +170,7 @@ export const customResourceColumnDefinitionShape = object(
     type: string(2).always(),
     format: string(3),
     description: string(4),
-    priority: int32(5),
+    priority: int32(5).dropZero(),
     jsonPath: string(6).always(),
   },
 );
@@ -182,8 +187,8 @@ export const customResourceDefinitionVersionShape = object(
     name: string(1).always(),
     served: bool(2).always(),
     storage: bool(3).always(),
-    deprecated: bool(7),
-    deprecationWarning: string(8),
+    deprecated: bool(7).dropZero(),
+    deprecationWarning: string(8).keepZero(),
     schema: of(4, customResourceValidationShape),
     subresources: of(5, customResourceSubresourcesShape),
     additionalPrinterColumns: list(6, customResourceColumnDefinitionShape),
@@ -195,7 +200,7 @@ export interface CustomResourceDefinitionVersion extends Infer<typeof customReso
 export const serviceReferenceShape = object("apiextensions-apiserver.pkg.apis.apiextensions.v1.ServiceReference", {
   namespace: string(1).always(),
   name: string(2).always(),
-  path: string(3),
+  path: string(3).keepZero(),
   port: int32(4),
 });
 export interface ServiceReference extends Infer<typeof serviceReferenceShape> {}
@@ -203,7 +208,7 @@ export interface ServiceReference extends Infer<typeof serviceReferenceShape> {}
 export const webhookClientConfigShape = object(
   "apiextensions-apiserver.pkg.apis.apiextensions.v1.WebhookClientConfig",
   {
-    url: string(3),
+    url: string(3).keepZero(),
     service: of(1, serviceReferenceShape),
     caBundle: bytes(2),
   },
@@ -233,7 +238,7 @@ export const customResourceDefinitionSpecShape = object(
     scope: string(4).always(),
     versions: list(7, customResourceDefinitionVersionShape).always(),
     conversion: of(9, customResourceConversionShape),
-    preserveUnknownFields: bool(10),
+    preserveUnknownFields: bool(10).dropZero(),
   },
 );
 export interface CustomResourceDefinitionSpec extends Infer<typeof customResourceDefinitionSpecShape> {}
@@ -246,7 +251,7 @@ export const customResourceDefinitionConditionShape = object(
     lastTransitionTime: time(3),
     reason: string(4),
     message: string(5),
-    observedGeneration: int64(6),
+    observedGeneration: int64(6).dropZero(),
   },
 );
 export interface CustomResourceDefinitionCondition extends Infer<typeof customResourceDefinitionConditionShape> {}
@@ -257,7 +262,7 @@ export const customResourceDefinitionStatusShape = object(
     conditions: listMap(1, ["type"], customResourceDefinitionConditionShape).always().unlisted(),
     acceptedNames: of(2, customResourceDefinitionNamesShape).always().unlisted(),
     storedVersions: list(3, str).always().unlisted(),
-    observedGeneration: int64(4),
+    observedGeneration: int64(4).dropZero(),
   },
 );
 export interface CustomResourceDefinitionStatus extends Infer<typeof customResourceDefinitionStatusShape> {}

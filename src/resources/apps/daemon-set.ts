@@ -20,7 +20,7 @@ export const daemonSetSpecShape = object("api.apps.v1.DaemonSetSpec", {
   selector: of(1, labelSelector).required(),
   template: of(2, podTemplateSpecShape).always(),
   updateStrategy: of(3, daemonSetUpdateStrategyShape).always().unlisted(),
-  minReadySeconds: int32(4),
+  minReadySeconds: int32(4).dropZero(),
   revisionHistoryLimit: int32(6),
 });
 export interface DaemonSetSpec extends Infer<typeof daemonSetSpecShape> {}
@@ -39,10 +39,10 @@ export const daemonSetStatusShape = object("api.apps.v1.DaemonSetStatus", {
   numberMisscheduled: int32(2).always(),
   desiredNumberScheduled: int32(3).always(),
   numberReady: int32(4).always(),
-  observedGeneration: int64(5),
-  updatedNumberScheduled: int32(6),
-  numberAvailable: int32(7),
-  numberUnavailable: int32(8),
+  observedGeneration: int64(5).dropZero(),
+  updatedNumberScheduled: int32(6).dropZero(),
+  numberAvailable: int32(7).dropZero(),
+  numberUnavailable: int32(8).dropZero(),
   collisionCount: int32(9),
   conditions: listMap(10, ["type"], daemonSetConditionShape).patchMerge("type"),
 });

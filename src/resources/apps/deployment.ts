@@ -33,9 +33,9 @@ export const deploymentSpecShape = object("api.apps.v1.DeploymentSpec", {
   selector: of(2, labelSelector).required(),
   template: of(3, podTemplateSpecShape).always(),
   strategy: of(4, deploymentStrategyShape).patchRule({ strategy: "retainKeys" }).always().unlisted(),
-  minReadySeconds: int32(5),
+  minReadySeconds: int32(5).dropZero(),
   revisionHistoryLimit: int32(6),
-  paused: bool(7),
+  paused: bool(7).dropZero(),
   progressDeadlineSeconds: int32(9),
 });
 export interface DeploymentSpec extends Infer<typeof deploymentSpecShape> {}
@@ -51,12 +51,12 @@ export const deploymentConditionShape = object("api.apps.v1.DeploymentCondition"
 export interface DeploymentCondition extends Infer<typeof deploymentConditionShape> {}
 
 export const deploymentStatusShape = object("api.apps.v1.DeploymentStatus", {
-  observedGeneration: int64(1),
-  replicas: int32(2),
-  updatedReplicas: int32(3),
-  readyReplicas: int32(7),
-  availableReplicas: int32(4),
-  unavailableReplicas: int32(5),
+  observedGeneration: int64(1).dropZero(),
+  replicas: int32(2).dropZero(),
+  updatedReplicas: int32(3).dropZero(),
+  readyReplicas: int32(7).dropZero(),
+  availableReplicas: int32(4).dropZero(),
+  unavailableReplicas: int32(5).dropZero(),
   terminatingReplicas: int32(9),
   conditions: listMap(6, ["type"], deploymentConditionShape).patchMerge("type"),
   collisionCount: int32(8),

@@ -6,7 +6,7 @@ import { podTemplateSpecShape } from "../core/pod-spec.ts";
 
 export const replicaSetSpecShape = object("api.apps.v1.ReplicaSetSpec", {
   replicas: int32(1),
-  minReadySeconds: int32(4),
+  minReadySeconds: int32(4).dropZero(),
   selector: of(2, labelSelector).required(),
   template: of(3, podTemplateSpecShape).always().unlisted(),
 });
@@ -23,11 +23,11 @@ export interface ReplicaSetCondition extends Infer<typeof replicaSetConditionSha
 
 export const replicaSetStatusShape = object("api.apps.v1.ReplicaSetStatus", {
   replicas: int32(1).always(),
-  fullyLabeledReplicas: int32(2),
-  readyReplicas: int32(4),
-  availableReplicas: int32(5),
+  fullyLabeledReplicas: int32(2).dropZero(),
+  readyReplicas: int32(4).dropZero(),
+  availableReplicas: int32(5).dropZero(),
   terminatingReplicas: int32(7),
-  observedGeneration: int64(3),
+  observedGeneration: int64(3).dropZero(),
   conditions: listMap(6, ["type"], replicaSetConditionShape).patchMerge("type"),
 });
 export interface ReplicaSetStatus extends Infer<typeof replicaSetStatusShape> {}

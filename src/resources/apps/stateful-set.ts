@@ -54,7 +54,7 @@ export const statefulSetSpecShape = object("api.apps.v1.StatefulSetSpec", {
   podManagementPolicy: oneOf(6, ["OrderedReady", "Parallel"]),
   updateStrategy: of(7, statefulSetUpdateStrategyShape).always().unlisted(),
   revisionHistoryLimit: int32(8),
-  minReadySeconds: int32(9),
+  minReadySeconds: int32(9).dropZero(),
   persistentVolumeClaimRetentionPolicy: of(10, statefulSetPersistentVolumeClaimRetentionPolicyShape),
   ordinals: of(11, statefulSetOrdinalsShape),
 });
@@ -70,11 +70,11 @@ export const statefulSetConditionShape = object("api.apps.v1.StatefulSetConditio
 export interface StatefulSetCondition extends Infer<typeof statefulSetConditionShape> {}
 
 export const statefulSetStatusShape = object("api.apps.v1.StatefulSetStatus", {
-  observedGeneration: int64(1),
+  observedGeneration: int64(1).dropZero(),
   replicas: int32(2).always(),
-  readyReplicas: int32(3),
-  currentReplicas: int32(4),
-  updatedReplicas: int32(5),
+  readyReplicas: int32(3).dropZero(),
+  currentReplicas: int32(4).dropZero(),
+  updatedReplicas: int32(5).dropZero(),
   currentRevision: string(6),
   updateRevision: string(7),
   collisionCount: int32(9),

@@ -10,7 +10,7 @@ export const tokenReviewSpecShape = object("api.authentication.v1.TokenReviewSpe
 export interface TokenReviewSpec extends Infer<typeof tokenReviewSpecShape> {}
 
 export const tokenReviewStatusShape = object("api.authentication.v1.TokenReviewStatus", {
-  authenticated: bool(1),
+  authenticated: bool(1).dropZero(),
   user: of(2, userInfoShape).always().unlisted(),
   audiences: list(4, str),
   error: string(3),

@@ -75,7 +75,7 @@ export interface HPAScalingPolicy extends Infer<typeof hpaScalingPolicyShape> {}
 
 export const hpaScalingRulesShape = object("api.autoscaling.v2.HPAScalingRules", {
   stabilizationWindowSeconds: int32(3),
-  selectPolicy: string(1),
+  selectPolicy: string(1).keepZero(),
   policies: list(2, hpaScalingPolicyShape),
   tolerance: quantity(4),
 });
@@ -157,7 +157,7 @@ export interface HorizontalPodAutoscalerCondition extends Infer<typeof horizonta
 export const horizontalPodAutoscalerStatusShape = object("api.autoscaling.v2.HorizontalPodAutoscalerStatus", {
   observedGeneration: int64(1),
   lastScaleTime: time(2),
-  currentReplicas: int32(3),
+  currentReplicas: int32(3).dropZero(),
   desiredReplicas: int32(4).always(),
   currentMetrics: list(5, metricStatusShape).always().unlisted(),
   conditions: listMap(6, ["type"], horizontalPodAutoscalerConditionShape).patchMerge("type"),

@@ -3,7 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { int32, object, of, string, type Infer } from "#machinery/shape.ts";
 
 export const scaleSpecShape = object("api.autoscaling.v1.ScaleSpec", {
-  replicas: int32(1),
+  replicas: int32(1).dropZero(),
 });
 export interface ScaleSpec extends Infer<typeof scaleSpecShape> {}
 

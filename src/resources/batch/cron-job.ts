@@ -1,17 +1,19 @@
 /** CronJob of batch/v1. */
+import { objectMeta } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { bool, int32, int64, list, object, of, oneOf, string, time, type Infer } from "#machinery/shape.ts";
 import { objectReferenceShape } from "../core/references.ts";
 import { jobSpecShape } from "./job-spec.ts";
 
 export const jobTemplateSpecShape = object("api.batch.v1.JobTemplateSpec", {
+  metadata: of(1, objectMeta).always().unlisted(),
   spec: of(2, jobSpecShape).always().unlisted(),
 });
 export interface JobTemplateSpec extends Infer<typeof jobTemplateSpecShape> {}
 
 export const cronJobSpecShape = object("api.batch.v1.CronJobSpec", {
   schedule: string(1).always(),
-  timeZone: string(8),
+  timeZone: string(8).keepZero(),
   startingDeadlineSeconds: int64(2),
   concurrencyPolicy: oneOf(3, ["Allow", "Forbid", "Replace"]),
   suspend: bool(4),

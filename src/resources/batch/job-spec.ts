@@ -18,9 +18,9 @@ export const jobSpecShape = object("api.batch.v1.JobSpec", {
   manualSelector: bool(5),
   template: of(6, podTemplateSpecShape).always(),
   ttlSecondsAfterFinished: int32(8),
-  completionMode: oneOf(9, ["NonIndexed", "Indexed"]),
+  completionMode: oneOf(9, ["NonIndexed", "Indexed"]).keepZero(),
   suspend: bool(10),
-  podReplacementPolicy: oneOf(14, ["TerminatingOrFailed", "Failed"]),
-  managedBy: string(15),
+  podReplacementPolicy: oneOf(14, ["TerminatingOrFailed", "Failed"]).keepZero(),
+  managedBy: string(15).keepZero(),
 });
 export interface JobSpec extends Infer<typeof jobSpecShape> {}

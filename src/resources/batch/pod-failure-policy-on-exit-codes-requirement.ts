@@ -4,7 +4,7 @@ import { i32, object, oneOf, set, string, type Infer } from "#machinery/shape.ts
 export const podFailurePolicyOnExitCodesRequirementShape = object(
   "api.batch.v1.PodFailurePolicyOnExitCodesRequirement",
   {
-    containerName: string(1),
+    containerName: string(1).keepZero(),
     operator: oneOf(2, ["In", "NotIn"]).always(),
     values: set(3, i32).always(),
   },

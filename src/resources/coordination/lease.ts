@@ -3,13 +3,13 @@ import { kind, resource } from "#machinery/resource.ts";
 import { int32, microTime, object, of, string, type Infer } from "#machinery/shape.ts";
 
 export const leaseSpecShape = object("api.coordination.v1.LeaseSpec", {
-  holderIdentity: string(1),
+  holderIdentity: string(1).keepZero(),
   leaseDurationSeconds: int32(2),
   acquireTime: microTime(3),
   renewTime: microTime(4),
   leaseTransitions: int32(5),
-  strategy: string(6),
-  preferredHolder: string(7),
+  strategy: string(6).keepZero(),
+  preferredHolder: string(7).keepZero(),
 });
 export interface LeaseSpec extends Infer<typeof leaseSpecShape> {}
 

@@ -22,7 +22,7 @@ import { securityContextShape } from "./security.ts";
 
 export const containerPortShape = object("api.core.v1.ContainerPort", {
   name: string(1),
-  hostPort: int32(2),
+  hostPort: int32(2).dropZero(),
   containerPort: int32(3).always(),
   protocol: oneOf(4, ["TCP", "UDP", "SCTP"]),
   hostIP: string(5),
@@ -62,11 +62,11 @@ export interface ContainerRestartRule extends Infer<typeof containerRestartRuleS
 
 export const volumeMountShape = object("api.core.v1.VolumeMount", {
   name: string(1).always(),
-  readOnly: bool(2),
-  recursiveReadOnly: string(7),
+  readOnly: bool(2).dropZero(),
+  recursiveReadOnly: string(7).keepZero(),
   mountPath: string(3).always(),
   subPath: string(4),
-  mountPropagation: oneOf(5, ["None", "HostToContainer", "Bidirectional"]),
+  mountPropagation: oneOf(5, ["None", "HostToContainer", "Bidirectional"]).keepZero(),
   subPathExpr: string(6),
 });
 export interface VolumeMount extends Infer<typeof volumeMountShape> {}
@@ -88,7 +88,7 @@ export const containerShape = object("api.core.v1.Container", {
   env: listMap(7, ["name"], envVarShape).patchMerge("name"),
   resources: of(8, resourceRequirementsShape).always().unlisted(),
   resizePolicy: list(23, containerResizePolicyShape),
-  restartPolicy: string(24),
+  restartPolicy: string(24).keepZero(),
   restartPolicyRules: list(25, containerRestartRuleShape),
   volumeMounts: listMap(9, ["mountPath"], volumeMountShape).patchMerge("mountPath"),
   volumeDevices: listMap(21, ["devicePath"], volumeDeviceShape).patchMerge("devicePath"),
@@ -100,9 +100,9 @@ export const containerShape = object("api.core.v1.Container", {
   terminationMessagePolicy: oneOf(20, ["File", "FallbackToLogsOnError"]),
   imagePullPolicy: oneOf(14, ["Always", "Never", "IfNotPresent"]),
   securityContext: of(15, securityContextShape),
-  stdin: bool(16),
-  stdinOnce: bool(17),
-  tty: bool(18),
+  stdin: bool(16).dropZero(),
+  stdinOnce: bool(17).dropZero(),
+  tty: bool(18).dropZero(),
 });
 export interface Container extends Infer<typeof containerShape> {}
 
@@ -117,7 +117,7 @@ export const ephemeralContainerCommonShape = object("api.core.v1.EphemeralContai
   env: listMap(7, ["name"], envVarShape).patchMerge("name"),
   resources: of(8, resourceRequirementsShape).always().unlisted(),
   resizePolicy: list(23, containerResizePolicyShape),
-  restartPolicy: string(24),
+  restartPolicy: string(24).keepZero(),
   restartPolicyRules: list(25, containerRestartRuleShape),
   volumeMounts: listMap(9, ["mountPath"], volumeMountShape).patchMerge("mountPath"),
   volumeDevices: listMap(21, ["devicePath"], volumeDeviceShape).patchMerge("devicePath"),
@@ -129,9 +129,9 @@ export const ephemeralContainerCommonShape = object("api.core.v1.EphemeralContai
   terminationMessagePolicy: oneOf(20, ["File", "FallbackToLogsOnError"]),
   imagePullPolicy: oneOf(14, ["Always", "Never", "IfNotPresent"]),
   securityContext: of(15, securityContextShape),
-  stdin: bool(16),
-  stdinOnce: bool(17),
-  tty: bool(18),
+  stdin: bool(16).dropZero(),
+  stdinOnce: bool(17).dropZero(),
+  tty: bool(18).dropZero(),
 });
 export interface EphemeralContainerCommon extends Infer<typeof ephemeralContainerCommonShape> {}
 

@@ -6,7 +6,7 @@ import { objectReferenceShape } from "./references.ts";
 export const endpointAddressShape = atomicObject("api.core.v1.EndpointAddress", {
   ip: string(1).always(),
   hostname: string(3),
-  nodeName: string(4),
+  nodeName: string(4).keepZero(),
   targetRef: of(2, objectReferenceShape),
 });
 export interface EndpointAddress extends Infer<typeof endpointAddressShape> {}
@@ -15,7 +15,7 @@ export const endpointPortShape = atomicObject("api.core.v1.EndpointPort", {
   name: string(1),
   port: int32(2).always(),
   protocol: oneOf(3, ["TCP", "UDP", "SCTP"]),
-  appProtocol: string(4),
+  appProtocol: string(4).keepZero(),
 });
 export interface EndpointPort extends Infer<typeof endpointPortShape> {}
 

@@ -5,7 +5,7 @@ import { eventSourceShape } from "./event-source.ts";
 import { objectReferenceShape } from "./references.ts";
 
 export const eventSeriesShape = object("api.core.v1.EventSeries", {
-  count: int32(1),
+  count: int32(1).dropZero(),
   lastObservedTime: microTime(2),
 });
 export interface EventSeries extends Infer<typeof eventSeriesShape> {}
@@ -17,7 +17,7 @@ export const eventShape = kind("api.core.v1.Event", {
   source: of(5, eventSourceShape).always().unlisted(),
   firstTimestamp: time(6),
   lastTimestamp: time(7),
-  count: int32(8),
+  count: int32(8).dropZero(),
   type: string(9),
   eventTime: microTime(10),
   series: of(11, eventSeriesShape),

@@ -44,7 +44,7 @@ export const nodeSpecShape = object("api.core.v1.NodeSpec", {
   podCIDR: string(1),
   podCIDRs: set(7, str).patchMerge(),
   providerID: string(3),
-  unschedulable: bool(4),
+  unschedulable: bool(4).dropZero(),
   taints: list(5, taintShape),
   configSource: of(6, nodeConfigSourceShape),
   externalID: string(2),
@@ -99,7 +99,7 @@ export interface NodeSystemInfo extends Infer<typeof nodeSystemInfoShape> {}
 
 export const containerImageShape = object("api.core.v1.ContainerImage", {
   names: list(1, str).always().unlisted(),
-  sizeBytes: int64(2),
+  sizeBytes: int64(2).dropZero(),
 });
 export interface ContainerImage extends Infer<typeof containerImageShape> {}
 

@@ -1,5 +1,5 @@
 /** Persistent volume claim spec: messages that kinds of core/v1 are made of. */
-import { labelSelector } from "#machinery/meta.ts";
+import { labelSelector, objectMeta } from "#machinery/meta.ts";
 import { enumShape, list, map, object, of, oneOf, quantityText, string, type Infer } from "#machinery/shape.ts";
 import { typedLocalObjectReferenceShape, typedObjectReferenceShape } from "./references.ts";
 
@@ -14,15 +14,16 @@ export const persistentVolumeClaimSpecShape = object("api.core.v1.PersistentVolu
   selector: of(4, labelSelector),
   resources: of(2, volumeResourceRequirementsShape).always().unlisted(),
   volumeName: string(3),
-  storageClassName: string(5),
-  volumeMode: oneOf(6, ["Block", "Filesystem"]),
+  storageClassName: string(5).keepZero(),
+  volumeMode: oneOf(6, ["Block", "Filesystem"]).keepZero(),
   dataSource: of(7, typedLocalObjectReferenceShape),
   dataSourceRef: of(8, typedObjectReferenceShape),
-  volumeAttributesClassName: string(9),
+  volumeAttributesClassName: string(9).keepZero(),
 });
 export interface PersistentVolumeClaimSpec extends Infer<typeof persistentVolumeClaimSpecShape> {}
 
 export const persistentVolumeClaimTemplateShape = object("api.core.v1.PersistentVolumeClaimTemplate", {
+  metadata: of(1, objectMeta).always().unlisted(),
   spec: of(2, persistentVolumeClaimSpecShape).always(),
 });
 export interface PersistentVolumeClaimTemplate extends Infer<typeof persistentVolumeClaimTemplateShape> {}

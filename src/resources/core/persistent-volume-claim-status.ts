@@ -30,7 +30,7 @@ export const persistentVolumeClaimStatusShape = object("api.core.v1.PersistentVo
       "NodeResizeInfeasible",
     ]),
   ),
-  currentVolumeAttributesClassName: string(8),
+  currentVolumeAttributesClassName: string(8).keepZero(),
   modifyVolumeStatus: of(9, modifyVolumeStatusShape),
 });
 export interface PersistentVolumeClaimStatus extends Infer<typeof persistentVolumeClaimStatusShape> {}

@@ -32,8 +32,8 @@ import { hostPathVolumeSourceShape, nfsVolumeSourceShape } from "./volume-source
 export const glusterfsPersistentVolumeSourceShape = object("api.core.v1.GlusterfsPersistentVolumeSource", {
   endpoints: string(1).always(),
   path: string(2).always(),
-  readOnly: bool(3),
-  endpointsNamespace: string(4),
+  readOnly: bool(3).dropZero(),
+  endpointsNamespace: string(4).keepZero(),
 });
 export interface GlusterfsPersistentVolumeSource extends Infer<typeof glusterfsPersistentVolumeSourceShape> {}
 
@@ -45,7 +45,7 @@ export const rbdPersistentVolumeSourceShape = object("api.core.v1.RBDPersistentV
   user: string(5),
   keyring: string(6),
   secretRef: of(7, secretReferenceShape),
-  readOnly: bool(8),
+  readOnly: bool(8).dropZero(),
 });
 export interface RBDPersistentVolumeSource extends Infer<typeof rbdPersistentVolumeSourceShape> {}
 
@@ -55,19 +55,19 @@ export const iscsiPersistentVolumeSourceShape = object("api.core.v1.ISCSIPersist
   lun: int32(3).always(),
   iscsiInterface: string(4),
   fsType: string(5),
-  readOnly: bool(6),
+  readOnly: bool(6).dropZero(),
   portals: list(7, str),
-  chapAuthDiscovery: bool(8),
-  chapAuthSession: bool(11),
+  chapAuthDiscovery: bool(8).dropZero(),
+  chapAuthSession: bool(11).dropZero(),
   secretRef: of(10, secretReferenceShape),
-  initiatorName: string(12),
+  initiatorName: string(12).keepZero(),
 });
 export interface ISCSIPersistentVolumeSource extends Infer<typeof iscsiPersistentVolumeSourceShape> {}
 
 export const cinderPersistentVolumeSourceShape = object("api.core.v1.CinderPersistentVolumeSource", {
   volumeID: string(1).always(),
   fsType: string(2),
-  readOnly: bool(3),
+  readOnly: bool(3).dropZero(),
   secretRef: of(4, secretReferenceShape),
 });
 export interface CinderPersistentVolumeSource extends Infer<typeof cinderPersistentVolumeSourceShape> {}
@@ -78,7 +78,7 @@ export const cephFSPersistentVolumeSourceShape = object("api.core.v1.CephFSPersi
   user: string(3),
   secretFile: string(4),
   secretRef: of(5, secretReferenceShape),
-  readOnly: bool(6),
+  readOnly: bool(6).dropZero(),
 });
 export interface CephFSPersistentVolumeSource extends Infer<typeof cephFSPersistentVolumeSourceShape> {}
 
@@ -86,7 +86,7 @@ export const flexPersistentVolumeSourceShape = object("api.core.v1.FlexPersisten
   driver: string(1).always(),
   fsType: string(2),
   secretRef: of(3, secretReferenceShape),
-  readOnly: bool(4),
+  readOnly: bool(4).dropZero(),
   options: map(5, str),
 });
 export interface FlexPersistentVolumeSource extends Infer<typeof flexPersistentVolumeSourceShape> {}
@@ -94,8 +94,8 @@ export interface FlexPersistentVolumeSource extends Infer<typeof flexPersistentV
 export const azureFilePersistentVolumeSourceShape = object("api.core.v1.AzureFilePersistentVolumeSource", {
   secretName: string(1).always(),
   shareName: string(2).always(),
-  readOnly: bool(3),
-  secretNamespace: string(4),
+  readOnly: bool(3).dropZero(),
+  secretNamespace: string(4).keepZero(),
 });
 export interface AzureFilePersistentVolumeSource extends Infer<typeof azureFilePersistentVolumeSourceShape> {}
 
@@ -103,19 +103,19 @@ export const scaleIOPersistentVolumeSourceShape = object("api.core.v1.ScaleIOPer
   gateway: string(1).always(),
   system: string(2).always(),
   secretRef: of(3, secretReferenceShape).required(),
-  sslEnabled: bool(4),
+  sslEnabled: bool(4).dropZero(),
   protectionDomain: string(5),
   storagePool: string(6),
   storageMode: string(7),
   volumeName: string(8),
   fsType: string(9),
-  readOnly: bool(10),
+  readOnly: bool(10).dropZero(),
 });
 export interface ScaleIOPersistentVolumeSource extends Infer<typeof scaleIOPersistentVolumeSourceShape> {}
 
 export const localVolumeSourceShape = object("api.core.v1.LocalVolumeSource", {
   path: string(1).always(),
-  fsType: string(2),
+  fsType: string(2).keepZero(),
 });
 export interface LocalVolumeSource extends Infer<typeof localVolumeSourceShape> {}
 
@@ -123,7 +123,7 @@ export const storageOSPersistentVolumeSourceShape = object("api.core.v1.StorageO
   volumeName: string(1),
   volumeNamespace: string(2),
   fsType: string(3),
-  readOnly: bool(4),
+  readOnly: bool(4).dropZero(),
   secretRef: of(5, objectReferenceShape),
 });
 export interface StorageOSPersistentVolumeSource extends Infer<typeof storageOSPersistentVolumeSourceShape> {}
@@ -131,7 +131,7 @@ export interface StorageOSPersistentVolumeSource extends Infer<typeof storageOSP
 export const csiPersistentVolumeSourceShape = object("api.core.v1.CSIPersistentVolumeSource", {
   driver: string(1).always(),
   volumeHandle: string(2).always(),
-  readOnly: bool(3),
+  readOnly: bool(3).dropZero(),
   fsType: string(4),
   volumeAttributes: map(5, str),
   controllerPublishSecretRef: of(6, secretReferenceShape),
@@ -181,8 +181,8 @@ export const persistentVolumeSpecShape = object("api.core.v1.PersistentVolumeSpe
   persistentVolumeReclaimPolicy: oneOf(5, ["Recycle", "Delete", "Retain"]),
   storageClassName: string(6),
   mountOptions: list(7, str),
-  volumeMode: oneOf(8, ["Block", "Filesystem"]),
+  volumeMode: oneOf(8, ["Block", "Filesystem"]).keepZero(),
   nodeAffinity: of(9, volumeNodeAffinityShape),
-  volumeAttributesClassName: string(10),
+  volumeAttributesClassName: string(10).keepZero(),
 });
 export interface PersistentVolumeSpec extends Infer<typeof persistentVolumeSpecShape> {}

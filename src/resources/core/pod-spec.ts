@@ -1,5 +1,5 @@
 /** Pod spec: messages that kinds of core/v1 are made of. */
-import { labelSelector } from "#machinery/meta.ts";
+import { labelSelector, objectMeta } from "#machinery/meta.ts";
 import {
   atomicMap,
   bool,
@@ -39,7 +39,7 @@ export interface HostAlias extends Infer<typeof hostAliasShape> {}
 
 export const podDNSConfigOptionShape = object("api.core.v1.PodDNSConfigOption", {
   name: string(1),
-  value: string(2),
+  value: string(2).keepZero(),
 });
 export interface PodDNSConfigOption extends Infer<typeof podDNSConfigOptionShape> {}
 
@@ -61,8 +61,8 @@ export const topologySpreadConstraintShape = object("api.core.v1.TopologySpreadC
   whenUnsatisfiable: oneOf(3, ["DoNotSchedule", "ScheduleAnyway"]).always(),
   labelSelector: of(4, labelSelector),
   minDomains: int32(5),
-  nodeAffinityPolicy: oneOf(6, ["Ignore", "Honor"]),
-  nodeTaintsPolicy: oneOf(7, ["Ignore", "Honor"]),
+  nodeAffinityPolicy: oneOf(6, ["Ignore", "Honor"]).keepZero(),
+  nodeTaintsPolicy: oneOf(7, ["Ignore", "Honor"]).keepZero(),
   matchLabelKeys: list(8, str),
 });
 export interface TopologySpreadConstraint extends Infer<typeof topologySpreadConstraintShape> {}
@@ -79,13 +79,13 @@ export interface PodSchedulingGate extends Infer<typeof podSchedulingGateShape> 
 
 export const podResourceClaimShape = object("api.core.v1.PodResourceClaim", {
   name: string(1).always(),
-  resourceClaimName: string(3),
-  resourceClaimTemplateName: string(4),
+  resourceClaimName: string(3).keepZero(),
+  resourceClaimTemplateName: string(4).keepZero(),
 });
 export interface PodResourceClaim extends Infer<typeof podResourceClaimShape> {}
 
 export const podSchedulingGroupShape = object("api.core.v1.PodSchedulingGroup", {
-  podGroupName: string(1),
+  podGroupName: string(1).keepZero(),
 });
 export interface PodSchedulingGroup extends Infer<typeof podSchedulingGroupShape> {}
 
@@ -103,9 +103,9 @@ export const podSpecShape = object("api.core.v1.PodSpec", {
   serviceAccount: string(9),
   automountServiceAccountToken: bool(21),
   nodeName: string(10),
-  hostNetwork: bool(11),
-  hostPID: bool(12),
-  hostIPC: bool(13),
+  hostNetwork: bool(11).dropZero(),
+  hostPID: bool(12).dropZero(),
+  hostIPC: bool(13).dropZero(),
   shareProcessNamespace: bool(27),
   securityContext: of(14, podSecurityContextShape),
   imagePullSecrets: listMap(15, ["name"], localObjectReferenceShape).patchMerge("name"),
@@ -119,9 +119,9 @@ export const podSpecShape = object("api.core.v1.PodSpec", {
   priority: int32(25),
   dnsConfig: of(26, podDNSConfigShape),
   readinessGates: list(28, podReadinessGateShape),
-  runtimeClassName: string(29),
+  runtimeClassName: string(29).keepZero(),
   enableServiceLinks: bool(30),
-  preemptionPolicy: oneOf(31, ["PreemptLowerPriority", "Never"]),
+  preemptionPolicy: oneOf(31, ["PreemptLowerPriority", "Never"]).keepZero(),
   overhead: map(32, quantityText),
   topologySpreadConstraints: listMap(
     33,
@@ -137,12 +137,13 @@ export const podSpecShape = object("api.core.v1.PodSpec", {
     mergeKey: "name",
   }),
   resources: of(40, resourceRequirementsShape),
-  hostnameOverride: string(41),
+  hostnameOverride: string(41).keepZero(),
   schedulingGroup: of(43, podSchedulingGroupShape),
 });
 export interface PodSpec extends Infer<typeof podSpecShape> {}
 
 export const podTemplateSpecShape = object("api.core.v1.PodTemplateSpec", {
+  metadata: of(1, objectMeta).always().unlisted(),
   spec: of(2, podSpecShape).always().unlisted(),
 });
 export interface PodTemplateSpec extends Infer<typeof podTemplateSpecShape> {}

@@ -21,7 +21,7 @@ import { resourceRequirementsShape } from "./container.ts";
 
 export const podConditionShape = object("api.core.v1.PodCondition", {
   type: string(1).always(),
-  observedGeneration: int64(7),
+  observedGeneration: int64(7).dropZero(),
   status: string(2).always(),
   lastProbeTime: time(3),
   lastTransitionTime: time(4),
@@ -53,7 +53,7 @@ export interface ContainerStateRunning extends Infer<typeof containerStateRunnin
 
 export const containerStateTerminatedShape = object("api.core.v1.ContainerStateTerminated", {
   exitCode: int32(1).always(),
-  signal: int32(2),
+  signal: int32(2).dropZero(),
   reason: string(3),
   message: string(4),
   startedAt: time(5),
@@ -82,8 +82,8 @@ export interface VolumeStatus extends Infer<typeof volumeStatusShape> {}
 export const volumeMountStatusShape = object("api.core.v1.VolumeMountStatus", {
   name: string(1).always(),
   mountPath: string(2).always(),
-  readOnly: bool(3),
-  recursiveReadOnly: string(4),
+  readOnly: bool(3).dropZero(),
+  recursiveReadOnly: string(4).keepZero(),
   volumeStatus: of(5, volumeStatusShape),
 });
 export interface VolumeMountStatus extends Infer<typeof volumeMountStatusShape> {}
@@ -103,7 +103,7 @@ export interface ContainerUser extends Infer<typeof containerUserShape> {}
 export const resourceHealthShape = object("api.core.v1.ResourceHealth", {
   resourceID: string(1).always(),
   health: string(2),
-  message: string(6),
+  message: string(6).keepZero(),
 });
 export interface ResourceHealth extends Infer<typeof resourceHealthShape> {}
 
@@ -200,7 +200,7 @@ export interface ContainerStatus extends Infer<typeof containerStatusShape> {}
 
 export const podResourceClaimStatusShape = object("api.core.v1.PodResourceClaimStatus", {
   name: string(1).always(),
-  resourceClaimName: string(2),
+  resourceClaimName: string(2).keepZero(),
 });
 export interface PodResourceClaimStatus extends Infer<typeof podResourceClaimStatusShape> {}
 
@@ -225,7 +225,7 @@ export const nodeAllocatableResourceClaimStatusShape = object("api.core.v1.NodeA
 export interface NodeAllocatableResourceClaimStatus extends Infer<typeof nodeAllocatableResourceClaimStatusShape> {}
 
 export const podStatusShape = object("api.core.v1.PodStatus", {
-  observedGeneration: int64(17),
+  observedGeneration: int64(17).dropZero(),
   phase: oneOf(1, ["Pending", "Running", "Succeeded", "Failed", "Unknown"]),
   conditions: listMap(2, ["type"], podConditionShape).patchMerge("type"),
   message: string(3),

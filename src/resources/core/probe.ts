@@ -41,7 +41,7 @@ export interface TCPSocketAction extends Infer<typeof tcpSocketActionShape> {}
 
 export const grpcActionShape = object("api.core.v1.GRPCAction", {
   port: int32(1).always(),
-  service: string(2),
+  service: string(2).keepZero(),
 });
 export interface GRPCAction extends Infer<typeof grpcActionShape> {}
 
@@ -55,11 +55,11 @@ export interface ProbeHandler extends Infer<typeof probeHandlerShape> {}
 
 export const probeShape = object("api.core.v1.Probe", {
   handler: inline(1, probeHandlerShape),
-  initialDelaySeconds: int32(2),
-  timeoutSeconds: int32(3),
-  periodSeconds: int32(4),
-  successThreshold: int32(5),
-  failureThreshold: int32(6),
+  initialDelaySeconds: int32(2).dropZero(),
+  timeoutSeconds: int32(3).dropZero(),
+  periodSeconds: int32(4).dropZero(),
+  successThreshold: int32(5).dropZero(),
+  failureThreshold: int32(6).dropZero(),
   terminationGracePeriodSeconds: int64(7),
 });
 export interface Probe extends Infer<typeof probeShape> {}

@@ -19,17 +19,17 @@ export const objectReferenceShape = atomicObject("api.core.v1.ObjectReference", 
 export interface ObjectReference extends Infer<typeof objectReferenceShape> {}
 
 export const typedLocalObjectReferenceShape = atomicObject("api.core.v1.TypedLocalObjectReference", {
-  apiGroup: string(1),
+  apiGroup: string(1).keepZero(),
   kind: string(2).always(),
   name: string(3).always(),
 });
 export interface TypedLocalObjectReference extends Infer<typeof typedLocalObjectReferenceShape> {}
 
 export const typedObjectReferenceShape = object("api.core.v1.TypedObjectReference", {
-  apiGroup: string(1),
+  apiGroup: string(1).keepZero(),
   kind: string(2).always(),
   name: string(3).always(),
-  namespace: string(4),
+  namespace: string(4).keepZero(),
 });
 export interface TypedObjectReference extends Infer<typeof typedObjectReferenceShape> {}
 

@@ -5,7 +5,7 @@ import { podTemplateSpecShape } from "./pod-spec.ts";
 
 export const replicationControllerSpecShape = object("api.core.v1.ReplicationControllerSpec", {
   replicas: int32(1),
-  minReadySeconds: int32(4),
+  minReadySeconds: int32(4).dropZero(),
   selector: atomicMap(2, str),
   template: of(3, podTemplateSpecShape),
 });
@@ -22,10 +22,10 @@ export interface ReplicationControllerCondition extends Infer<typeof replication
 
 export const replicationControllerStatusShape = object("api.core.v1.ReplicationControllerStatus", {
   replicas: int32(1).always(),
-  fullyLabeledReplicas: int32(2),
-  readyReplicas: int32(4),
-  availableReplicas: int32(5),
-  observedGeneration: int64(3),
+  fullyLabeledReplicas: int32(2).dropZero(),
+  readyReplicas: int32(4).dropZero(),
+  availableReplicas: int32(5).dropZero(),
+  observedGeneration: int64(3).dropZero(),
   conditions: listMap(6, ["type"], replicationControllerConditionShape).patchMerge("type"),
 });
 export interface ReplicationControllerStatus extends Infer<typeof replicationControllerStatusShape> {}

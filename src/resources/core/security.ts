@@ -16,22 +16,22 @@ export const seLinuxOptionsShape = object("api.core.v1.SELinuxOptions", {
 export interface SELinuxOptions extends Infer<typeof seLinuxOptionsShape> {}
 
 export const windowsSecurityContextOptionsShape = object("api.core.v1.WindowsSecurityContextOptions", {
-  gmsaCredentialSpecName: string(1),
-  gmsaCredentialSpec: string(2),
-  runAsUserName: string(3),
+  gmsaCredentialSpecName: string(1).keepZero(),
+  gmsaCredentialSpec: string(2).keepZero(),
+  runAsUserName: string(3).keepZero(),
   hostProcess: bool(4),
 });
 export interface WindowsSecurityContextOptions extends Infer<typeof windowsSecurityContextOptionsShape> {}
 
 export const seccompProfileShape = object("api.core.v1.SeccompProfile", {
   type: oneOf(1, ["Unconfined", "RuntimeDefault", "Localhost"]).always(),
-  localhostProfile: string(2),
+  localhostProfile: string(2).keepZero(),
 });
 export interface SeccompProfile extends Infer<typeof seccompProfileShape> {}
 
 export const appArmorProfileShape = object("api.core.v1.AppArmorProfile", {
   type: oneOf(1, ["Unconfined", "RuntimeDefault", "Localhost"]).always(),
-  localhostProfile: string(2),
+  localhostProfile: string(2).keepZero(),
 });
 export interface AppArmorProfile extends Infer<typeof appArmorProfileShape> {}
 
@@ -45,7 +45,7 @@ export const securityContextShape = object("api.core.v1.SecurityContext", {
   runAsNonRoot: bool(5),
   readOnlyRootFilesystem: bool(6),
   allowPrivilegeEscalation: bool(7),
-  procMount: oneOf(9, ["Default", "Unmasked"]),
+  procMount: oneOf(9, ["Default", "Unmasked"]).keepZero(),
   seccompProfile: of(11, seccompProfileShape),
   appArmorProfile: of(12, appArmorProfileShape),
 });
@@ -64,12 +64,12 @@ export const podSecurityContextShape = object("api.core.v1.PodSecurityContext", 
   runAsGroup: int64(6),
   runAsNonRoot: bool(3),
   supplementalGroups: list(4, i64),
-  supplementalGroupsPolicy: oneOf(12, ["Merge", "Strict"]),
+  supplementalGroupsPolicy: oneOf(12, ["Merge", "Strict"]).keepZero(),
   fsGroup: int64(5),
   sysctls: list(7, sysctlShape),
-  fsGroupChangePolicy: oneOf(9, ["OnRootMismatch", "Always"]),
+  fsGroupChangePolicy: oneOf(9, ["OnRootMismatch", "Always"]).keepZero(),
   seccompProfile: of(10, seccompProfileShape),
   appArmorProfile: of(11, appArmorProfileShape),
-  seLinuxChangePolicy: string(13),
+  seLinuxChangePolicy: string(13).keepZero(),
 });
 export interface PodSecurityContext extends Infer<typeof podSecurityContextShape> {}

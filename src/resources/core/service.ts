@@ -20,10 +20,10 @@ import {
 export const servicePortShape = object("api.core.v1.ServicePort", {
   name: string(1),
   protocol: oneOf(2, ["TCP", "UDP", "SCTP"]),
-  appProtocol: string(6),
+  appProtocol: string(6).keepZero(),
   port: int32(3).always(),
   targetPort: intOrString(4),
-  nodePort: int32(5),
+  nodePort: int32(5).dropZero(),
 });
 export interface ServicePort extends Infer<typeof servicePortShape> {}
 
@@ -49,29 +49,29 @@ export const serviceSpecShape = object("api.core.v1.ServiceSpec", {
   loadBalancerSourceRanges: list(9, str),
   externalName: string(10),
   externalTrafficPolicy: oneOf(11, ["Cluster", "Local"]),
-  healthCheckNodePort: int32(12),
-  publishNotReadyAddresses: bool(13),
+  healthCheckNodePort: int32(12).dropZero(),
+  publishNotReadyAddresses: bool(13).dropZero(),
   sessionAffinityConfig: of(14, sessionAffinityConfigShape),
   ipFamilies: list(19, enumShape(["IPv4", "IPv6", ""])),
-  ipFamilyPolicy: oneOf(17, ["SingleStack", "PreferDualStack", "RequireDualStack"]),
+  ipFamilyPolicy: oneOf(17, ["SingleStack", "PreferDualStack", "RequireDualStack"]).keepZero(),
   allocateLoadBalancerNodePorts: bool(20),
-  loadBalancerClass: string(21),
-  internalTrafficPolicy: oneOf(22, ["Cluster", "Local"]),
-  trafficDistribution: string(23),
+  loadBalancerClass: string(21).keepZero(),
+  internalTrafficPolicy: oneOf(22, ["Cluster", "Local"]).keepZero(),
+  trafficDistribution: string(23).keepZero(),
 });
 export interface ServiceSpec extends Infer<typeof serviceSpecShape> {}
 
 export const portStatusShape = object("api.core.v1.PortStatus", {
   port: int32(1).always(),
   protocol: oneOf(2, ["TCP", "UDP", "SCTP"]).always(),
-  error: string(3),
+  error: string(3).keepZero(),
 });
 export interface PortStatus extends Infer<typeof portStatusShape> {}
 
 export const loadBalancerIngressShape = object("api.core.v1.LoadBalancerIngress", {
   ip: string(1),
   hostname: string(2),
-  ipMode: string(3),
+  ipMode: string(3).keepZero(),
   ports: list(4, portStatusShape),
 });
 export interface LoadBalancerIngress extends Infer<typeof loadBalancerIngressShape> {}

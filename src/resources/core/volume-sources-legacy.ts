@@ -5,16 +5,16 @@ import { localObjectReferenceShape } from "./references.ts";
 export const gcePersistentDiskVolumeSourceShape = object("api.core.v1.GCEPersistentDiskVolumeSource", {
   pdName: string(1).always(),
   fsType: string(2),
-  partition: int32(3),
-  readOnly: bool(4),
+  partition: int32(3).dropZero(),
+  readOnly: bool(4).dropZero(),
 });
 export interface GCEPersistentDiskVolumeSource extends Infer<typeof gcePersistentDiskVolumeSourceShape> {}
 
 export const awsElasticBlockStoreVolumeSourceShape = object("api.core.v1.AWSElasticBlockStoreVolumeSource", {
   volumeID: string(1).always(),
   fsType: string(2),
-  partition: int32(3),
-  readOnly: bool(4),
+  partition: int32(3).dropZero(),
+  readOnly: bool(4).dropZero(),
 });
 export interface AWSElasticBlockStoreVolumeSource extends Infer<typeof awsElasticBlockStoreVolumeSourceShape> {}
 
@@ -22,7 +22,7 @@ export const fcVolumeSourceShape = object("api.core.v1.FCVolumeSource", {
   targetWWNs: list(1, str),
   lun: int32(2),
   fsType: string(3),
-  readOnly: bool(4),
+  readOnly: bool(4).dropZero(),
   wwids: list(5, str),
 });
 export interface FCVolumeSource extends Infer<typeof fcVolumeSourceShape> {}
@@ -44,7 +44,7 @@ export interface VsphereVirtualDiskVolumeSource extends Infer<typeof vsphereVirt
 export const quobyteVolumeSourceShape = object("api.core.v1.QuobyteVolumeSource", {
   registry: string(1).always(),
   volume: string(2).always(),
-  readOnly: bool(3),
+  readOnly: bool(3).dropZero(),
   user: string(4),
   group: string(5),
   tenant: string(6),
@@ -54,10 +54,10 @@ export interface QuobyteVolumeSource extends Infer<typeof quobyteVolumeSourceSha
 export const azureDiskVolumeSourceShape = object("api.core.v1.AzureDiskVolumeSource", {
   diskName: string(1).always(),
   diskURI: string(2).always(),
-  cachingMode: oneOf(3, ["None", "ReadOnly", "ReadWrite"]),
-  fsType: string(4),
+  cachingMode: oneOf(3, ["None", "ReadOnly", "ReadWrite"]).keepZero(),
+  fsType: string(4).keepZero(),
   readOnly: bool(5),
-  kind: oneOf(6, ["Shared", "Dedicated", "Managed"]),
+  kind: oneOf(6, ["Shared", "Dedicated", "Managed"]).keepZero(),
 });
 export interface AzureDiskVolumeSource extends Infer<typeof azureDiskVolumeSourceShape> {}
 
@@ -70,7 +70,7 @@ export interface PhotonPersistentDiskVolumeSource extends Infer<typeof photonPer
 export const portworxVolumeSourceShape = object("api.core.v1.PortworxVolumeSource", {
   volumeID: string(1).always(),
   fsType: string(2),
-  readOnly: bool(3),
+  readOnly: bool(3).dropZero(),
 });
 export interface PortworxVolumeSource extends Infer<typeof portworxVolumeSourceShape> {}
 
@@ -87,19 +87,19 @@ export const iscsiVolumeSourceShape = object("api.core.v1.ISCSIVolumeSource", {
   lun: int32(3).always(),
   iscsiInterface: string(4),
   fsType: string(5),
-  readOnly: bool(6),
+  readOnly: bool(6).dropZero(),
   portals: list(7, str),
-  chapAuthDiscovery: bool(8),
-  chapAuthSession: bool(11),
+  chapAuthDiscovery: bool(8).dropZero(),
+  chapAuthSession: bool(11).dropZero(),
   secretRef: of(10, localObjectReferenceShape),
-  initiatorName: string(12),
+  initiatorName: string(12).keepZero(),
 });
 export interface ISCSIVolumeSource extends Infer<typeof iscsiVolumeSourceShape> {}
 
 export const glusterfsVolumeSourceShape = object("api.core.v1.GlusterfsVolumeSource", {
   endpoints: string(1).always(),
   path: string(2).always(),
-  readOnly: bool(3),
+  readOnly: bool(3).dropZero(),
 });
 export interface GlusterfsVolumeSource extends Infer<typeof glusterfsVolumeSourceShape> {}
 
@@ -111,7 +111,7 @@ export const rbdVolumeSourceShape = object("api.core.v1.RBDVolumeSource", {
   user: string(5),
   keyring: string(6),
   secretRef: of(7, localObjectReferenceShape),
-  readOnly: bool(8),
+  readOnly: bool(8).dropZero(),
 });
 export interface RBDVolumeSource extends Infer<typeof rbdVolumeSourceShape> {}
 
@@ -119,7 +119,7 @@ export const flexVolumeSourceShape = object("api.core.v1.FlexVolumeSource", {
   driver: string(1).always(),
   fsType: string(2),
   secretRef: of(3, localObjectReferenceShape),
-  readOnly: bool(4),
+  readOnly: bool(4).dropZero(),
   options: map(5, str),
 });
 export interface FlexVolumeSource extends Infer<typeof flexVolumeSourceShape> {}
@@ -127,7 +127,7 @@ export interface FlexVolumeSource extends Infer<typeof flexVolumeSourceShape> {}
 export const cinderVolumeSourceShape = object("api.core.v1.CinderVolumeSource", {
   volumeID: string(1).always(),
   fsType: string(2),
-  readOnly: bool(3),
+  readOnly: bool(3).dropZero(),
   secretRef: of(4, localObjectReferenceShape),
 });
 export interface CinderVolumeSource extends Infer<typeof cinderVolumeSourceShape> {}
@@ -138,14 +138,14 @@ export const cephFSVolumeSourceShape = object("api.core.v1.CephFSVolumeSource", 
   user: string(3),
   secretFile: string(4),
   secretRef: of(5, localObjectReferenceShape),
-  readOnly: bool(6),
+  readOnly: bool(6).dropZero(),
 });
 export interface CephFSVolumeSource extends Infer<typeof cephFSVolumeSourceShape> {}
 
 export const azureFileVolumeSourceShape = object("api.core.v1.AzureFileVolumeSource", {
   secretName: string(1).always(),
   shareName: string(2).always(),
-  readOnly: bool(3),
+  readOnly: bool(3).dropZero(),
 });
 export interface AzureFileVolumeSource extends Infer<typeof azureFileVolumeSourceShape> {}
 
@@ -153,13 +153,13 @@ export const scaleIOVolumeSourceShape = object("api.core.v1.ScaleIOVolumeSource"
   gateway: string(1).always(),
   system: string(2).always(),
   secretRef: of(3, localObjectReferenceShape).required(),
-  sslEnabled: bool(4),
+  sslEnabled: bool(4).dropZero(),
   protectionDomain: string(5),
   storagePool: string(6),
   storageMode: string(7),
   volumeName: string(8),
   fsType: string(9),
-  readOnly: bool(10),
+  readOnly: bool(10).dropZero(),
 });
 export interface ScaleIOVolumeSource extends Infer<typeof scaleIOVolumeSourceShape> {}
 
@@ -167,7 +167,7 @@ export const storageOSVolumeSourceShape = object("api.core.v1.StorageOSVolumeSou
   volumeName: string(1),
   volumeNamespace: string(2),
   fsType: string(3),
-  readOnly: bool(4),
+  readOnly: bool(4).dropZero(),
   secretRef: of(5, localObjectReferenceShape),
 });
 export interface StorageOSVolumeSource extends Infer<typeof storageOSVolumeSourceShape> {}

@@ -20,14 +20,23 @@ import { localObjectReferenceShape } from "./references.ts";
 
 export const hostPathVolumeSourceShape = object("api.core.v1.HostPathVolumeSource", {
   path: string(1).always(),
-  type: oneOf(2, ["", "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice"]),
+  type: oneOf(2, [
+    "",
+    "DirectoryOrCreate",
+    "Directory",
+    "FileOrCreate",
+    "File",
+    "Socket",
+    "CharDevice",
+    "BlockDevice",
+  ]).keepZero(),
 });
 export interface HostPathVolumeSource extends Infer<typeof hostPathVolumeSourceShape> {}
 
 export const nfsVolumeSourceShape = object("api.core.v1.NFSVolumeSource", {
   server: string(1).always(),
   path: string(2).always(),
-  readOnly: bool(3),
+  readOnly: bool(3).dropZero(),
 });
 export interface NFSVolumeSource extends Infer<typeof nfsVolumeSourceShape> {}
 
@@ -54,7 +63,7 @@ export interface SecretVolumeSource extends Infer<typeof secretVolumeSourceShape
 
 export const persistentVolumeClaimVolumeSourceShape = object("api.core.v1.PersistentVolumeClaimVolumeSource", {
   claimName: string(1).always(),
-  readOnly: bool(2),
+  readOnly: bool(2).dropZero(),
 });
 export interface PersistentVolumeClaimVolumeSource extends Infer<typeof persistentVolumeClaimVolumeSourceShape> {}
 
@@ -107,8 +116,8 @@ export const serviceAccountTokenProjectionShape = object("api.core.v1.ServiceAcc
 export interface ServiceAccountTokenProjection extends Infer<typeof serviceAccountTokenProjectionShape> {}
 
 export const clusterTrustBundleProjectionShape = object("api.core.v1.ClusterTrustBundleProjection", {
-  name: string(1),
-  signerName: string(2),
+  name: string(1).keepZero(),
+  signerName: string(2).keepZero(),
   labelSelector: of(3, labelSelector),
   optional: bool(5),
   path: string(4).always(),
@@ -145,7 +154,7 @@ export interface ProjectedVolumeSource extends Infer<typeof projectedVolumeSourc
 export const csiVolumeSourceShape = object("api.core.v1.CSIVolumeSource", {
   driver: string(1).always(),
   readOnly: bool(2),
-  fsType: string(3),
+  fsType: string(3).keepZero(),
   volumeAttributes: map(4, str),
   nodePublishSecretRef: of(5, localObjectReferenceShape),
 });

@@ -42,20 +42,20 @@ export interface EndpointHints extends Infer<typeof endpointHintsShape> {}
 export const endpointShape = object("api.discovery.v1.Endpoint", {
   addresses: set(1, str).always(),
   conditions: of(2, endpointConditionsShape).always().unlisted(),
-  hostname: string(3),
+  hostname: string(3).keepZero(),
   targetRef: of(4, objectReferenceShape),
   deprecatedTopology: map(5, str),
-  nodeName: string(6),
-  zone: string(7),
+  nodeName: string(6).keepZero(),
+  zone: string(7).keepZero(),
   hints: of(8, endpointHintsShape),
 });
 export interface Endpoint extends Infer<typeof endpointShape> {}
 
 export const endpointPortShape = atomicObject("api.discovery.v1.EndpointPort", {
-  name: string(1),
-  protocol: oneOf(2, ["TCP", "UDP", "SCTP"]),
+  name: string(1).keepZero(),
+  protocol: oneOf(2, ["TCP", "UDP", "SCTP"]).keepZero(),
   port: int32(3),
-  appProtocol: string(4),
+  appProtocol: string(4).keepZero(),
 });
 export interface EndpointPort extends Infer<typeof endpointPortShape> {}
 

@@ -24,7 +24,7 @@ export const eventShape = kind("api.events.v1.Event", {
   deprecatedSource: of(12, eventSourceShape).always().unlisted(),
   deprecatedFirstTimestamp: time(13),
   deprecatedLastTimestamp: time(14),
-  deprecatedCount: int32(15),
+  deprecatedCount: int32(15).dropZero(),
 });
 export interface Event extends Infer<typeof eventShape> {}
 

@@ -43,7 +43,7 @@ export const resourcePolicyRuleShape = object("api.flowcontrol.v1.ResourcePolicy
   verbs: set(1, str).always(),
   apiGroups: set(2, str).always(),
   resources: set(3, str).always(),
-  clusterScope: bool(4),
+  clusterScope: bool(4).dropZero(),
   namespaces: set(5, str).always().unlisted(),
 });
 export interface ResourcePolicyRule extends Infer<typeof resourcePolicyRuleShape> {}

@@ -3,11 +3,11 @@ import { kind, resource } from "#machinery/resource.ts";
 import { object, of, string, type Infer } from "#machinery/shape.ts";
 
 export const ingressClassParametersReferenceShape = object("api.networking.v1.IngressClassParametersReference", {
-  apiGroup: string(1),
+  apiGroup: string(1).keepZero(),
   kind: string(2).always(),
   name: string(3).always(),
-  scope: string(4),
-  namespace: string(5),
+  scope: string(4).keepZero(),
+  namespace: string(5).keepZero(),
 });
 export interface IngressClassParametersReference extends Infer<typeof ingressClassParametersReferenceShape> {}
 

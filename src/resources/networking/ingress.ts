@@ -5,7 +5,7 @@ import { typedLocalObjectReferenceShape } from "../core/references.ts";
 
 export const serviceBackendPortShape = atomicObject("api.networking.v1.ServiceBackendPort", {
   name: string(1),
-  number: int32(2),
+  number: int32(2).dropZero(),
 });
 export interface ServiceBackendPort extends Infer<typeof serviceBackendPortShape> {}
 
@@ -51,7 +51,7 @@ export const ingressRuleShape = object("api.networking.v1.IngressRule", {
 export interface IngressRule extends Infer<typeof ingressRuleShape> {}
 
 export const ingressSpecShape = object("api.networking.v1.IngressSpec", {
-  ingressClassName: string(4),
+  ingressClassName: string(4).keepZero(),
   defaultBackend: of(1, ingressBackendShape),
   tls: list(2, ingressTLSShape),
   rules: list(3, ingressRuleShape),
@@ -61,7 +61,7 @@ export interface IngressSpec extends Infer<typeof ingressSpecShape> {}
 export const ingressPortStatusShape = object("api.networking.v1.IngressPortStatus", {
   port: int32(1).always(),
   protocol: oneOf(2, ["TCP", "UDP", "SCTP"]).always(),
-  error: string(3),
+  error: string(3).keepZero(),
 });
 export interface IngressPortStatus extends Infer<typeof ingressPortStatusShape> {}
 

@@ -4,7 +4,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { enumShape, int32, intOrString, list, object, of, oneOf, str, string, type Infer } from "#machinery/shape.ts";
 
 export const networkPolicyPortShape = object("api.networking.v1.NetworkPolicyPort", {
-  protocol: oneOf(1, ["TCP", "UDP", "SCTP"]),
+  protocol: oneOf(1, ["TCP", "UDP", "SCTP"]).keepZero(),
   port: intOrString(2),
   endPort: int32(3),
 });

@@ -7,12 +7,12 @@ export const podDisruptionBudgetSpecShape = object("api.policy.v1.PodDisruptionB
   minAvailable: intOrString(1),
   selector: of(2, labelSelector).patchRule({ strategy: "replace" }),
   maxUnavailable: intOrString(3),
-  unhealthyPodEvictionPolicy: oneOf(4, ["IfHealthyBudget", "AlwaysAllow"]),
+  unhealthyPodEvictionPolicy: oneOf(4, ["IfHealthyBudget", "AlwaysAllow"]).keepZero(),
 });
 export interface PodDisruptionBudgetSpec extends Infer<typeof podDisruptionBudgetSpecShape> {}
 
 export const podDisruptionBudgetStatusShape = object("api.policy.v1.PodDisruptionBudgetStatus", {
-  observedGeneration: int64(1),
+  observedGeneration: int64(1).dropZero(),
   disruptedPods: map(2, timeText),
   disruptionsAllowed: int32(3).always().unlisted(),
   currentHealthy: int32(4).always().unlisted(),

@@ -12,7 +12,7 @@ export interface DeviceClassConfiguration extends Infer<typeof deviceClassConfig
 export const deviceClassSpecShape = object("api.resource.v1.DeviceClassSpec", {
   selectors: list(1, deviceSelectorShape),
   config: list(2, deviceClassConfigurationShape),
-  extendedResourceName: string(4),
+  extendedResourceName: string(4).keepZero(),
 });
 export interface DeviceClassSpec extends Infer<typeof deviceClassSpecShape> {}
 

@@ -9,7 +9,7 @@ export const deviceSubRequestShape = object("api.resource.v1.DeviceSubRequest", 
   deviceClassName: string(2).always(),
   selectors: list(3, deviceSelectorShape),
   allocationMode: string(4),
-  count: int64(5),
+  count: int64(5).dropZero(),
   tolerations: list(6, deviceTolerationShape),
   capacity: of(7, capacityRequirementsShape),
 });

@@ -8,7 +8,7 @@ export const exactDeviceRequestShape = object("api.resource.v1.ExactDeviceReques
   deviceClassName: string(1).always(),
   selectors: list(2, deviceSelectorShape),
   allocationMode: string(3),
-  count: int64(4),
+  count: int64(4).dropZero(),
   adminAccess: bool(5),
   tolerations: list(6, deviceTolerationShape),
   capacity: of(7, capacityRequirementsShape),

@@ -1,9 +1,11 @@
 /** ResourceClaimTemplate of resource.k8s.io/v1. */
+import { objectMeta } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { object, of, type Infer } from "#machinery/shape.ts";
 import { resourceClaimSpecShape } from "./resource-claim-spec.ts";
 
 export const resourceClaimTemplateSpecShape = object("api.resource.v1.ResourceClaimTemplateSpec", {
+  metadata: of(1, objectMeta).always().unlisted(),
   spec: of(2, resourceClaimSpecShape).always(),
 });
 export interface ResourceClaimTemplateSpec extends Infer<typeof resourceClaimTemplateSpecShape> {}

@@ -31,7 +31,7 @@ export const deviceRequestAllocationResultShape = object("api.resource.v1.Device
   tolerations: list(6, deviceTolerationShape),
   bindingConditions: list(7, str),
   bindingFailureConditions: list(8, str),
-  shareID: string(9),
+  shareID: string(9).keepZero(),
   consumedCapacity: map(10, quantityText),
 });
 export interface DeviceRequestAllocationResult extends Infer<typeof deviceRequestAllocationResultShape> {}
@@ -75,7 +75,7 @@ export const allocatedDeviceStatusShape = object("api.resource.v1.AllocatedDevic
   driver: string(1).always(),
   pool: string(2).always(),
   device: string(3).always(),
-  shareID: string(7),
+  shareID: string(7).keepZero(),
   conditions: listMap(4, ["type"], condition).always().unlisted(),
   data: rawExtension(5),
   networkData: of(6, networkDeviceDataShape),

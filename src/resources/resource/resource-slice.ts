@@ -29,8 +29,8 @@ export interface ResourcePool extends Infer<typeof resourcePoolShape> {}
 export const deviceAttributeShape = object("api.resource.v1.DeviceAttribute", {
   int: int64(2),
   bool: bool(3),
-  string: string(4),
-  version: string(5),
+  string: string(4).keepZero(),
+  version: string(5).keepZero(),
   ints: list(6, i64),
   bools: list(7, flag),
   strings: list(8, str),
@@ -78,7 +78,7 @@ export const deviceTaintShape = object("api.resource.v1.DeviceTaint", {
 export interface DeviceTaint extends Infer<typeof deviceTaintShape> {}
 
 export const nodeAllocatableResourceMappingShape = object("api.resource.v1.NodeAllocatableResourceMapping", {
-  capacityKey: string(1),
+  capacityKey: string(1).keepZero(),
   allocationMultiplier: quantity(2),
 });
 export interface NodeAllocatableResourceMapping extends Infer<typeof nodeAllocatableResourceMappingShape> {}
@@ -88,7 +88,7 @@ export const deviceShape = object("api.resource.v1.Device", {
   attributes: map(2, deviceAttributeShape),
   capacity: map(3, deviceCapacityShape),
   consumesCounters: list(4, deviceCounterConsumptionShape),
-  nodeName: string(5),
+  nodeName: string(5).keepZero(),
   nodeSelector: of(6, nodeSelectorShape),
   allNodes: bool(7),
   taints: list(8, deviceTaintShape),
@@ -109,7 +109,7 @@ export interface CounterSet extends Infer<typeof counterSetShape> {}
 export const resourceSliceSpecShape = object("api.resource.v1.ResourceSliceSpec", {
   driver: string(1).always(),
   pool: of(2, resourcePoolShape).always(),
-  nodeName: string(3),
+  nodeName: string(3).keepZero(),
   nodeSelector: of(4, nodeSelectorShape),
   allNodes: bool(5),
   devices: list(6, deviceShape),

@@ -4,9 +4,9 @@ import { bool, int32, oneOf, string, type Infer } from "#machinery/shape.ts";
 
 export const priorityClassShape = kind("api.scheduling.v1.PriorityClass", {
   value: int32(2).always().unlisted(),
-  globalDefault: bool(3),
+  globalDefault: bool(3).dropZero(),
   description: string(4),
-  preemptionPolicy: oneOf(5, ["PreemptLowerPriority", "Never"]),
+  preemptionPolicy: oneOf(5, ["PreemptLowerPriority", "Never"]).keepZero(),
 });
 export interface PriorityClass extends Infer<typeof priorityClassShape> {}
 

@@ -13,7 +13,7 @@ export const csiDriverSpecShape = object("api.storage.v1.CSIDriverSpec", {
   podInfoOnMount: bool(2),
   volumeLifecycleModes: set(3, str),
   storageCapacity: bool(4),
-  fsGroupPolicy: string(5),
+  fsGroupPolicy: string(5).keepZero(),
   tokenRequests: list(6, tokenRequestShape),
   requiresRepublish: bool(7),
   seLinuxMount: bool(8),

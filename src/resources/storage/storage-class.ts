@@ -6,10 +6,10 @@ import { topologySelectorTermShape } from "../core/references.ts";
 export const storageClassShape = kind("api.storage.v1.StorageClass", {
   provisioner: string(2).always(),
   parameters: map(3, str),
-  reclaimPolicy: oneOf(4, ["Recycle", "Delete", "Retain"]),
+  reclaimPolicy: oneOf(4, ["Recycle", "Delete", "Retain"]).keepZero(),
   mountOptions: list(5, str),
   allowVolumeExpansion: bool(6),
-  volumeBindingMode: oneOf(7, ["Immediate", "WaitForFirstConsumer"]),
+  volumeBindingMode: oneOf(7, ["Immediate", "WaitForFirstConsumer"]).keepZero(),
   allowedTopologies: list(8, topologySelectorTermShape),
 });
 export interface StorageClass extends Infer<typeof storageClassShape> {}

@@ -4,7 +4,7 @@ import { bool, int32, map, object, of, str, string, time, type Infer } from "#ma
 import { persistentVolumeSpecShape } from "../core/persistent-volume-sources.ts";
 
 export const volumeAttachmentSourceShape = object("api.storage.v1.VolumeAttachmentSource", {
-  persistentVolumeName: string(1),
+  persistentVolumeName: string(1).keepZero(),
   inlineVolumeSpec: of(2, persistentVolumeSpecShape),
 });
 export interface VolumeAttachmentSource extends Infer<typeof volumeAttachmentSourceShape> {}
