@@ -1,0 +1,61 @@
+/**
+ * Field selectors: `metadata.name=web,status.phase!=Running`. Which fields a kind can be selected by is said in its
+ * definition.
+ *
+ * @see https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/
+ */
+import { badRequest } from "./status.ts";
+
+export interface FieldRequirement {
+  readonly field: string;
+  readonly operator: "=" | "!=";
+  readonly value: string;
+}
+
+/** @throws StatusError 400 with upstream's sentence. */
+export function parseFieldSelector(text: string): readonly FieldRequirement[] {
+  return splitTerms(text)
+    .filter((term) => term !== "")
+    .sort()
+    .map((term) => parseTerm(text, term))
+    .filter(({ field, value }) => field !== "" || value !== "");
+}
+
+/** @param valueOf The value of a field, "" when the object has none. */
+export function matchesFields(requirements: readonly FieldRequirement[], valueOf: (field: string) => string): boolean {
+  return requirements.every(({ field, operator, value }) => (valueOf(field) === value) === (operator === "="));
+}
+
+/** The value that `field` must have, if the selector asks for exactly one. */
+export function exactField(requirements: readonly FieldRequirement[], field: string): string | undefined {
+  return requirements.find((requirement) => requirement.field === field && requirement.operator === "=")?.value;
+}
+
+export function formatFieldSelector(requirements: readonly FieldRequirement[]): string {
+  return requirements
+    .map(({ field, operator, value }) => `${field}${operator}${value.replaceAll(/[\\,=]/g, "\\$&")}`)
+    .join(",");
+}
+
+/** The parts between commas; a comma after a backslash belongs to a value. */
+function splitTerms(text: string): string[] {
+  return text.match(/(?:\\[\s\S]|[^\\,])+\\?|\\$/g) ?? [];
+}
+
+function parseTerm(text: string, term: string): FieldRequirement {
+  const split = /^([\s\S]*?)(!=|==|=)([\s\S]*)$/.exec(term);
+  if (!split) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);
+  const [, field = "", operator, value = ""] = split;
+  return { field, operator: operator === "!=" ? "!=" : "=", value: unescaped(value) };
+}
+
+function unescaped(value: string): string {
+  return value.replaceAll(/\\([\s\S])?|[,=]/g, (found, escaped: string | undefined) => {
+    if (escaped !== undefined && "\\,=".includes(escaped)) return escaped;
+    throw badRequest(
+      found.startsWith("\\")
+        ? `invalid field selector: invalid escape sequence: ${found}`
+        : `invalid field selector: unescaped character in value: ${found.charCodeAt(0)}`,
+    );
+  });
+}

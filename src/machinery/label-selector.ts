@@ -1,0 +1,93 @@
+/**
+ * Label selectors, as text (`app=web,tier in (a,b),!canary`) and as the LabelSelector objects of specs.
+ *
+ * @see https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
+ */
+import { parseRequirements } from "./label-selector/parse.ts";
+import {
+  checked,
+  formatRequirement,
+  matches,
+  type LabelOperator,
+  type LabelRequirement,
+  type Labels,
+} from "./label-selector/requirement.ts";
+import type { LabelSelector } from "./meta.ts";
+import { badRequest } from "./status.ts";
+
+export type { LabelOperator, LabelRequirement, Labels };
+
+/** A conjunction of requirements, sorted by key. */
+export class Selector {
+  static readonly everything = new Selector([]);
+  static readonly nothing = new Selector([], true);
+
+  readonly requirements: readonly LabelRequirement[];
+  /** Matches no labels at all: the selector of an absent LabelSelector. */
+  readonly matchesNothing: boolean;
+
+  private constructor(requirements: readonly LabelRequirement[], matchesNothing = false) {
+    this.requirements = requirements;
+    this.matchesNothing = matchesNothing;
+  }
+
+  static of(requirements: readonly LabelRequirement[]): Selector {
+    if (requirements.length === 0) return Selector.everything;
+    return new Selector(requirements.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)));
+  }
+
+  get matchesEverything(): boolean {
+    return this.requirements.length === 0 && !this.matchesNothing;
+  }
+
+  matches(labels: Labels | undefined): boolean {
+    if (this.matchesNothing) return false;
+    for (const requirement of this.requirements) if (!matches(requirement, labels)) return false;
+    return true;
+  }
+
+  /** The value that the label must have, if the selector asks for exactly one. */
+  exactValue(key: string): string | undefined {
+    const found = this.requirements.find((requirement) => requirement.key === key);
+    return found && ["=", "==", "in"].includes(found.operator) && found.values.length === 1
+      ? found.values[0]
+      : undefined;
+  }
+
+  toString(): string {
+    return this.requirements.map(formatRequirement).join(",");
+  }
+}
+
+/** @throws StatusError 400 with upstream's sentence. */
+export function parseLabelSelector(text: string): Selector {
+  return text === "" ? Selector.everything : Selector.of(parseRequirements(text));
+}
+
+/**
+ * The selector of a LabelSelector object. An absent one selects nothing, an empty one everything.
+ *
+ * @throws StatusError 400 when it is not valid.
+ */
+export function selectorOf(selector: LabelSelector | undefined): Selector {
+  if (!selector) return Selector.nothing;
+  const requirements = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => checked(key, "=", [value]));
+  for (const { key, operator, values } of selector.matchExpressions ?? []) {
+    const known = operators[operator];
+    if (!known) throw badRequest(`${JSON.stringify(operator)} is not a valid label selector operator`);
+    requirements.push(checked(key, known, values ?? []));
+  }
+  return Selector.of(requirements);
+}
+
+/** The selector of a plain map of labels, e.g. of a Service; it is not checked. An empty map selects everything. */
+export function selectorOfMap(labels: Labels | undefined): Selector {
+  return Selector.of(Object.entries(labels ?? {}).map(([key, value]) => ({ key, operator: "=", values: [value] })));
+}
+
+const operators: Readonly<Record<string, LabelOperator>> = {
+  In: "in",
+  NotIn: "notin",
+  Exists: "exists",
+  DoesNotExist: "!",
+};
