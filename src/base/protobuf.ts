@@ -52,6 +52,11 @@ export class ProtobufReader {
     return tag;
   }
 
+  /** True at the end of the message; a list of packed numbers is read until then. */
+  atEnd(): boolean {
+    return this.position >= this.end;
+  }
+
   /** Narrows the reader to the message that follows. Returns what `leave` wants back. */
   enter(): number {
     const length = this.length();

@@ -1,7 +1,6 @@
 /** Other programs: run to their end, or started to outlive kedge and recognised later. */
 import { execFile, spawn } from "node:child_process";
 import { openSync, closeSync, readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 
 // Enough for every answer asked for here (a dump of 5,000 services' nft rules is 6 MB).
 const outputBytesMax = 64 * 1024 * 1024;
@@ -114,9 +113,12 @@ export function signalProcess(id: ProcessId, signal: NodeJS.Signals): boolean {
 }
 
 /** The command line of a living process; empty when there is none. */
-export async function commandLineOf(pid: number): Promise<readonly string[]> {
-  const text = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-  return text === "" ? [] : text.replace(/\0$/, "").split("\0");
+export function commandLineOf(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replace(/\0$/, "").split("\0");
+  } catch {
+    return []; // No such process.
+  }
 }
 
 /**

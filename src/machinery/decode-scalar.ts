@@ -5,7 +5,7 @@
  * @see https://kubernetes.io/docs/reference/using-api/api-concepts/
  */
 import { base64, fromBase64 } from "#base/bytes.ts";
-import { canonicalQuantity, QuantityError } from "./canonical-quantity.ts";
+import { canonicalQuantity, QuantityError } from "./quantity.ts";
 import type { JsonValue, ScalarType } from "./shape.ts";
 
 /** What the decoder was given where `goType` was expected. Becomes a sentence with the place in it. */

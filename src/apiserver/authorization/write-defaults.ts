@@ -1,0 +1,142 @@
+/**
+ * Writes the default roles and bindings at start: creates what is missing and adds rules and subjects that were taken
+ * away, unless the object's autoupdate annotation is "false". What was added by hand stays.
+ *
+ * @see https://kubernetes.io/docs/reference/access-authn-authz/rbac/#auto-reconciliation
+ */
+import type { Client } from "#client/client.ts";
+import { isReason } from "#machinery/status.ts";
+import { clusterRoleBindings, type ClusterRoleBinding } from "#resources/rbac/cluster-role-binding.ts";
+import { clusterRoles, type ClusterRole } from "#resources/rbac/cluster-role.ts";
+import type { PolicyRule } from "#resources/rbac/policy-rule.ts";
+import { roleBindings, type RoleBinding } from "#resources/rbac/role-binding.ts";
+import { roles, type Role } from "#resources/rbac/role.ts";
+import type { Subject } from "#resources/rbac/subject.ts";
+import { controllerRoleBindings, controllerRoles } from "./controller-roles.ts";
+import { defaultClusterRoleBindings, defaultClusterRoles } from "./default-roles.ts";
+import { autoupdateAnnotation, bootstrapLabels, rule, type DefaultBinding, type DefaultRole } from "./role-table.ts";
+
+const rbacGroup = "rbac.authorization.k8s.io";
+const apiVersion = `${rbacGroup}/v1`;
+
+/** @throws StatusError when the API server refuses; the caller starts it anew. */
+export async function writeDefaultRoles(client: Client, signal: AbortSignal): Promise<void> {
+  const existingRoles = await byName(client.list(clusterRoles, {}, signal));
+  for (const role of [...defaultClusterRoles, ...controllerRoles])
+    await writeRole(client, role, existingRoles.get(role.name));
+  const existingBindings = await byName(client.list(clusterRoleBindings, {}, signal));
+  for (const binding of [...defaultClusterRoleBindings, ...controllerRoleBindings])
+    await writeBinding(client, binding, existingBindings.get(binding.name));
+  for (const role of namespacedRoles) await ignoreExisting(client.create(roles, role));
+  for (const binding of namespacedBindings) await ignoreExisting(client.create(roleBindings, binding));
+}
+
+async function byName<T extends { readonly metadata: { readonly name?: string | undefined } }>(
+  listing: Promise<{ readonly items: readonly T[] }>,
+): Promise<Map<string, T>> {
+  const { items } = await listing;
+  return new Map(items.map((item) => [item.metadata.name ?? "", item]));
+}
+
+async function ignoreExisting(creation: Promise<unknown>): Promise<void> {
+  try {
+    await creation;
+  } catch (error) {
+    if (!isReason(error, "AlreadyExists")) throw error;
+  }
+}
+
+const metadataOf = (name: string, labels: Readonly<Record<string, string>>): ClusterRole["metadata"] => ({
+  name,
+  labels,
+  annotations: { [autoupdateAnnotation]: "true" },
+});
+
+async function writeRole(client: Client, role: DefaultRole, existing: ClusterRole | undefined): Promise<void> {
+  if (!existing) {
+    const aggregation = role.aggregation?.map((matchLabels) => ({ matchLabels }));
+    const created: ClusterRole = {
+      apiVersion,
+      kind: "ClusterRole",
+      metadata: metadataOf(role.name, role.labels ?? bootstrapLabels),
+      rules: role.rules,
+      ...(aggregation ? { aggregationRule: { clusterRoleSelectors: aggregation } } : {}),
+    };
+    await ignoreExisting(client.create(clusterRoles, created));
+    return;
+  }
+  if (existing.metadata.annotations?.[autoupdateAnnotation] === "false" || role.aggregation) return;
+  const known = new Set(existing.rules.map((one) => JSON.stringify(canonical(one))));
+  const missing = role.rules.filter((one) => !known.has(JSON.stringify(canonical(one))));
+  if (missing.length > 0) await client.update(clusterRoles, { ...existing, rules: [...existing.rules, ...missing] });
+}
+
+function canonical(one: PolicyRule): readonly (readonly string[])[] {
+  return [one.verbs, one.apiGroups ?? [], one.resources ?? [], one.resourceNames ?? [], one.nonResourceURLs ?? []];
+}
+
+function subjectsOf(binding: DefaultBinding): Subject[] {
+  return [
+    ...(binding.groups ?? []).map((name) => ({ kind: "Group", apiGroup: rbacGroup, name })),
+    ...(binding.users ?? []).map((name) => ({ kind: "User", apiGroup: rbacGroup, name })),
+    ...(binding.serviceAccounts ?? []).map((name) => ({ kind: "ServiceAccount", namespace: "kube-system", name })),
+  ];
+}
+
+async function writeBinding(
+  client: Client,
+  binding: DefaultBinding,
+  existing: ClusterRoleBinding | undefined,
+): Promise<void> {
+  const subjects = subjectsOf(binding);
+  if (!existing) {
+    const created: ClusterRoleBinding = {
+      apiVersion,
+      kind: "ClusterRoleBinding",
+      metadata: metadataOf(binding.name, bootstrapLabels),
+      roleRef: { apiGroup: rbacGroup, kind: "ClusterRole", name: binding.role },
+      subjects,
+    };
+    await ignoreExisting(client.create(clusterRoleBindings, created));
+    return;
+  }
+  if (existing.metadata.annotations?.[autoupdateAnnotation] === "false") return;
+  const known = new Set((existing.subjects ?? []).map((one) => `${one.kind}/${one.namespace}/${one.name}`));
+  const missing = subjects.filter((one) => !known.has(`${one.kind}/${one.namespace}/${one.name}`));
+  if (missing.length > 0)
+    await client.update(clusterRoleBindings, { ...existing, subjects: [...(existing.subjects ?? []), ...missing] });
+}
+
+const namespaced = (namespace: string, name: string): Role["metadata"] => ({
+  ...metadataOf(name, bootstrapLabels),
+  namespace,
+});
+
+const namespacedRoles: readonly Role[] = [
+  {
+    apiVersion,
+    kind: "Role",
+    metadata: namespaced("kube-system", "extension-apiserver-authentication-reader"),
+    rules: [rule("get list watch", "", "configmaps", "extension-apiserver-authentication")],
+  },
+  {
+    apiVersion,
+    kind: "Role",
+    metadata: namespaced("kube-public", "system:controller:bootstrap-signer"),
+    rules: [rule("get list watch", "", "configmaps"), rule("update", "", "configmaps", "cluster-info")],
+  },
+];
+
+const namespacedBindings: readonly RoleBinding[] = [
+  {
+    apiVersion,
+    kind: "RoleBinding",
+    metadata: namespaced("kube-system", "system::extension-apiserver-authentication-reader"),
+    roleRef: { apiGroup: rbacGroup, kind: "Role", name: "extension-apiserver-authentication-reader" },
+    subjects: ["system:kube-controller-manager", "system:kube-scheduler"].map((name) => ({
+      kind: "User",
+      apiGroup: rbacGroup,
+      name,
+    })),
+  },
+];

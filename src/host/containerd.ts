@@ -1,0 +1,245 @@
+/**
+ * Keeps containerd running: writes its configuration, starts it, watches it, starts it anew. It is no child in the usual
+ * sense: it and its containers outlive kedge, and a kedge that comes later takes over the one that runs. So nothing is
+ * kept in memory that a look at the machine does not tell.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "#base/clock.ts";
+import type { Component } from "#base/component.ts";
+import type { Log } from "#base/log.ts";
+import { GrpcClient } from "#wire/grpc.ts";
+import { detectCgroups } from "./cgroups.ts";
+import { containerdConfig } from "./containerd/config.ts";
+import { BoundedLog } from "./containerd/bounded-log.ts";
+import { CriRuntime } from "./cri-grpc.ts";
+import { RuntimeError } from "./cri.ts";
+import { requireOverlay } from "./mounts.ts";
+import { commandLineOf, lives, processOf, run, signalProcess, startDetached, type ProcessId } from "./processes.ts";
+import { pauseImageName, type RuntimeBundle } from "./runtime-bundle.ts";
+
+const readyPauseMs = 20;
+const readyMs = 60_000;
+const stopPauseMs = 20;
+const stopMs = 10_000;
+/** The namespace in which containerd keeps what belongs to CRI. */
+export const criNamespace = "k8s.io";
+
+/** Where everything of one data directory's containerd lies. */
+export interface ContainerdFolders {
+  /** Sockets and mounts, gone after a restart of the machine; of this data directory alone. */
+  readonly run: string;
+  readonly socket: string;
+  /** Images and the containers' own files. */
+  readonly root: string;
+  readonly log: string;
+  readonly registries: string;
+  readonly cniConfig: string;
+}
+
+/** @param dataFolder Must exist. */
+export function containerdFolders(dataFolder: string): ContainerdFolders {
+  const real = realpathSync(dataFolder);
+  const hash = createHash("sha256").update(real).digest("hex").slice(0, 10);
+  const runFolder = `/run/kedge/${hash}/containerd`;
+  const agent = join(real, "agent");
+  return {
+    run: runFolder,
+    socket: join(runFolder, "containerd.sock"),
+    root: join(agent, "containerd"),
+    log: join(agent, "containerd/containerd.log"),
+    registries: join(agent, "etc/containerd/certs.d"),
+    cniConfig: join(agent, "etc/cni/net.d"),
+  };
+}
+
+export interface ContainerdOptions {
+  readonly bundle: RuntimeBundle;
+  readonly dataFolder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Containerd implements Component {
+  readonly name = "containerd";
+  readonly folders: ContainerdFolders;
+  /** Calls fail with `Unavailable` while containerd is not running. */
+  readonly runtime: CriRuntime;
+  private readonly options: ContainerdOptions;
+  private readonly waiting: (() => void)[] = [];
+  private running = false;
+
+  constructor(options: ContainerdOptions) {
+    this.options = options;
+    this.folders = containerdFolders(options.dataFolder);
+    this.runtime = new CriRuntime(this.folders.socket);
+  }
+
+  /** Resolves while, or as soon as, containerd is ready to run pods. */
+  async ready(signal: AbortSignal): Promise<void> {
+    if (this.running) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.waiting.push(resolve);
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    await promise.finally(() => signal.removeEventListener("abort", abort));
+  }
+
+  /** Returns when the signal is aborted, and leaves containerd and the containers running. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { log } = this.options;
+    const config = await this.prepare();
+    const watched = new BoundedLog(this.folders.log);
+    using connection = new GrpcClient(this.folders.socket);
+    try {
+      const process = (await this.adopt(config, signal)) ?? (await this.start(config));
+      await this.becomeReady(process, signal);
+      const lost = connection.lost(signal);
+      this.running = true;
+      for (const resolve of this.waiting.splice(0)) resolve();
+      log.debug("containerd is ready", { pid: process.pid });
+      await lost;
+      if (!signal.aborted)
+        throw new Error(`containerd (pid ${process.pid}) went away: ${lastComplaint(this.folders.log)}`);
+    } finally {
+      this.running = false;
+      watched[Symbol.dispose]();
+    }
+  }
+
+  /** Checks the machine and writes the configuration. @returns Its path, which names its content. */
+  private async prepare(): Promise<string> {
+    const { folders } = this;
+    for (const folder of [folders.run, folders.root, folders.registries, folders.cniConfig])
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    detectCgroups();
+    await requireOverlay(folders.root);
+    const text = containerdConfig({
+      folders,
+      bundle: this.options.bundle,
+      mayRaiseOomScore: hasCapability(capSysResource),
+      appArmor: hasAppArmor(),
+    });
+    const hash = createHash("sha256").update(text).digest("hex").slice(0, 10);
+    const path = join(folders.run, `config-${hash}.toml`);
+    writeFileSync(path, text, { mode: 0o600 });
+    return path;
+  }
+
+  /** The containerd that runs already with this configuration. One with another is ended; its containers go on. */
+  private async adopt(config: string, signal: AbortSignal): Promise<ProcessId | undefined> {
+    for (const { id, args } of processesNaming(join(this.folders.run, "config-"))) {
+      if (args.includes(config)) return id;
+      await this.end(id, signal);
+    }
+    return undefined;
+  }
+
+  private async end(id: ProcessId, signal: AbortSignal): Promise<void> {
+    const { clock } = this.options;
+    signalProcess(id, "SIGTERM");
+    const deadlineMs = clock.monotonicMs() + stopMs;
+    while (lives(id)) {
+      if (clock.monotonicMs() > deadlineMs) signalProcess(id, "SIGKILL");
+      await clock.sleep(stopPauseMs, signal);
+    }
+  }
+
+  private start(config: string): Promise<ProcessId> {
+    const { bundle } = this.options;
+    rmSync(this.folders.socket, { force: true });
+    return startDetached(bundle.containerd, ["--config", config], {
+      env: containerdEnvironment(bundle),
+      logPath: this.folders.log,
+    });
+  }
+
+  private async becomeReady(process: ProcessId, signal: AbortSignal): Promise<void> {
+    const { clock } = this.options;
+    const deadlineMs = clock.monotonicMs() + readyMs;
+    for (;;) {
+      const missing = await this.missing(signal);
+      if (missing === undefined) break;
+      if (!lives(process)) throw new Error(`containerd ended while it started: ${lastComplaint(this.folders.log)}`);
+      if (clock.monotonicMs() > deadlineMs)
+        throw new Error(
+          `expected containerd to be ready within ${readyMs / 1000} s, found: ${missing}; see ${this.folders.log}`,
+        );
+      await clock.sleep(readyPauseMs, signal);
+    }
+    if (!(await this.runtime.imageStatus({ image: pauseImageName }, signal)))
+      await importArchive(this.options.bundle, {
+        socket: this.folders.socket,
+        archive: this.options.bundle.pauseImage,
+        signal,
+      });
+  }
+
+  /** What keeps the runtime from being ready. */
+  private async missing(signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const { conditions } = await this.runtime.status(signal);
+      const ready = conditions.find((condition) => condition.type === "RuntimeReady");
+      return ready?.status ? undefined : (ready?.message ?? "it does not say whether it is ready");
+    } catch (error) {
+      if (error instanceof RuntimeError) return error.message;
+      throw error;
+    }
+  }
+}
+
+const capSysResource = 24;
+
+/** Containers in virtual machines and in other containers often lack capabilities that root usually has. */
+function hasCapability(bit: number): boolean {
+  const effective = /^CapEff:\t([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+  return ((BigInt(`0x${effective}`) >> BigInt(bit)) & 1n) === 1n;
+}
+
+/** Loading a profile also takes AppArmor's own program. */
+function hasAppArmor(): boolean {
+  return existsSync("/sys/kernel/security/apparmor") && existsSync("/sbin/apparmor_parser");
+}
+
+/** What containerd gets of kedge's environment: where programs are, and how registries are reached. */
+const environmentPassed = /^(?:https?_proxy|no_proxy|all_proxy|SSL_CERT_(?:FILE|DIR)|TMPDIR|GODEBUG)$/i;
+
+function containerdEnvironment(bundle: RuntimeBundle): Record<string, string> {
+  const passed = Object.entries(process.env).flatMap(([key, value]) =>
+    value !== undefined && environmentPassed.test(key) ? [[key, value] as const] : [],
+  );
+  return { ...Object.fromEntries(passed), PATH: `${bundle.binFolder}:/usr/sbin:/usr/bin:/sbin:/bin` };
+}
+
+/** Living processes with an argument that starts with `prefix`. */
+function processesNaming(prefix: string): { readonly id: ProcessId; readonly args: readonly string[] }[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      const args = commandLineOf(Number(name));
+      const id = args.some((arg) => arg.startsWith(prefix)) ? processOf(Number(name)) : undefined;
+      return id ? [{ id, args }] : [];
+    });
+}
+
+const complaintBytes = 4096;
+
+/** The last error containerd wrote down, for people. */
+function lastComplaint(logPath: string): string {
+  const tail = readFileSync(logPath, "utf8").slice(-complaintBytes).trim().split("\n");
+  const complaint = tail.findLast((line) => /level=(?:error|fatal)|^containerd: /.test(line)) ?? tail.at(-1) ?? "";
+  return complaint === "" ? `it wrote nothing to ${logPath}` : complaint;
+}
+
+/** Puts the images of an archive (OCI layout or Docker's) into containerd, where garbage collection spares them. */
+export async function importArchive(
+  bundle: RuntimeBundle,
+  what: { readonly socket: string; readonly archive: string; readonly signal: AbortSignal },
+): Promise<void> {
+  const pinned = ["--label", "io.cri-containerd.pinned=pinned", "--label", "io.cri-containerd.image=managed"];
+  await run(bundle.ctr, ["-a", what.socket, "-n", criNamespace, "images", "import", ...pinned, what.archive], {
+    signal: what.signal,
+  });
+}

@@ -1,0 +1,142 @@
+/** Mounts of this machine: listed from the kernel's own table, made and undone by mount(8), which every Linux has. */
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, statfsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { messageOf } from "#base/assert.ts";
+import { run } from "./processes.ts";
+
+export interface Mount {
+  readonly mountPoint: string;
+  readonly type: string;
+  readonly source: string;
+  /** What of the file system is mounted; `/` unless it is a bind mount. */
+  readonly root: string;
+  readonly readOnly: boolean;
+  readonly propagation: "private" | "shared" | "slave" | "unbindable";
+}
+
+/** Mounts at or below `prefix`, in the order they were made. */
+export async function listMounts(prefix = "/"): Promise<readonly Mount[]> {
+  return parseMountInfo(await readFile("/proc/self/mountinfo", "utf8")).filter(({ mountPoint }) =>
+    isAtOrBelow(mountPoint, prefix),
+  );
+}
+
+export async function isMountPoint(path: string): Promise<boolean> {
+  return (await listMounts(path)).some(({ mountPoint }) => mountPoint === path);
+}
+
+function isAtOrBelow(path: string, prefix: string): boolean {
+  return prefix === "/" || path === prefix || path.startsWith(`${prefix}/`);
+}
+
+/** @see https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html */
+export function parseMountInfo(text: string): readonly Mount[] {
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [before = "", after = ""] = line.split(" - ");
+      const [, , , root = "", mountPoint = "", options = "", ...tags] = before.split(" ");
+      const [type = "", source = ""] = after.split(" ");
+      return {
+        mountPoint: unescaped(mountPoint),
+        type,
+        source: unescaped(source),
+        root: unescaped(root),
+        readOnly: options.split(",").includes("ro"),
+        propagation: propagationOf(tags),
+      };
+    });
+}
+
+function propagationOf(tags: readonly string[]): Mount["propagation"] {
+  if (tags.some((tag) => tag.startsWith("shared:"))) return "shared";
+  if (tags.some((tag) => tag.startsWith("master:"))) return "slave";
+  return tags.includes("unbindable") ? "unbindable" : "private";
+}
+
+/** The kernel writes blanks and the like as three octal digits. */
+function unescaped(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}
+
+/** Mounts a file system in memory on a folder, which is made. */
+export async function mountTmpfs(
+  path: string,
+  options: { readonly sizeBytes?: number; readonly mode?: number } = {},
+): Promise<void> {
+  mkdirSync(path, { recursive: true });
+  const { sizeBytes, mode = 0o755 } = options;
+  const settings = [`mode=${mode.toString(8)}`, ...(sizeBytes === undefined ? [] : [`size=${sizeBytes}`])];
+  await run("mount", ["-n", "-t", "tmpfs", "-o", settings.join(","), "tmpfs", path]);
+}
+
+/** Makes `source`, with what is mounted below it, visible at `target`, which must exist. */
+export async function bindMount(
+  source: string,
+  target: string,
+  options: { readonly readOnly?: boolean } = {},
+): Promise<void> {
+  await run("mount", ["-n", "--rbind", source, target]);
+  // A bind mount takes its flags only when it is mounted anew.
+  if (options.readOnly) await run("mount", ["-n", "-o", "remount,bind,ro", target]);
+}
+
+/**
+ * Makes mounts below `path` visible in containers that ask for it, and theirs here. `path` becomes a mount point if it
+ * is none.
+ */
+export async function shareMounts(path: string): Promise<void> {
+  const mount = (await listMounts(path)).findLast(({ mountPoint }) => mountPoint === path);
+  if (mount?.propagation === "shared") return;
+  if (!mount) await run("mount", ["-n", "--bind", path, path]);
+  await run("mount", ["-n", "--make-rshared", path]);
+}
+
+/** Unmounts a mount point; one that is busy vanishes from sight and goes when its last user does. */
+export async function unmount(path: string): Promise<void> {
+  await run("umount", ["-n", "-l", path]);
+}
+
+/** Unmounts everything at and below `prefix`, the latest first. @returns What was unmounted. */
+export async function unmountBelow(prefix: string): Promise<readonly string[]> {
+  const points = (await listMounts(prefix)).map(({ mountPoint }) => mountPoint).reverse();
+  for (const point of points) await unmount(point);
+  return points;
+}
+
+const fileSystemNames: Readonly<Record<number, string>> = {
+  0x794c7630: "overlayfs",
+  0xef53: "ext4",
+  0x58465342: "xfs",
+  0x9123683e: "btrfs",
+  0x2fc12fc1: "zfs",
+  0x6969: "NFS",
+  0x01021994: "tmpfs",
+  0x65735546: "FUSE",
+};
+
+/** @throws Error with one sentence when images cannot be stacked in `folder`. */
+export async function requireOverlay(folder: string): Promise<void> {
+  if (!readFileSync("/proc/filesystems", "utf8").includes("\toverlay\n"))
+    await run("modprobe", ["overlay"]).catch((error: unknown) => {
+      throw new Error("expected a kernel with overlayfs, found none: use a kernel with CONFIG_OVERLAY_FS", {
+        cause: error,
+      });
+    });
+  const trial = mkdtempSync(join(folder, ".overlay-"));
+  try {
+    for (const name of ["lower", "upper", "work", "merged"]) mkdirSync(join(trial, name));
+    const layers = `lowerdir=${trial}/lower,upperdir=${trial}/upper,workdir=${trial}/work`;
+    await run("mount", ["-n", "-t", "overlay", "-o", layers, "overlay", join(trial, "merged")]);
+    await unmount(join(trial, "merged"));
+  } catch (error) {
+    const type = statfsSync(folder).type;
+    throw new Error(
+      `expected a file system below "${folder}" that carries overlayfs (ext4, xfs), found ${fileSystemNames[type] ?? `type 0x${type.toString(16)}`}: use a data directory on another file system (${messageOf(error)})`,
+    );
+  } finally {
+    rmSync(trial, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * One port for HTTP/2 and HTTP/1.1, with TLS or without. Every request becomes an `Exchange`. Client certificates are
+ * asked for, never demanded: who shows none may still have a token.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from "node:http2";
+import type { AddressInfo, Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { messageOf } from "#base/assert.ts";
+import type { Log } from "#base/log.ts";
+import { type Exchange, httpLimits } from "./http.ts";
+import { Connection } from "./http/connection.ts";
+import { Http1Exchange, upgradeExchange } from "./http/exchange-h1.ts";
+import { Http2Exchange } from "./http/exchange-h2.ts";
+
+/** All in PEM. */
+export interface TlsMaterial {
+  readonly certificate: string;
+  readonly key: string;
+  /** Certificates of the CAs whose client certificates count. */
+  readonly clientCa?: string;
+}
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Without it, plain HTTP/1.1. */
+  readonly tls?: TlsMaterial;
+  readonly log: Log;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  /** New connections get the new certificate; those that are open stay. */
+  replaceTls(tls: TlsMaterial): void;
+  /** Takes no new connection, lets requests finish for `graceMs`, then cuts what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Answers one request. What it throws becomes a bare 500; it is expected to have its own way of reporting errors. */
+export type ExchangeHandler = (exchange: Exchange) => void | Promise<void>;
+
+const upgradeProtocols = new Set(["websocket", "spdy/3.1"]);
+
+/** @throws Error with one clear sentence when the port cannot be had. */
+export async function listen(options: ServerOptions, handler: ExchangeHandler): Promise<HttpServer> {
+  const server = options.tls ? secureServer(options.tls) : createServer(http1Options);
+  const answer = guarded(handler, options.log);
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  answerHttp1(server, answer);
+  if ("setSecureContext" in server) {
+    // Node's HTTP/2 would also translate every stream for the "request" listeners; the exchange reads it directly.
+    server.removeAllListeners("stream");
+    server.on("session", (session) => answerSession(session, answer));
+    server.on("tlsClientError", (error) => options.log.debug("TLS handshake failed", { error: messageOf(error) }));
+  }
+  await bind(server, options);
+  // A server that listens on TCP has an AddressInfo.
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    replaceTls: (tls) => {
+      if ("setSecureContext" in server) server.setSecureContext(contextOf(tls));
+    },
+    close: (graceMs) => close(server, sockets, graceMs),
+  };
+}
+
+const http1Options = {
+  maxHeaderSize: httpLimits.headerBytes,
+  headersTimeout: httpLimits.headersMs,
+  // A body has the time its reader gives it: some are open for hours.
+  requestTimeout: 0,
+  keepAliveTimeout: httpLimits.idleMs,
+  connectionsCheckingInterval: 5_000,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: 15_000,
+};
+
+function contextOf({ certificate, key, clientCa }: TlsMaterial): { cert: string; key: string; ca?: string } {
+  return { cert: certificate, key, ...(clientCa === undefined ? {} : { ca: clientCa }) };
+}
+
+function secureServer(tls: TlsMaterial): Http2SecureServer {
+  const server = createSecureServer({
+    ...contextOf(tls),
+    ...http1Options,
+    allowHTTP1: true,
+    minVersion: "TLSv1.2",
+    requestCert: tls.clientCa !== undefined,
+    rejectUnauthorized: false,
+    handshakeTimeout: httpLimits.handshakeMs,
+    maxSessionMemory: httpLimits.connectionBufferMegabytes,
+    streamResetBurst: httpLimits.streamResetsAtOnce,
+    streamResetRate: httpLimits.streamResetsPerSecond,
+    settings: {
+      maxConcurrentStreams: httpLimits.concurrentStreams,
+      initialWindowSize: httpLimits.streamWindowBytes,
+      maxHeaderListSize: httpLimits.headerBytes,
+    },
+  });
+  return server;
+}
+
+type Answer = (exchange: Exchange) => void;
+
+function guarded(handler: ExchangeHandler, log: Log): Answer {
+  const failed = (exchange: Exchange, error: unknown): void => {
+    log.error("request failed", { method: exchange.method, path: exchange.path, error: messageOf(error) });
+    if (!exchange.answered) exchange.reply(500, {}, new Uint8Array());
+  };
+  return (exchange) => {
+    try {
+      handler(exchange)?.catch((error: unknown) => failed(exchange, error));
+    } catch (error) {
+      failed(exchange, error);
+    }
+  };
+}
+
+function answerHttp1(server: Server | Http2SecureServer, answer: Answer): void {
+  const connections = new WeakMap<Socket, Connection>();
+  const connectionOf = (socket: Socket): Connection => {
+    let connection = connections.get(socket);
+    if (!connection) {
+      connection = new Connection(socket.remoteAddress, socket instanceof TLSSocket ? socket : undefined);
+      connections.set(socket, connection);
+    }
+    return connection;
+  };
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    // The reader of a body learns of a broken connection by itself; without this nobody may be listening.
+    request.on("error", () => undefined);
+    response.on("error", () => undefined);
+    answer(new Http1Exchange({ request, response, connection: connectionOf(request.socket) }));
+  };
+  // These events are those of http.Server; the HTTP/2 server's types only know its own.
+  const http1 = server as Server;
+  http1.on("request", onRequest);
+  http1.on("checkContinue", onRequest);
+  http1.on("upgrade", (request: IncomingMessage, _: unknown, head: Buffer) => {
+    answer(upgradeExchange(request, head, connectionOf(request.socket)));
+  });
+  const shouldUpgradeCallback = (request: IncomingMessage): boolean =>
+    upgradeProtocols.has((request.headers.upgrade ?? "").toLowerCase());
+  Object.assign(server, { shouldUpgradeCallback });
+}
+
+function answerSession(session: ServerHttp2Session, answer: Answer): void {
+  const { socket } = session;
+  const connection = new Connection(socket?.remoteAddress, socket instanceof TLSSocket ? socket : undefined);
+  let open = 0;
+  const onClose = (): void => {
+    open -= 1;
+  };
+  session.on("stream", (stream, headers) => {
+    open += 1;
+    stream.once("close", onClose);
+    // A stream the client breaks off closes; that is all anybody needs to know.
+    stream.on("error", () => undefined);
+    answer(new Http2Exchange(stream, headers, connection));
+  });
+  session.setTimeout(httpLimits.idleMs, () => {
+    if (open === 0) session.close();
+  });
+}
+
+function bind(server: Server | Http2SecureServer, { host, port, log }: ServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => {
+      const why = bindProblems[error.code ?? ""] ?? messageOf(error);
+      reject(new Error(`expected to listen on ${host} port ${port}, found ${why}`));
+    };
+    server.once("error", onError);
+    server.listen({ host, port, backlog: 1024 }, () => {
+      server.off("error", onError);
+      server.on("error", (error: Error) => log.error("listening port failed", { port, error: messageOf(error) }));
+      resolve();
+    });
+  });
+}
+
+const bindProblems: Readonly<Record<string, string>> = {
+  EADDRINUSE: "that another process listens there; stop it or choose another port",
+  EACCES: "that only root may use ports below 1024; run as root or choose another port",
+  EADDRNOTAVAIL: "that this machine has no such address; choose one of its own",
+};
+
+function close(server: Server | Http2SecureServer, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, graceMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,133 @@
+/**
+ * What one HTTP request looks like to those who answer it, the same for HTTP/2 and HTTP/1.1. `http-server.ts` makes
+ * exchanges, `http-client.ts` is the other end.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex, Readable } from "node:stream";
+
+/** Limits of one listening port. Those that upstream has too have upstream's value. */
+export const httpLimits = {
+  /** Request line and headers together. */
+  headerBytes: 1 << 20,
+  /** What `body` takes when the caller has no reason for another value. */
+  bodyBytes: 3 * 1024 * 1024,
+  /** Streams a client may have open on one HTTP/2 connection. */
+  concurrentStreams: 250,
+  /** Unread request bytes a client may have under way on one HTTP/2 stream. */
+  streamWindowBytes: 256 * 1024,
+  /** Queued replies of one HTTP/2 connection, in MB; beyond it new streams are refused. */
+  connectionBufferMegabytes: 512,
+  /** From the connection to the end of the TLS handshake. */
+  handshakeMs: 10_000,
+  /** From the first byte of a request to the end of its headers: what stops a slow sender. */
+  headersMs: 32_000,
+  /** A connection without a request is closed after this time. */
+  idleMs: 90_000,
+  /** A larger reply is compressed for a client that takes gzip. */
+  gzipFromBytes: 128 * 1024,
+  /** HTTP/2 streams a client may reset, at once and then a second (rapid-reset attack). */
+  streamResetsAtOnce: 5_000,
+  streamResetsPerSecond: 1_000,
+} as const;
+
+/** Names in lower case. */
+export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+/** Names in lower case. */
+export type ReplyHeaders = Readonly<Record<string, string | readonly string[]>>;
+
+/** The certificate a client proved to own, signed by the server's client CA. */
+export interface PeerCertificate {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+  /** Upper-case hexadecimal. */
+  readonly serialNumber: string;
+  readonly notAfterMs: number;
+  /** The certificate in DER. */
+  readonly raw: Uint8Array;
+}
+
+export interface Exchange {
+  readonly protocol: "h1" | "h2";
+  readonly method: string;
+  /** As it was sent, still escaped: "/api/v1/pods?watch=1". */
+  readonly target: string;
+  /** The target up to its question mark. */
+  readonly path: string;
+  /** The target after its question mark, or "". */
+  readonly query: string;
+  readonly headers: RequestHeaders;
+  readonly remoteAddress: string;
+  /** True once `reply`, `stream` or an upgrade began. */
+  readonly answered: boolean;
+  /** Aborted when the client went away or the reply is complete. */
+  readonly signal: AbortSignal;
+  /** Present when the client asked for another protocol on this connection. */
+  readonly upgrade: Upgrade | undefined;
+
+  /** A header's value, the first one of several. The name is in lower case. */
+  header(name: string): string | undefined;
+  /** Undefined without a client certificate and with one that the client CA did not sign. */
+  peerCertificate(): PeerCertificate | undefined;
+  /** Why the certificate the client showed was refused; undefined when it showed none or a good one. */
+  peerCertificateRefusal(): string | undefined;
+  /**
+   * The whole body. May be called once.
+   *
+   * @throws BodyTooLargeError when it has more than `sizeBytesMax` bytes; a reply may still be sent.
+   */
+  body(sizeBytesMax: number, signal: AbortSignal): Promise<Uint8Array>;
+  /** The body as it comes. May be called once, instead of `body`. */
+  bodyStream(): Readable;
+  /** Sends a complete reply. Does nothing when the client is gone. The body may not be changed afterwards. */
+  reply(code: number, headers: ReplyHeaders, body: Uint8Array | readonly Uint8Array[]): void;
+  /** Sends the head of a reply whose body follows piece by piece. */
+  stream(code: number, headers: ReplyHeaders): ResponseStream;
+}
+
+/** A reply that is written piece by piece. Pieces of one turn of the event loop travel together. */
+export interface ResponseStream {
+  /** Takes the bytes in any case, until the end. False when the client does not keep up: see `drained`. */
+  write(bytes: Uint8Array): boolean;
+  /** What was written and has not left this process. */
+  readonly bufferedBytes: number;
+  /** Resolves when writing makes sense again, or the stream is over. */
+  drained(): Promise<void>;
+  end(): void;
+  /** Breaks the reply off so that the client notices. */
+  reset(): void;
+  /** Aborted when the client went away or the reply is complete. */
+  readonly signal: AbortSignal;
+}
+
+/** An HTTP/1.1 request to switch protocols. `switchProtocols` or the exchange's `reply` may be used, not both. */
+export interface Upgrade {
+  /** The Upgrade header in lower case: "websocket" or "spdy/3.1". */
+  readonly protocol: string;
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** Bytes that came after the request's head. */
+  readonly head: Buffer;
+  /** Sends 101 with these headers and hands the connection over, `head` put back into it. */
+  switchProtocols(headers: ReplyHeaders): Duplex;
+  /** Hands the connection over without a word, for protocols that answer themselves; `head` is the taker's to read. */
+  take(): Duplex;
+}
+
+export class BodyTooLargeError extends Error {
+  override readonly name = "BodyTooLargeError";
+  readonly sizeBytesMax: number;
+
+  constructor(sizeBytesMax: number) {
+    super(`expected a body of at most ${sizeBytesMax} bytes, found a larger one`);
+    this.sizeBytesMax = sizeBytesMax;
+  }
+}
+
+/** The client went away before its request was complete. */
+export class ClientGoneError extends Error {
+  override readonly name = "ClientGoneError";
+
+  constructor() {
+    super("expected the rest of the request body, found that the client went away");
+  }
+}

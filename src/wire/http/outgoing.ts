@@ -1,0 +1,148 @@
+/** How reply bodies leave: in blocks, compressed when it pays, or piece by piece. */
+import { pipeline, Readable, type Writable } from "node:stream";
+import { createGzip } from "node:zlib";
+import { httpLimits, type ReplyHeaders, type ResponseStream } from "../http.ts";
+
+// Parts of a body are copied together into blocks of this size: ten thousand small writes cost more than the copy.
+const blockBytes = 256 * 1024;
+// A stream that has more than this under way tells its writer to wait.
+const highWaterBytes = 256 * 1024;
+const gzipLevel = 1;
+
+export type Body = Uint8Array | readonly Uint8Array[];
+
+export function sizeOf(body: Body): number {
+  if (body instanceof Uint8Array) return body.length;
+  let sizeBytes = 0;
+  for (const part of body) sizeBytes += part.length;
+  return sizeBytes;
+}
+
+export interface GzipQuestion {
+  readonly headers: ReplyHeaders;
+  readonly sizeBytes: number;
+  readonly acceptEncoding: string | undefined;
+  /**
+   * Differs from upstream: replies to this machine itself are not compressed, because that costs more than the copy
+   * through loopback does.
+   */
+  readonly loopback: boolean;
+}
+
+export function pays({ headers, sizeBytes, acceptEncoding, loopback }: GzipQuestion): boolean {
+  if (sizeBytes <= httpLimits.gzipFromBytes || loopback || acceptEncoding === undefined) return false;
+  return acceptsGzip(acceptEncoding) && headers["content-encoding"] === undefined;
+}
+
+function acceptsGzip(acceptEncoding: string): boolean {
+  return acceptEncoding.split(",").some((clause) => {
+    const [name = "", ...parameters] = clause.split(";").map((word) => word.trim());
+    return (name === "gzip" || name === "*") && !parameters.some((word) => /^q=0(?:\.0*)?$/.test(word));
+  });
+}
+
+/** Writes the body and ends the writable. An error of the writable ends it early; whoever owns it hears of it. */
+export function send(writable: Writable, body: Body, gzip: boolean): void {
+  if (gzip) {
+    pipeline(Readable.from(blocks(body)), createGzip({ level: gzipLevel }), writable, () => undefined);
+    return;
+  }
+  if (body instanceof Uint8Array) {
+    writable.end(body);
+    return;
+  }
+  if (sizeOf(body) <= blockBytes) {
+    writable.end(body.length === 1 ? body[0] : Buffer.concat(body));
+    return;
+  }
+  pipeline(Readable.from(blocks(body)), writable, () => undefined);
+}
+
+/** The body in blocks, each made when it is asked for. */
+function* blocks(body: Body): Generator<Uint8Array> {
+  if (body instanceof Uint8Array) {
+    yield body;
+    return;
+  }
+  let start = 0;
+  let sizeBytes = 0;
+  for (const [at, part] of body.entries()) {
+    sizeBytes += part.length;
+    if (sizeBytes < blockBytes) continue;
+    yield at === start ? part : Buffer.concat(body.slice(start, at + 1), sizeBytes);
+    start = at + 1;
+    sizeBytes = 0;
+  }
+  if (sizeBytes > 0) yield Buffer.concat(body.slice(start), sizeBytes);
+}
+
+export interface PieceParts {
+  readonly writable: Writable;
+  readonly signal: () => AbortSignal;
+  readonly reset: () => void;
+}
+
+/** A reply written piece by piece, one write for each turn of the event loop. */
+export class Pieces implements ResponseStream {
+  private readonly parts: PieceParts;
+  private queued: Uint8Array[] = [];
+  private queuedBytes = 0;
+  private over = false;
+
+  constructor(parts: PieceParts) {
+    this.parts = parts;
+  }
+
+  get signal(): AbortSignal {
+    return this.parts.signal();
+  }
+
+  get bufferedBytes(): number {
+    return this.queuedBytes + this.parts.writable.writableLength;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.over || this.parts.writable.destroyed) return false;
+    if (this.queued.push(bytes) === 1) process.nextTick(() => this.flush());
+    this.queuedBytes += bytes.length;
+    return this.bufferedBytes < highWaterBytes;
+  }
+
+  drained(): Promise<void> {
+    const { writable } = this.parts;
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        if (!writable.destroyed && this.bufferedBytes >= highWaterBytes && writable.writableNeedDrain) return;
+        writable.off("drain", settle).off("close", settle);
+        resolve();
+      };
+      writable.on("drain", settle).on("close", settle);
+      // What is queued is written first, so that "drain" can come at all.
+      this.flush();
+      settle();
+    });
+  }
+
+  end(): void {
+    if (this.over) return;
+    this.flush();
+    this.over = true;
+    this.parts.writable.end();
+  }
+
+  reset(): void {
+    this.over = true;
+    this.queued = [];
+    this.queuedBytes = 0;
+    this.parts.reset();
+  }
+
+  private flush(): void {
+    const { queued } = this;
+    if (queued.length === 0) return;
+    this.queued = [];
+    this.queuedBytes = 0;
+    if (!this.parts.writable.destroyed)
+      this.parts.writable.write(queued.length === 1 ? queued[0] : Buffer.concat(queued));
+  }
+}

@@ -1,0 +1,319 @@
+/**
+ * X.509 certificates: issue, read, verify, and answer signing requests. Written on node:crypto and a small DER codec,
+ * because a server that starts for the first time issues a dozen at once.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc5280
+ * @see https://www.rfc-editor.org/rfc/rfc2986
+ */
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  X509Certificate,
+} from "node:crypto";
+import { isIP } from "node:net";
+import { utf8 } from "#base/bytes.ts";
+import { addressBytes } from "./x509/address.ts";
+import * as der from "./x509/der.ts";
+import { pemBlocks, toPem } from "./x509/pem.ts";
+import { readRequest } from "./x509/request.ts";
+
+export { readRequest, type SigningRequest } from "./x509/request.ts";
+
+/** Both in PEM. The key is PKCS #8; the certificate may be followed by those of its issuers. */
+export interface CertifiedKey {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export interface Validity {
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+export interface CaOptions extends Validity {
+  readonly commonName: string;
+}
+
+export interface LeafOptions extends Validity {
+  readonly commonName: string;
+  readonly organizations?: readonly string[];
+  readonly usages: readonly LeafUsage[];
+  /** DNS names and IP addresses. */
+  readonly names?: readonly string[];
+  /** An existing key in PEM, to renew a certificate and keep its key. */
+  readonly key?: string;
+}
+
+export type LeafUsage = "client" | "server";
+
+/** What a signer grants a request; the names are those of the CertificateSigningRequest API. */
+export interface GrantOptions extends Validity {
+  readonly usages: readonly string[];
+}
+
+export interface CertificateFacts extends Validity {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+  /** DNS names and IP addresses. */
+  readonly names: readonly string[];
+  readonly isCa: boolean;
+}
+
+const oids = {
+  commonName: "2.5.4.3",
+  organization: "2.5.4.10",
+  subjectKeyId: "2.5.29.14",
+  keyUsage: "2.5.29.15",
+  subjectAltName: "2.5.29.17",
+  basicConstraints: "2.5.29.19",
+  authorityKeyId: "2.5.29.35",
+  extendedKeyUsage: "2.5.29.37",
+} as const;
+
+// Bit numbers of RFC 5280, section 4.2.1.3.
+const keyUsageBits: Readonly<Record<string, number>> = {
+  signing: 0,
+  "digital signature": 0,
+  "content commitment": 1,
+  "key encipherment": 2,
+  "data encipherment": 3,
+  "key agreement": 4,
+  "cert sign": 5,
+  "crl sign": 6,
+  "encipher only": 7,
+  "decipher only": 8,
+};
+
+const extendedUsages: Readonly<Record<string, string>> = {
+  any: "2.5.29.37.0",
+  "server auth": "1.3.6.1.5.5.7.3.1",
+  "client auth": "1.3.6.1.5.5.7.3.2",
+  "code signing": "1.3.6.1.5.5.7.3.3",
+  "email protection": "1.3.6.1.5.5.7.3.4",
+  "s/mime": "1.3.6.1.5.5.7.3.4",
+  "ipsec end system": "1.3.6.1.5.5.7.3.5",
+  "ipsec tunnel": "1.3.6.1.5.5.7.3.6",
+  "ipsec user": "1.3.6.1.5.5.7.3.7",
+  timestamping: "1.3.6.1.5.5.7.3.8",
+  "ocsp signing": "1.3.6.1.5.5.7.3.9",
+  "microsoft sgc": "1.3.6.1.4.1.311.10.3.3",
+  "netscape sgc": "2.16.840.1.113730.4.1",
+};
+
+/** A new private key on P-256, PKCS #8 in PEM. */
+export function newKey(): string {
+  return pemOfKey(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey);
+}
+
+/** A self-signed CA with a new key. */
+export function issueCa(options: CaOptions): CertifiedKey {
+  const key = createPrivateKey(newKey());
+  const subject = nameOf(options.commonName, []);
+  const publicKey = spkiOf(createPublicKey(key));
+  const extensions = [
+    extension(oids.keyUsage, keyUsage(["digital signature", "key encipherment", "cert sign"]), true),
+    extension(oids.basicConstraints, der.sequence(der.boolean(true)), true),
+    extension(oids.subjectKeyId, der.octetString(keyId(publicKey))),
+  ];
+  const body = { subject, issuer: subject, publicKey, extensions, validity: options };
+  return { certificate: certificate(body, key), key: pemOfKey(key) };
+}
+
+/** A certificate for a client, a server, or both, signed by `ca`. */
+export function issue(ca: CertifiedKey, options: LeafOptions): CertifiedKey {
+  const key = createPrivateKey(options.key ?? newKey());
+  const usages = ["digital signature", "key encipherment", ...options.usages.map((usage) => `${usage} auth`)];
+  const names = (options.names ?? []).map(generalName);
+  const leaf: Leaf = {
+    subject: nameOf(options.commonName, options.organizations ?? []),
+    publicKey: spkiOf(createPublicKey(key)),
+    alternativeNames: names.length === 0 ? undefined : der.sequence(...names),
+  };
+  return { certificate: signLeaf(ca, leaf, { ...options, usages }), key: pemOfKey(key) };
+}
+
+/**
+ * The certificate a signing request asks for, in PEM, with the usages and the life the signer grants.
+ *
+ * @throws Error when the request or its signature is broken.
+ */
+export function signRequest(ca: CertifiedKey, requestPem: string, grant: GrantOptions): string {
+  const request = readRequest(requestPem);
+  return signLeaf(
+    ca,
+    { subject: request.subject, publicKey: request.publicKey, alternativeNames: request.alternativeNames },
+    grant,
+  );
+}
+
+/** @throws Error when the text holds no certificate. */
+export function readCertificate(pem: string): CertificateFacts {
+  const read = new X509Certificate(pem);
+  const { subject } = read.toLegacyObject();
+  return {
+    commonName: [subject.CN ?? ""].flat()[0] ?? "",
+    organizations: [subject.O ?? []].flat(),
+    names: alternativeNames(read.subjectAltName ?? ""),
+    notBeforeMs: read.validFromDate.getTime(),
+    notAfterMs: read.validToDate.getTime(),
+    isCa: read.ca,
+  };
+}
+
+/** True when a certificate of `caPem` signed the first one of `pem` and both are valid at `nowMs`. */
+export function isSignedBy(pem: string, caPem: string, nowMs: number): boolean {
+  const leaf = new X509Certificate(pem);
+  const valid = (one: X509Certificate): boolean =>
+    one.validFromDate.getTime() <= nowMs && nowMs < one.validToDate.getTime();
+  return pemBlocks(caPem, "CERTIFICATE")
+    .map((bytes) => new X509Certificate(bytes))
+    .some((ca) => ca.ca && valid(ca) && valid(leaf) && leaf.checkIssued(ca) && leaf.verify(ca.publicKey));
+}
+
+/** True when the key belongs to the first certificate. */
+export function matches({ certificate, key }: CertifiedKey): boolean {
+  return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+}
+
+interface Leaf {
+  readonly subject: Uint8Array;
+  readonly publicKey: Uint8Array;
+  /** The value of the subject alternative name extension. */
+  readonly alternativeNames: Uint8Array | undefined;
+}
+
+function signLeaf(ca: CertifiedKey, leaf: Leaf, grant: GrantOptions): string {
+  const issuer = issuerOf(ca.certificate);
+  const known = grant.usages.filter((usage) => usage in keyUsageBits);
+  const extended = grant.usages.flatMap((usage) => extendedUsages[usage] ?? []);
+  const extensions: Uint8Array[] = [];
+  if (known.length > 0) extensions.push(extension(oids.keyUsage, keyUsage(known), true));
+  if (extended.length > 0) extensions.push(extension(oids.extendedKeyUsage, der.sequence(...extended.map(der.oid))));
+  extensions.push(extension(oids.basicConstraints, der.sequence(), true));
+  extensions.push(extension(oids.authorityKeyId, der.sequence(der.encode(0x80, issuer.keyId))));
+  if (leaf.alternativeNames) {
+    // RFC 5280: critical when there is no subject beside it.
+    extensions.push(extension(oids.subjectAltName, leaf.alternativeNames, leaf.subject.length === 2));
+  }
+  const { subject, publicKey } = leaf;
+  const body = { subject, issuer: issuer.subject, publicKey, extensions, validity: grant };
+  return certificate(body, createPrivateKey(ca.key));
+}
+
+interface Body {
+  readonly subject: Uint8Array;
+  readonly issuer: Uint8Array;
+  readonly publicKey: Uint8Array;
+  readonly extensions: readonly Uint8Array[];
+  readonly validity: Validity;
+}
+
+function certificate({ subject, issuer, publicKey, extensions, validity }: Body, key: KeyObject): string {
+  const { algorithm, hash } = signatureOf(key);
+  const serial = randomBytes(16);
+  // Positive and without leading zeros.
+  serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
+  const body = der.sequence(
+    der.context(0, der.integer(Uint8Array.of(2))),
+    der.integer(serial),
+    algorithm,
+    issuer,
+    der.sequence(der.time(validity.notBeforeMs), der.time(validity.notAfterMs)),
+    subject,
+    publicKey,
+    der.context(3, der.sequence(...extensions)),
+  );
+  const signature = sign(hash, body, key);
+  return toPem("CERTIFICATE", der.sequence(body, algorithm, der.bitString(signature)));
+}
+
+interface SignatureKind {
+  readonly algorithm: Uint8Array;
+  readonly hash: string | null;
+}
+
+function signatureOf(key: KeyObject): SignatureKind {
+  const type = key.asymmetricKeyType;
+  if (type === "ed25519") return { algorithm: der.sequence(der.oid("1.3.101.112")), hash: null };
+  if (type === "rsa") {
+    return { algorithm: der.sequence(der.oid("1.2.840.113549.1.1.11"), Uint8Array.of(5, 0)), hash: "sha256" };
+  }
+  if (type !== "ec") throw new Error(`expected a CA key of kind EC, RSA or Ed25519, found "${type}"`);
+  return key.asymmetricKeyDetails?.namedCurve === "secp384r1"
+    ? { algorithm: der.sequence(der.oid("1.2.840.10045.4.3.3")), hash: "sha384" }
+    : { algorithm: der.sequence(der.oid("1.2.840.10045.4.3.2")), hash: "sha256" };
+}
+
+/** Subject and key identifier of the CA's first certificate, as its leaves must repeat them. */
+function issuerOf(caPem: string): { readonly subject: Uint8Array; readonly keyId: Uint8Array } {
+  const read = new X509Certificate(caPem);
+  const [body] = der.inside(der.decodeAll(read.raw)[0], der.tags.sequence);
+  const fields = der.inside(body, der.tags.sequence);
+  // version, serial, algorithm, issuer, validity, subject, key, …; then [3] with the extensions.
+  const subject = fields[5]?.raw;
+  if (!subject) throw new Error("expected a CA certificate of version 3, found an older one");
+  const extensions = fields.find(({ tag }) => tag === 0xa3);
+  for (const { content } of extensions ? der.inside(der.decodeAll(extensions.content)[0], der.tags.sequence) : []) {
+    const parts = der.decodeAll(content);
+    const value = parts.at(-1);
+    if (parts[0] && value && der.oidText(parts[0].content) === oids.subjectKeyId) {
+      return { subject, keyId: der.decodeAll(value.content)[0]?.content ?? new Uint8Array() };
+    }
+  }
+  return { subject, keyId: keyId(spkiOf(read.publicKey)) };
+}
+
+function nameOf(commonName: string, organizations: readonly string[]): Uint8Array {
+  const attribute = (type: string, text: string): Uint8Array => der.sequence(der.oid(type), der.utf8String(text));
+  const parts: Uint8Array[] = [];
+  if (organizations.length > 0) {
+    // One set of several values, as Go writes it; a SET OF is sorted by its bytes.
+    const values = organizations.map((name) => attribute(oids.organization, name));
+    parts.push(der.encode(der.tags.set, ...values.sort((one, other) => Buffer.compare(one, other))));
+  }
+  if (commonName !== "") parts.push(der.encode(der.tags.set, attribute(oids.commonName, commonName)));
+  return der.sequence(...parts);
+}
+
+function extension(type: string, value: Uint8Array, critical = false): Uint8Array {
+  const flag = critical ? [der.boolean(true)] : [];
+  return der.sequence(der.oid(type), ...flag, der.octetString(value));
+}
+
+function keyUsage(names: readonly string[]): Uint8Array {
+  let bits = 0;
+  for (const name of names) bits |= 0x8000 >> (keyUsageBits[name] ?? 0);
+  const bytes = (bits & 0xff) === 0 ? Uint8Array.of(bits >> 8) : Uint8Array.of(bits >> 8, bits & 0xff);
+  const last = bytes.at(-1) ?? 0;
+  // Trailing zero bits are not part of the value.
+  return der.bitString(bytes, last === 0 ? 0 : 31 - Math.clz32(last & -last));
+}
+
+function generalName(name: string): Uint8Array {
+  return isIP(name) === 0 ? der.encode(0x82, utf8(name)) : der.encode(0x87, addressBytes(name));
+}
+
+function alternativeNames(text: string): string[] {
+  return text.split(", ").flatMap((entry) => /^(?:DNS|IP Address):(.*)$/.exec(entry)?.[1] ?? []);
+}
+
+function spkiOf(key: KeyObject): Uint8Array {
+  return key.export({ type: "spki", format: "der" });
+}
+
+/** RFC 5280's first method: SHA-1 of the public key's bits. */
+function keyId(spki: Uint8Array): Uint8Array {
+  const [, bits] = der.inside(der.decodeAll(spki)[0], der.tags.sequence);
+  return createHash("sha1")
+    .update(bits?.content.subarray(1) ?? spki)
+    .digest();
+}
+
+function pemOfKey(key: KeyObject): string {
+  return key.export({ type: "pkcs8", format: "pem" });
+}
