@@ -77,3 +77,15 @@ export function rfc3339Micro(ms: number): string {
 }
 
 export const machineClock: Clock = new MachineClock();
+
+/** A signal that is aborted with the given one, or after `timeoutMs`. Disposing of it cancels the timer. */
+export function deadline(
+  clock: Clock,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const timer = clock.after(timeoutMs, () => controller.abort(new Error(`not done within ${timeoutMs} ms`)));
+  const joined = signal ? AbortSignal.any([signal, controller.signal]) : controller.signal;
+  return { signal: joined, [Symbol.dispose]: () => timer.cancel() };
+}

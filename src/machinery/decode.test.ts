@@ -91,7 +91,11 @@ const refusals: readonly (readonly [string, JsonValue, string])[] = [
     { ports: {} },
     "json: cannot unmarshal object into Go struct field ThingSpec.spec.ports of type []v1.Port",
   ],
-  ["a bad quantity", { limits: { cpu: "1x" } }, "unable to parse quantity's suffix"],
+  [
+    "a bad quantity",
+    { limits: { cpu: "1x" } },
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+  ],
   ["bad base64", { data: "%" }, "illegal base64 data at input byte 0"],
 ];
 for (const [name, value, sentence] of refusals) {

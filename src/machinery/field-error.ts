@@ -54,11 +54,19 @@ export function notFound(field: string, value: unknown): FieldError {
 }
 
 export function tooLong(field: string, bytesMax: number): FieldError {
-  return { reason: "FieldValueTooLong", field, message: `Too long: may not be more than ${bytesMax} bytes` };
+  return {
+    reason: "FieldValueTooLong",
+    field,
+    message: `Too long: may not be more than ${bytesMax} ${bytesMax === 1 ? "byte" : "bytes"}`,
+  };
 }
 
 export function tooMany(field: string, actual: number, itemsMax: number): FieldError {
-  return { reason: "FieldValueTooMany", field, message: `Too many: ${actual}: must have at most ${itemsMax} items` };
+  return {
+    reason: "FieldValueTooMany",
+    field,
+    message: `Too many: ${actual}: must have at most ${itemsMax} ${itemsMax === 1 ? "item" : "items"}`,
+  };
 }
 
 export function typeInvalid(field: string, value: unknown, detail: string): FieldError {

@@ -6,6 +6,7 @@ import type { Draft, KubeObject } from "./meta.ts";
 import { object, of, string, type Field, type Infer, type ObjectShape, type Shape } from "./shape.ts";
 import { objectMeta } from "./meta.ts";
 import type { FieldError } from "./field-error.ts";
+import type { NameRule } from "./names.ts";
 
 export type Verb = "create" | "get" | "list" | "watch" | "update" | "patch" | "delete" | "deletecollection";
 
@@ -58,7 +59,7 @@ export interface ResourceOptions<T extends KubeObject> {
   /** Default: counted when the shape has a spec. The fields whose change counts, by name. */
   readonly generationFields?: readonly string[];
   /** The rule of metadata.name. Default: a DNS subdomain. */
-  readonly nameRule?: "subdomain" | "label" | "label1035" | "path";
+  readonly nameRule?: NameRule;
   /** Fields besides metadata.name and metadata.namespace that field selectors may name. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
   /** Defaults that span fields. Gets a draft it owns and may change; runs after the shape's own defaults. */

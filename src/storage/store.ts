@@ -24,8 +24,11 @@ export interface Entry {
   readonly modRevision: number;
 }
 
-/** Revisions are whole numbers below 2^53, so they are numbers, not bigints. 0 is before the first write. */
+/** Revisions are whole numbers below 2^53, so they are numbers, not bigints. */
 export type Revision = number;
+
+/** The revision of a store that was never written to; like etcd's, so that no list is ever at 0, which means "any". */
+export const firstRevision: Revision = 1;
 
 export type StoreEvent =
   | { readonly kind: "put"; readonly entry: Entry; readonly previous: Entry | undefined }
@@ -81,7 +84,8 @@ export interface WatchRequest {
 
 /**
  * Takes events by rising revision, each batch whole. It must not throw, wait or call the store.
- * `revision` is the store's revision after the batch; an empty batch only reports progress.
+ * `revision` is the store's revision after the batch. Every listener is called for every batch of the store: an empty
+ * one only reports progress, so that who feeds a cache knows up to which revision it is complete.
  */
 export type WatchListener = (events: readonly StoreEvent[], revision: Revision) => void;
 
@@ -115,7 +119,10 @@ export interface Store extends AsyncDisposable {
   readonly revision: Revision;
   /** Revisions below this one are gone. */
   readonly compactedRevision: Revision;
-  /** Bytes on disk (or in memory), and bytes of live values: the first stays within twice the second plus a constant. */
+  /**
+   * Bytes on disk (or in memory), and bytes of live keys and values: the first stays within twice the second plus a
+   * constant, for which the store compacts unasked when history grows too large.
+   */
   size(): Promise<{ readonly totalBytes: number; readonly liveBytes: number }>;
 
   create(key: string, value: Uint8Array, options?: WriteOptions): Promise<CreateOutcome>;
@@ -133,10 +140,15 @@ export interface Store extends AsyncDisposable {
    * Starts handing events to `listener`, those of the past first, until the signal is aborted.
    *
    * @returns Once every event up to the store's revision at the time of the call was handed over.
-   * @throws CompactedError when events after `afterRevision` are no longer all there.
+   * @throws CompactedError when events after `afterRevision` are no longer all there, FutureRevisionError.
    */
   watch(request: WatchRequest, listener: WatchListener, signal: AbortSignal): Promise<void>;
-  /** Forgets states older than `revision`, in small steps that never block writers for more than milliseconds. */
+  /**
+   * Forgets states older than `revision`, in small steps that never block writers for more than milliseconds. Does
+   * nothing when they are gone already.
+   *
+   * @throws FutureRevisionError
+   */
   compact(revision: Revision): Promise<void>;
 }
 
@@ -144,4 +156,15 @@ export interface Store extends AsyncDisposable {
 export function prefixEnd(prefix: string): string {
   const last = prefix.charCodeAt(prefix.length - 1);
   return prefix.slice(0, -1) + String.fromCharCode(last + 1);
+}
+
+/**
+ * The state at `revision` and every event after it are there. The event of the compacted revision itself may be gone,
+ * since a deletion leaves nothing behind.
+ *
+ * @throws CompactedError, FutureRevisionError
+ */
+export function checkRevision(store: Store, revision: Revision): void {
+  if (revision < store.compactedRevision) throw new CompactedError(revision, store.compactedRevision);
+  if (revision > store.revision) throw new FutureRevisionError(revision, store.revision);
 }

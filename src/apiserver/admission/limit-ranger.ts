@@ -4,7 +4,6 @@
  * @see https://kubernetes.io/docs/concepts/policy/limit-range/
  */
 import type { Client } from "#client/client.ts";
-import type { Informer } from "#client/informer.ts";
 import type { Draft } from "#machinery/meta.ts";
 import { Quantity } from "#machinery/quantity.ts";
 import { forbidden } from "#machinery/status.ts";
@@ -20,12 +19,8 @@ import { targetOf } from "./target.ts";
 type Texts = Readonly<Record<string, string>>;
 type Which = "requests" | "limits";
 
-export function limitRanger(parts: {
-  readonly informer: Informer<LimitRange>;
-  readonly client: Client;
-}): AdmissionPlugin {
-  const itemsOf = (namespace: string): readonly LimitRangeItem[] =>
-    parts.informer.list(namespace).flatMap((range) => range.spec.limits);
+/** Lists through the client, which sees a range that was created a moment ago. */
+export function limitRanger(parts: { readonly client: Client }): AdmissionPlugin {
   return {
     name: "LimitRanger",
     handles: (request) =>
@@ -34,26 +29,23 @@ export function limitRanger(parts: {
       (request.operation === "create" || (request.operation === "update" && request.resource.id !== "pods")),
     mutate: async (request, raw) => {
       if (request.resource.id !== "pods") return;
-      // A range created a moment ago must hold: who creates one and then a pod expects it applied.
-      await parts.informer.whenSeen(
-        (await parts.client.list(limitRanges, { namespace: request.key.namespace, limit: 1 })).metadata
-          .resourceVersion ?? "0",
-        AbortSignal.timeout(informerLagMsMax),
-      );
+      const { items } = await parts.client.list(limitRanges, { namespace: request.key.namespace });
       // Holds because the resource is pods.
       const pod = raw as unknown as Draft<Pod>;
-      for (const item of itemsOf(request.key.namespace)) if (item.type === "Container") fillIn(pod, item);
+      for (const item of itemsOf(items)) if (item.type === "Container") fillIn(pod, item);
     },
     validate: async (request) => {
-      const items = itemsOf(request.key.namespace);
-      const problems = items.flatMap((item) => check(request, item));
+      const { items } = await parts.client.list(limitRanges, { namespace: request.key.namespace });
+      const problems = itemsOf(items).flatMap((item) => check(request, item));
       if (problems.length === 1) throw forbidden(targetOf(request), problems[0] ?? "");
       if (problems.length > 1) throw forbidden(targetOf(request), `[${problems.join(", ")}]`);
     },
   };
 }
 
-const informerLagMsMax = 5_000;
+function itemsOf(ranges: readonly LimitRange[]): readonly LimitRangeItem[] {
+  return ranges.flatMap((range) => range.spec.limits);
+}
 
 function fillIn(pod: Draft<Pod>, item: LimitRangeItem): void {
   const limits = item.default ?? {};

@@ -1,0 +1,68 @@
+/**
+ * The admission plugins that are on, in upstream's order: quota last, because it counts what the others let through.
+ *
+ * @see https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#which-plugins-are-enabled-by-default
+ */
+import type { Cidr } from "#base/cidr.ts";
+import type { Random } from "#base/random.ts";
+import type { Client } from "#client/client.ts";
+import type { InformerFactory } from "#client/informer.ts";
+import { namespaces } from "#resources/core/namespace.ts";
+import { pods } from "#resources/core/pod.ts";
+import { serviceAccounts } from "#resources/core/service-account.ts";
+import { services } from "#resources/core/service.ts";
+import { ingressClasses } from "#resources/networking/ingress-class.ts";
+import { runtimeClasses } from "#resources/node/runtime-class.ts";
+import { priorityClasses } from "#resources/scheduling/priority-class.ts";
+import { storageClasses } from "#resources/storage/storage-class.ts";
+import type { AdmissionPlugin } from "./access.ts";
+import { limitRanger } from "./admission/limit-ranger.ts";
+import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
+import { nodeRestriction } from "./admission/node-restriction.ts";
+import { defaultTolerationSeconds, priority, runtimeClass } from "./admission/pod-defaults.ts";
+import { rbacEscalation } from "./admission/rbac-escalation.ts";
+import { resourceQuota } from "./admission/resource-quota.ts";
+import { serviceAccount } from "./admission/service-account.ts";
+import { serviceAddresses, type PortRange } from "./admission/service-addresses.ts";
+import {
+  claimResize,
+  ingressClassDefault,
+  storageClassDefault,
+  storageObjectInUseProtection,
+} from "./admission/storage.ts";
+import type { Authorization } from "./authorization.ts";
+
+export interface AdmissionOptions {
+  readonly informers: InformerFactory;
+  /** Reads as the server itself, past authorization. */
+  readonly client: Client;
+  readonly random: Random;
+  readonly authorization: Authorization;
+  readonly serviceCidr: Cidr;
+  readonly nodePorts: PortRange;
+}
+
+export function createAdmission(options: AdmissionOptions): readonly AdmissionPlugin[] {
+  const { informers, client, random, authorization } = options;
+  return [
+    namespaceLifecycle({ informer: informers.informer(namespaces), client }),
+    rbacEscalation({ authorizer: authorization, rules: authorization }),
+    serviceAccount({ informer: informers.informer(serviceAccounts), client, random }),
+    nodeRestriction(informers.informer(pods)),
+    limitRanger({ client }),
+    defaultTolerationSeconds,
+    priority(informers.informer(priorityClasses)),
+    runtimeClass(informers.informer(runtimeClasses)),
+    storageClassDefault(informers.informer(storageClasses)),
+    storageObjectInUseProtection,
+    claimResize(informers.informer(storageClasses)),
+    ingressClassDefault(informers.informer(ingressClasses)),
+    serviceAddresses({
+      informer: informers.informer(services),
+      random,
+      cidr: options.serviceCidr,
+      nodePorts: options.nodePorts,
+    }),
+    resourceQuota(client),
+  ];
+}

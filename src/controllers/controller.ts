@@ -1,0 +1,90 @@
+/**
+ * Observe, plan, act: the three words every controller is written in.
+ *
+ * A controller says which changes concern which of its keys, what it needs to see for a key, and - in `plan`, a pure
+ * function - what has to be done about what it saw. The runner (runner.ts) owns informers, queue, retries and
+ * back-off, carries out the plan, and does not look at a key again before the caches have seen what it wrote. So no
+ * controller keeps expectations, and each is tested with tables of observations and plans.
+ *
+ *     change -> keysOf -> queue -> observe(key, caches) -> plan(observation) -> act -> wait for own writes
+ */
+import type { DeleteRequest, Patch } from "#client/client.ts";
+import type { Change, IndexFunction } from "#client/informer.ts";
+import type { ObjectEvent } from "#client/recorder.ts";
+import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
+import type { ResourceDefinition } from "#machinery/resource.ts";
+import type { StatusError } from "#machinery/status.ts";
+
+/** What a controller may look at: the caches, and nothing else. Everything it gets is frozen. */
+export interface Caches {
+  readonly nowMs: number;
+  get<T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey): T | undefined;
+  /** Of a namespace, or all for "". */
+  list<T extends KubeObject>(resource: ResourceDefinition<T>, namespace: string): readonly T[];
+  /** An index that the controller declared in `watches`. */
+  byIndex<T extends KubeObject>(
+    resource: ResourceDefinition<T>,
+    index: { readonly name: string; readonly value: string },
+  ): readonly T[];
+}
+
+/** A resource the controller looks at, and the keys a change of one of its objects concerns. */
+export interface Watch {
+  readonly resource: ResourceDefinition;
+  readonly indexes?: Readonly<Record<string, IndexFunction<KubeObject>>>;
+  readonly keysOf: (change: Change<KubeObject>, caches: Caches) => readonly ObjectKey[];
+}
+
+/** One thing to do. A refusal ends the plan, after `refused` was done if it is there; the key is tried again later. */
+export type Action =
+  | {
+      readonly kind: "create";
+      readonly resource: ResourceDefinition;
+      readonly object: KubeObject;
+      readonly refused?: Refused;
+    }
+  | {
+      readonly kind: "update";
+      readonly resource: ResourceDefinition;
+      readonly object: KubeObject;
+      readonly subresource?: string;
+    }
+  | {
+      readonly kind: "patch";
+      readonly resource: ResourceDefinition;
+      readonly key: ObjectKey;
+      readonly patch: Patch;
+      readonly subresource?: string;
+    }
+  | {
+      readonly kind: "delete";
+      readonly resource: ResourceDefinition;
+      readonly key: ObjectKey;
+      readonly request?: DeleteRequest;
+      readonly refused?: Refused;
+    }
+  | { readonly kind: "event"; readonly about: KubeObject; readonly event: ObjectEvent }
+  /** Side by side in batches of 1, 2, 4, …, so that what is refused is refused once and not a hundred times. */
+  | { readonly kind: "together"; readonly actions: readonly Action[] };
+
+/** What to do when the API refuses: usually an event and a condition. */
+export type Refused = (error: StatusError) => readonly Action[];
+
+export interface Plan {
+  readonly actions: readonly Action[];
+  /** Look at the key again after this time, changed or not. */
+  readonly againAfterMs?: number;
+}
+
+export const nothing: Plan = { actions: [] };
+
+export interface Controller<O = unknown> {
+  /** Also its service account in kube-system: "deployment-controller". */
+  readonly name: string;
+  readonly watches: readonly Watch[];
+  /** Keys worked on at the same time. Default 4. */
+  readonly workers?: number;
+  /** Undefined when there is nothing to plan for, e.g. because the object is gone. */
+  observe(key: ObjectKey, caches: Caches): O | undefined;
+  plan(observation: O): Plan;
+}

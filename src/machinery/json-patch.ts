@@ -1,0 +1,175 @@
+/**
+ * JSON patch, with the liberties of upstream's library: negative indices count from the end, and replace of an absent
+ * member of an object adds it.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6902
+ */
+import { deepEqual } from "./equal.ts";
+import { isList, isObject, member, setMember, type JsonDraft } from "./json-object.ts";
+import type { JsonObject, JsonValue } from "./shape.ts";
+import { badRequest, StatusError, tooLarge } from "./status.ts";
+
+export const operationsMax = 10_000;
+/** How much all copy operations of one patch may add. */
+export const copiedBytesMax = 3 * 1024 * 1024;
+
+type Container = JsonDraft | JsonValue[];
+
+/**
+ * The patched document. It shares what did not change with `object`; neither input is changed.
+ *
+ * @throws StatusError 400 when `operations` is no patch, 413 when it is too long, 422 when it does not apply.
+ */
+export function applyJsonPatch(object: JsonObject, operations: JsonValue): JsonValue {
+  if (!isList(operations) || !operations.every(isObject))
+    throw badRequest("json: a JSON patch must be a list of operations, each an object with op and path");
+  if (operations.length > operationsMax) {
+    const sentence = "The allowed maximum operations in a JSON patch is";
+    throw tooLarge(`${sentence} ${operationsMax}, got ${operations.length}`);
+  }
+  const patching = new Patching(object);
+  for (const operation of operations) patching.apply(operation);
+  return patching.root;
+}
+
+class Patching {
+  root: JsonValue;
+  // What this patch made and may write to; everything else is shared with the inputs and copied on the first write.
+  private readonly owned = new Set<unknown>();
+  private copiedBytes = 0;
+
+  constructor(root: JsonValue) {
+    this.root = root;
+  }
+
+  apply(operation: JsonObject): void {
+    const op = typeof operation.op === "string" ? operation.op : "unknown";
+    const value = operation.value ?? null;
+    switch (op) {
+      case "add":
+        this.add(op, pathOf(operation.path), value);
+        return;
+      case "remove":
+        this.remove(op, pathOf(operation.path));
+        return;
+      case "replace":
+        this.replace(pathOf(operation.path), value);
+        return;
+      case "move": {
+        const from = pathOf(operation.from);
+        const moved = this.read(op, from) ?? null;
+        this.remove(op, from);
+        this.add(op, pathOf(operation.path), moved);
+        return;
+      }
+      case "copy":
+        this.add(op, pathOf(operation.path), this.copyOf(this.read(op, pathOf(operation.from)) ?? null));
+        return;
+      case "test": {
+        const path = pathOf(operation.path);
+        if (!deepEqual(this.read(op, path) ?? null, value)) throw refused(path, `testing value ${path} failed`);
+        return;
+      }
+      default:
+        throw refused("", `Unexpected kind: ${op}`);
+    }
+  }
+
+  private add(op: string, path: string, value: JsonValue): void {
+    const { container, key } = this.open(op, path);
+    if (!Array.isArray(container)) setMember(container, key, value);
+    else if (key === "-") container.push(value);
+    else container.splice(indexIn(container.length + 1, key, path), 0, value);
+  }
+
+  private remove(op: string, path: string): void {
+    const { container, key } = this.open(op, path);
+    if (Array.isArray(container)) container.splice(indexIn(container.length, key, path), 1);
+    else if (Object.hasOwn(container, key)) delete container[key];
+    else throw refused(path, `${op} operation does not apply: unable to remove nonexistent key: ${key}`);
+  }
+
+  private replace(path: string, value: JsonValue): void {
+    if (path === "") {
+      if (!isObject(value) && !isList(value)) throw refused(path, "replace operation value must be object or array");
+      this.root = value;
+      return;
+    }
+    const { container, key } = this.open("replace", path);
+    if (Array.isArray(container)) container[indexIn(container.length, key, path)] = value;
+    else setMember(container, key, value);
+  }
+
+  private read(op: string, path: string): JsonValue | undefined {
+    if (path === "" && op === "test") return this.root;
+    const { container, key } = this.open(op, path);
+    return Array.isArray(container) ? container[indexIn(container.length, key, path)] : member(container, key);
+  }
+
+  /** The container that holds the last part of the path, ready to be written to. */
+  private open(op: string, path: string): { readonly container: Container; readonly key: string } {
+    const parts = path.split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+    const key = parts.pop() ?? "";
+    if (parts.length === 0) throw refused(path, `${op} operation does not apply: doc is missing path: "${path}"`);
+    let container = this.own(this.root);
+    this.root = container ?? this.root;
+    for (const part of parts.slice(1)) {
+      if (!container) break;
+      let inner: Container | undefined;
+      if (Array.isArray(container)) {
+        const index = indexIn(container.length, part, path);
+        inner = this.own(container[index]);
+        if (inner) container[index] = inner;
+      } else {
+        inner = this.own(member(container, part));
+        if (inner) setMember(container, part, inner);
+      }
+      container = inner;
+    }
+    if (!container) throw refused(path, `${op} operation does not apply: doc is missing path: "${path}"`);
+    return { container, key };
+  }
+
+  private own(value: JsonValue | undefined): Container | undefined {
+    if (!isList(value) && !isObject(value)) return undefined;
+    // Holds because only containers made below are in the set.
+    if (this.owned.has(value)) return value as Container;
+    const copy: Container = isList(value) ? [...value] : { ...value };
+    this.owned.add(copy);
+    return copy;
+  }
+
+  private copyOf(value: JsonValue): JsonValue {
+    const text = JSON.stringify(value);
+    this.copiedBytes += Buffer.byteLength(text);
+    if (this.copiedBytes > copiedBytesMax) {
+      const sentence = "Unable to complete the copy, the accumulated size increase of copy is";
+      throw refused("", `${sentence} ${this.copiedBytes}, exceeding the limit ${copiedBytesMax}`);
+    }
+    // Holds because what JSON wrote is JSON.
+    return JSON.parse(text) as JsonValue;
+  }
+}
+
+function pathOf(path: JsonValue | undefined): string {
+  if (typeof path !== "string") throw refused("", "operation missing path field, or from field where it needs one");
+  return path;
+}
+
+/** An index below `length`; negative ones count from the end. */
+function indexIn(length: number, key: string, path: string): number {
+  const index = /^[+-]?\d+$/.test(key) ? Number(key) : Number.NaN;
+  if (Number.isNaN(index)) throw refused(path, `value was not a proper array index: '${key}'`);
+  if (index >= length || index < -length) throw refused(path, `Unable to access invalid index: ${key}`);
+  return index < 0 ? index + length : index;
+}
+
+/** Differs from upstream: a cause says what did not apply, because the message alone says nothing. */
+function refused(path: string, why: string): StatusError {
+  return new StatusError({
+    code: 422,
+    reason: "Invalid",
+    message: "the server rejected our request due to an error in our request",
+    details: { causes: [{ reason: "FieldValueInvalid", message: why, field: path }] },
+  });
+}

@@ -1,0 +1,263 @@
+/**
+ * The default store: one SQLite file, written by a thread of its own. This side holds no data: it gathers writes,
+ * hands their events to watchers, and asks the thread for everything else.
+ */
+import { join } from "node:path";
+import { BugError, messageOf, must } from "#base/assert.ts";
+import type { Clock, Timer } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import { Connection } from "./sqlite/connection.ts";
+import type { Answer, Decision } from "./sqlite/protocol.ts";
+import { type Write, WriteQueue } from "./sqlite/write-queue.ts";
+import {
+  checkRevision,
+  type CreateOutcome,
+  type DeleteOutcome,
+  type Entry,
+  FutureRevisionError,
+  type RangeAnswer,
+  type RangeRequest,
+  type Revision,
+  type Store,
+  type StoreEvent,
+  type UpdateOutcome,
+  type WatchListener,
+  type WatchRequest,
+  type WriteOptions,
+} from "./store.ts";
+import { WatchHub } from "./watch-hub.ts";
+
+export interface SqliteStoreOptions {
+  /** The data directory of kedge; the database is server/db/state.db below it, and is made when it is absent. */
+  readonly dataDir: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How long a lazy write may wait for the disk. */
+  readonly lazyCommitMs?: number;
+  /** History on disk beyond the size of the live data: more is compacted unasked. */
+  readonly historyBytesMax?: number;
+}
+
+const lazyCommitMsDefault = 60_000;
+const historyBytesMaxDefault = 128 * 1024 * 1024;
+
+const noValue = new Uint8Array(0);
+
+/** @throws StoreUnavailableError with what to do: in use by another, of another version, damaged, not writable. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const path = join(options.dataDir, "server", "db", "state.db");
+  const { connection, opening } = await Connection.open(path);
+  return new SqliteStore(options, connection, opening);
+}
+
+class SqliteStore implements Store {
+  private readonly options: SqliteStoreOptions;
+  private readonly connection: Connection;
+  private readonly queue: WriteQueue;
+  private readonly hub = new WatchHub();
+  private newest: Revision;
+  private compacted: Revision;
+  // Set while lazy writes wait.
+  private lazyCommit: Timer | undefined;
+  private bytesSinceSizeCheck = 0;
+  // Reads of several steps; a compaction waits for those that began before it.
+  private readonly reading = new Set<Promise<unknown>>();
+  private compaction: Promise<void> = Promise.resolve();
+
+  constructor(
+    options: SqliteStoreOptions,
+    connection: Connection,
+    opening: { readonly revision: Revision; readonly compactedRevision: Revision },
+  ) {
+    this.options = options;
+    this.connection = connection;
+    this.queue = new WriteQueue(connection, (writes, answer) => this.publish(writes, answer));
+    this.newest = opening.revision;
+    this.compacted = opening.compactedRevision;
+  }
+
+  get revision(): Revision {
+    return this.newest;
+  }
+
+  get compactedRevision(): Revision {
+    return this.compacted;
+  }
+
+  size(): Promise<{ readonly totalBytes: number; readonly liveBytes: number }> {
+    return this.connection.ask("size", undefined);
+  }
+
+  async create(key: string, value: Uint8Array, options?: WriteOptions): Promise<CreateOutcome> {
+    const decision = await this.queue.add({ kind: "create", key, value, lazy: isLazy(options) });
+    if (decision.kind === "written") return { kind: "created", revision: decision.revision };
+    if (decision.kind === "held") return { kind: "exists", entry: decision.entry };
+    throw new BugError(`a create of "${key}" cannot miss its key`);
+  }
+
+  async update(
+    write: { readonly key: string; readonly value: Uint8Array; readonly expected: Revision },
+    options?: WriteOptions,
+  ): Promise<UpdateOutcome> {
+    const { key, value, expected } = write;
+    const decision = await this.queue.add({ kind: "update", key, value, expected, lazy: isLazy(options) });
+    if (decision.kind === "written") return { kind: "updated", revision: decision.revision };
+    return decision.kind === "held" ? { kind: "conflict", entry: decision.entry } : { kind: "missing" };
+  }
+
+  async delete(key: string, expected?: Revision): Promise<DeleteOutcome> {
+    const decision = await this.queue.add({ kind: "delete", key, value: noValue, expected, lazy: false });
+    if (decision.kind === "written")
+      return { kind: "deleted", revision: decision.revision, entry: previousOf(decision) };
+    return decision.kind === "held" ? { kind: "conflict", entry: decision.entry } : { kind: "missing" };
+  }
+
+  get(key: string): Promise<Entry | undefined> {
+    return this.connection.ask("get", key);
+  }
+
+  async range(request: RangeRequest): Promise<RangeAnswer> {
+    if (request.revision !== undefined) checkRevision(this, request.revision);
+    return this.protect(this.readRange(request));
+  }
+
+  async watch(request: WatchRequest, listener: WatchListener, signal: AbortSignal): Promise<void> {
+    checkRevision(this, request.afterRevision);
+    await this.protect(this.replay(request, listener, signal));
+  }
+
+  async compact(revision: Revision): Promise<void> {
+    if (revision > this.newest) throw new FutureRevisionError(revision, this.newest);
+    if (revision <= this.compacted) return;
+    this.compacted = revision;
+    const readers = Promise.allSettled(this.reading);
+    const before = this.compaction;
+    const run = async (): Promise<void> => {
+      await before.catch(() => undefined);
+      await readers;
+      while ((await this.connection.ask("compact", revision)).more);
+    };
+    this.compaction = run();
+    await this.compaction;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.lazyCommit?.cancel();
+    await this.connection.close();
+  }
+
+  /** Called for each batch before its writers are answered. */
+  private publish(writes: readonly Write[], answer: Answer<"write">): void {
+    const events: StoreEvent[] = [];
+    for (const [at, write] of writes.entries()) {
+      const decision = answer.decisions[at];
+      if (decision?.kind === "written") events.push(eventOf(write, decision));
+    }
+    if (events.length === 0) return;
+    this.newest = answer.revision;
+    this.hub.publish(events, this.newest);
+    if (answer.uncommitted > 0) this.planLazyCommit();
+    this.keepBounded(writes);
+  }
+
+  private planLazyCommit(): void {
+    this.lazyCommit ??= this.options.clock.after(this.options.lazyCommitMs ?? lazyCommitMsDefault, () => {
+      this.lazyCommit = undefined;
+      this.connection.ask("commit", undefined).catch((error: unknown) => {
+        this.options.log.warn("lazy writes wait longer", { error: messageOf(error) });
+        this.planLazyCommit();
+      });
+    });
+  }
+
+  /** Looks at the size of the file once in a while, and forgets the older half of history when it is too large. */
+  private keepBounded(writes: readonly Write[]): void {
+    const historyBytesMax = this.options.historyBytesMax ?? historyBytesMaxDefault;
+    this.bytesSinceSizeCheck += writes.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+    if (this.bytesSinceSizeCheck < historyBytesMax / 8) return;
+    this.bytesSinceSizeCheck = 0;
+    const shorten = async (): Promise<void> => {
+      const { totalBytes, liveBytes } = await this.size();
+      if (totalBytes > 2 * liveBytes + historyBytesMax)
+        await this.compact(Math.ceil((this.compacted + this.newest) / 2));
+    };
+    shorten().catch((error: unknown) => {
+      this.options.log.warn("history could not be compacted", { error: messageOf(error) });
+    });
+  }
+
+  /** No compaction removes what `read` may still ask for. */
+  private async protect<T>(read: Promise<T>): Promise<T> {
+    this.reading.add(read);
+    try {
+      return await read;
+    } finally {
+      this.reading.delete(read);
+    }
+  }
+
+  private async readRange({ from, to, limit, revision }: RangeRequest): Promise<RangeAnswer> {
+    const entries: Entry[] = [];
+    const wanted = limit ?? Number.MAX_SAFE_INTEGER;
+    let at = revision;
+    for (let more = true; more;) {
+      const last = entries.at(-1);
+      const step = { from: last?.key ?? from, afterFrom: last !== undefined, to, revision: at };
+      const answer = await this.connection.ask("range", { ...step, limit: wanted - entries.length });
+      for (const entry of answer.entries) entries.push(entry);
+      // All later steps read the state of the first.
+      at = answer.revision;
+      more = answer.more;
+    }
+    const remaining =
+      entries.length < wanted ? 0 : await this.count({ from: entries.at(-1)?.key ?? from, to }, at ?? 0);
+    return { entries, remaining, revision: at ?? this.newest };
+  }
+
+  /** Keys after `from`. */
+  private async count(
+    { from, to }: { readonly from: string; readonly to: string },
+    revision: Revision,
+  ): Promise<number> {
+    let total = 0;
+    for (let after: string | undefined = from; after !== undefined;) {
+      const step = { from: after, afterFrom: true, to, limit: Number.MAX_SAFE_INTEGER, revision };
+      const answer: Answer<"count"> = await this.connection.ask("count", step);
+      total += answer.count;
+      after = answer.last;
+    }
+    return total;
+  }
+
+  private async replay(request: WatchRequest, listener: WatchListener, signal: AbortSignal): Promise<void> {
+    const { from, to } = request;
+    let at = request.afterRevision;
+    // No write can come between the last comparison and joining the live watchers.
+    while (at < this.newest) {
+      const answer = await this.connection.ask("history", { from, to, afterRevision: at });
+      if (signal.aborted) return;
+      at = answer.through;
+      if (answer.events.length > 0) listener(answer.events, at);
+    }
+    listener([], at);
+    this.hub.add({ from, to, listener }, signal);
+  }
+}
+
+function isLazy(options: WriteOptions | undefined): boolean {
+  return options?.durability === "lazy";
+}
+
+function previousOf(decision: Extract<Decision, { kind: "written" }>): Entry {
+  return must(decision.previous, `revision "${decision.revision}" deleted nothing`);
+}
+
+function eventOf(write: Write, decision: Extract<Decision, { kind: "written" }>): StoreEvent {
+  const { revision, createRevision, previous } = decision;
+  if (write.kind === "delete") return { kind: "deleted", key: write.key, revision, previous: previousOf(decision) };
+  return {
+    kind: "put",
+    entry: { key: write.key, value: write.value, createRevision, modRevision: revision },
+    previous,
+  };
+}

@@ -1,0 +1,181 @@
+/** The table of writes, as statements: what is the newest of a key, append, and what was true or happened in the past. */
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
+import { BugError } from "#base/assert.ts";
+import type { Entry, Revision, StoreEvent } from "../store.ts";
+import { DamagedRowError } from "./failures.ts";
+import type { Answer, HistoryStep, RangeStep } from "./protocol.ts";
+
+/** A row to append; without a value it is a deletion. */
+export interface Row {
+  readonly revision: Revision;
+  readonly key: string;
+  readonly createRevision: Revision;
+  readonly previous: Revision | undefined;
+  readonly liveBytes: number;
+  readonly value: Uint8Array | undefined;
+}
+
+/** One step of a question ends after this many rows or bytes, so that writers never wait long behind a reader. */
+const stepRowsMax = 500;
+const stepBytesMax = 1024 * 1024;
+/** History is read in windows of revisions, since a narrow range may match few of them. */
+const historyWindow = 1_000;
+const countStepMax = 2_000;
+
+const entryColumns = "l.revision, l.key, l.created, l.checksum, l.value";
+
+/**
+ * The keys of a range, each found by one seek past the last: the cost is that of the keys, however many versions they
+ * have. Parameters: first key, end, bound for the number of keys.
+ */
+function keysOf(comparison: ">=" | ">"): string {
+  return `WITH RECURSIVE keys (key) AS (
+    SELECT min(key) FROM log WHERE key ${comparison} ?1 AND key < ?2
+    UNION ALL
+    SELECT (SELECT min(key) FROM log WHERE log.key > keys.key AND log.key < ?2) FROM keys WHERE keys.key IS NOT NULL
+  )`;
+}
+
+function rangeOf(comparison: ">=" | ">", columns: string): string {
+  return `${keysOf(comparison)}
+    SELECT ${columns} FROM keys CROSS JOIN log l ON l.revision =
+      (SELECT revision FROM log WHERE log.key = keys.key AND revision <= ?3 ORDER BY revision DESC LIMIT 1)
+    WHERE l.value IS NOT NULL LIMIT ?4`;
+}
+
+export class LogTable {
+  private readonly newestRow: StatementSync;
+  private readonly insert: StatementSync;
+  private readonly rangeFrom: StatementSync;
+  private readonly rangeAfter: StatementSync;
+  private readonly keysAfter: StatementSync;
+  private readonly historyRows: StatementSync;
+  private readonly lastRow: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    const prepare = (sql: string): StatementSync => {
+      const statement = database.prepare(sql);
+      statement.setReturnArrays(true);
+      return statement;
+    };
+    this.newestRow = prepare(`SELECT ${entryColumns} FROM log l WHERE key = ? ORDER BY revision DESC LIMIT 1`);
+    this.insert = prepare(
+      "INSERT INTO log (revision, key, created, previous, live_bytes, checksum, value) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    );
+    this.rangeFrom = prepare(rangeOf(">=", entryColumns));
+    this.rangeAfter = prepare(rangeOf(">", entryColumns));
+    this.keysAfter = prepare(rangeOf(">", "l.key"));
+    this.historyRows = prepare(
+      `SELECT ${entryColumns}, p.revision, p.key, p.created, p.checksum, p.value
+       FROM log l LEFT JOIN log p ON p.revision = l.previous
+       WHERE l.revision > ? AND l.revision <= ? AND l.key >= ? AND l.key < ? ORDER BY l.revision`,
+    );
+    this.lastRow = prepare("SELECT revision, live_bytes FROM log ORDER BY revision DESC LIMIT 1");
+  }
+
+  /** The newest row's revision and the live bytes after it. */
+  last(): { readonly revision: Revision; readonly liveBytes: number } {
+    const row = rowOf(this.lastRow.get());
+    return row ? { revision: numberAt(row, 0), liveBytes: numberAt(row, 1) } : { revision: 0, liveBytes: 0 };
+  }
+
+  newest(key: string): Entry | undefined {
+    const row = rowOf(this.newestRow.get(key));
+    return row && entryAt(row, 0);
+  }
+
+  append(row: Row): void {
+    const { revision, key, createRevision, previous, liveBytes, value } = row;
+    this.insert.run(revision, key, createRevision, previous ?? null, liveBytes, checksumOf(key, value), value ?? null);
+  }
+
+  range(step: RangeStep, newest: Revision): Answer<"range"> {
+    const revision = step.revision ?? newest;
+    const entries: Entry[] = [];
+    let bytes = 0;
+    const limit = Math.min(step.limit, stepRowsMax);
+    const statement = step.afterFrom ? this.rangeAfter : this.rangeFrom;
+    for (const row of rowsOf(statement, [step.from, step.to, revision, limit])) {
+      const entry = entryAt(row, 0);
+      if (entry) entries.push(entry);
+      bytes += entry?.value.length ?? 0;
+      if (bytes >= stepBytesMax) break;
+    }
+    const more = entries.length < step.limit && (bytes >= stepBytesMax || entries.length === limit);
+    return { entries, revision, more };
+  }
+
+  count(step: RangeStep & { readonly revision: Revision }): Answer<"count"> {
+    const limit = Math.min(step.limit, countStepMax);
+    let count = 0;
+    let last: string | undefined;
+    for (const row of rowsOf(this.keysAfter, [step.from, step.to, step.revision, limit])) {
+      count += 1;
+      last = textAt(row, 0);
+    }
+    return { count, last: count === limit ? last : undefined };
+  }
+
+  history(step: HistoryStep, newest: Revision): Answer<"history"> {
+    const end = Math.min(step.afterRevision + historyWindow, newest);
+    const events: StoreEvent[] = [];
+    let bytes = 0;
+    for (const row of rowsOf(this.historyRows, [step.afterRevision, end, step.from, step.to])) {
+      const event = eventOf(row);
+      events.push(event);
+      bytes += (event.previous?.value.length ?? 0) + (event.kind === "put" ? event.entry.value.length : 0);
+      if (bytes >= stepBytesMax) return { events, through: numberAt(row, 0) };
+    }
+    return { events, through: end };
+  }
+}
+
+function eventOf(row: readonly SQLOutputValue[]): StoreEvent {
+  const entry = entryAt(row, 0);
+  const previous = row[5] === null ? undefined : entryAt(row, 5);
+  if (entry) return { kind: "put", entry, previous };
+  const revision = numberAt(row, 0);
+  if (!previous) throw new DamagedRowError(`the deletion of revision "${revision}" has no predecessor`);
+  return { kind: "deleted", key: textAt(row, 1), revision, previous };
+}
+
+/** The entry in the columns from `at`, in the order of entryColumns; undefined when the row is a deletion. */
+function entryAt(row: readonly SQLOutputValue[], at: number): Entry | undefined {
+  const modRevision = numberAt(row, at);
+  const key = textAt(row, at + 1);
+  const value = row[at + 4];
+  if (value === null) return undefined;
+  if (!(value instanceof Uint8Array)) throw new BugError("expected bytes in the column of values");
+  if (checksumOf(key, value) !== row[at + 3])
+    throw new DamagedRowError(`the checksum of "${key}" at revision "${modRevision}" does not fit`);
+  return { key, value, createRevision: numberAt(row, at + 2), modRevision };
+}
+
+function checksumOf(key: string, value: Uint8Array | undefined): number {
+  const ofKey = crc32(key);
+  return value ? crc32(value, ofKey) : ofKey;
+}
+
+/** Every statement here returns arrays, which the type of node:sqlite cannot know. */
+function rowOf(row: unknown): readonly SQLOutputValue[] | undefined {
+  // Holds since setReturnArrays(true) is called on every statement above.
+  return row as readonly SQLOutputValue[] | undefined;
+}
+
+function rowsOf(statement: StatementSync, values: SQLInputValue[]): Iterable<readonly SQLOutputValue[]> {
+  // Holds since setReturnArrays(true) is called on every statement above.
+  return statement.iterate(...values) as unknown as Iterable<readonly SQLOutputValue[]>;
+}
+
+function numberAt(row: readonly SQLOutputValue[], at: number): number {
+  const value = row[at];
+  if (typeof value !== "number") throw new BugError(`expected a number in column ${at}`);
+  return value;
+}
+
+function textAt(row: readonly SQLOutputValue[], at: number): string {
+  const value = row[at];
+  if (typeof value !== "string") throw new BugError(`expected text in column ${at}`);
+  return value;
+}

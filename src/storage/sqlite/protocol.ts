@@ -1,0 +1,98 @@
+/** What the store and its storage thread say to each other. Answers come in the order of the questions. */
+import type { Entry, Revision, StoreEvent } from "../store.ts";
+
+/** A write as it travels: the values of all writes of a batch are one buffer, which is handed over and not copied. */
+export interface SentWrite {
+  readonly kind: "create" | "update" | "delete";
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly expected: Revision | undefined;
+  readonly lazy: boolean;
+}
+
+export type Decision =
+  | {
+      readonly kind: "written";
+      readonly revision: Revision;
+      readonly createRevision: Revision;
+      readonly previous: Entry | undefined;
+    }
+  /** The key is held by another state than expected. */
+  | { readonly kind: "held"; readonly entry: Entry }
+  | { readonly kind: "missing" };
+
+export interface Batch {
+  readonly writes: readonly SentWrite[];
+  readonly values: Uint8Array<ArrayBuffer>;
+}
+
+export interface RangeStep {
+  /** Inclusive, or exclusive when `afterFrom` is set. */
+  readonly from: string;
+  readonly afterFrom: boolean;
+  readonly to: string;
+  readonly limit: number;
+  /** Absent for the newest. */
+  readonly revision: Revision | undefined;
+}
+
+export interface HistoryStep {
+  readonly from: string;
+  readonly to: string;
+  readonly afterRevision: Revision;
+}
+
+export interface Questions {
+  /** All writes of the batch happen, or none with a failure. */
+  readonly write: {
+    readonly ask: Batch;
+    readonly answer: {
+      readonly decisions: readonly Decision[];
+      readonly revision: Revision;
+      /** Lazy writes that wait for a commit. */
+      readonly uncommitted: number;
+    };
+  };
+  /** Makes lazy writes durable. */
+  readonly commit: { readonly ask: undefined; readonly answer: undefined };
+  readonly get: { readonly ask: string; readonly answer: Entry | undefined };
+  /** The next entries of a range: `more` when the step ended before the range or the limit did. */
+  readonly range: {
+    readonly ask: RangeStep;
+    readonly answer: { readonly entries: readonly Entry[]; readonly revision: Revision; readonly more: boolean };
+  };
+  /** How many keys a range has, counted up to a bound of one step; `last` is the last key counted. */
+  readonly count: {
+    readonly ask: RangeStep & { readonly revision: Revision };
+    readonly answer: { readonly count: number; readonly last: string | undefined };
+  };
+  /** The next events of the past, complete through `through`. */
+  readonly history: {
+    readonly ask: HistoryStep;
+    readonly answer: { readonly events: readonly StoreEvent[]; readonly through: Revision };
+  };
+  /** One small step of a compaction. */
+  readonly compact: { readonly ask: Revision; readonly answer: { readonly more: boolean } };
+  readonly size: {
+    readonly ask: undefined;
+    readonly answer: { readonly totalBytes: number; readonly liveBytes: number };
+  };
+  readonly close: { readonly ask: undefined; readonly answer: undefined };
+}
+
+export type QuestionKind = keyof Questions;
+export type Ask<K extends QuestionKind> = Questions[K]["ask"];
+export type Answer<K extends QuestionKind> = Questions[K]["answer"];
+
+export interface Question {
+  readonly kind: QuestionKind;
+  readonly ask: unknown;
+}
+
+/** `failure` is a sentence for the user. */
+export type Reply = { readonly answer: unknown } | { readonly failure: string };
+
+/** The first message of the thread. */
+export type Opening =
+  | { readonly revision: Revision; readonly compactedRevision: Revision }
+  | { readonly failure: string };

@@ -1,0 +1,104 @@
+/**
+ * The storage thread: owns the database, answers one question after another. It is a thread of its own because SQLite
+ * and fsync block, and one alone because a single writer needs no locks.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { must } from "#base/assert.ts";
+import type { StoreUnavailableError } from "../store.ts";
+import { Compaction } from "./compaction.ts";
+import { Counters } from "./counters.ts";
+import { openDatabase } from "./database.ts";
+import { isDamage, refusalOf } from "./failures.ts";
+import { LogTable } from "./log-table.ts";
+import type { Answer, Ask, Opening, Question, QuestionKind, Reply } from "./protocol.ts";
+import { Writer } from "./writer.ts";
+
+const port = must(parentPort, "this file runs as a worker thread");
+const path = String(workerData);
+
+type Answers = { readonly [K in QuestionKind]: (ask: Ask<K>) => Answer<K> };
+
+/** Why writes are refused for good: the file is damaged, and writing on could make it worse. */
+let damage: StoreUnavailableError | undefined;
+
+function checkSound(): void {
+  if (damage) throw damage;
+}
+
+function open(): Answers & { readonly idle: () => void; readonly opening: Opening } {
+  const database = openDatabase(path);
+  const counters = new Counters(database);
+  const log = new LogTable(database);
+  const writer = new Writer(database, log, counters);
+  const compaction = new Compaction({ database, counters, writer });
+  return {
+    opening: { revision: writer.revision, compactedRevision: counters.get("compacted") },
+    idle: () => writer.checkpoint(),
+    write: (batch) => {
+      checkSound();
+      return writer.write(batch);
+    },
+    commit: () => {
+      checkSound();
+      writer.commitAll();
+    },
+    get: (key) => log.newest(key),
+    range: (step) => log.range(step, writer.revision),
+    count: (step) => log.count(step),
+    history: (step) => log.history(step, writer.revision),
+    compact: (target) => {
+      checkSound();
+      return { more: compaction.step(target) };
+    },
+    size: () => writer.size(path),
+    close: () => {
+      try {
+        if (!damage) writer.finish();
+      } finally {
+        database.close();
+      }
+    },
+  };
+}
+
+/** Errors of SQLite become a sentence; anything else is a bug and ends the thread. */
+function failureOf(error: unknown): string {
+  const refusal = refusalOf(error, path);
+  if (!refusal) throw error;
+  if (isDamage(error)) damage ??= refusal;
+  return refusal.message;
+}
+
+function reply(message: Reply | Opening): void {
+  port.postMessage(message);
+}
+
+function serve(answers: ReturnType<typeof open>): void {
+  port.on("message", (question: Question) => {
+    // Holds since protocol.ts types both ends: the question's kind names the handler of its ask.
+    const answer = answers[question.kind] as (ask: unknown) => unknown;
+    try {
+      reply({ answer: answer(question.ask) });
+    } catch (error) {
+      reply({ failure: failureOf(error) });
+    }
+    if (question.kind === "close") {
+      port.close();
+      return;
+    }
+    try {
+      answers.idle();
+    } catch (error) {
+      // What the checkpoint could not copy, the WAL still holds; the next one tries again.
+      failureOf(error);
+    }
+  });
+}
+
+try {
+  const answers = open();
+  reply(answers.opening);
+  serve(answers);
+} catch (error) {
+  reply({ failure: failureOf(error) });
+}

@@ -1,0 +1,201 @@
+/**
+ * Decides and writes batches. A batch with a durable write is committed before it is answered: one transaction and one
+ * fsync for all of it. Lazy writes stay in the open transaction, where every read of this connection sees them, until
+ * the next commit takes them along. So the disk always holds a prefix of the history, and an idle cluster writes nothing.
+ */
+import { statSync } from "node:fs";
+import type { DatabaseSync } from "node:sqlite";
+import { firstRevision, type Entry, type Revision } from "../store.ts";
+import type { Counters } from "./counters.ts";
+import { numberOf } from "./database.ts";
+import type { LogTable, Row } from "./log-table.ts";
+import type { Answer, Batch, Decision, SentWrite } from "./protocol.ts";
+
+/** Revisions that lazy writes may use before the next reservation, which costs a commit. */
+const reservedBlock = 1_000;
+/** More lazy writes than this are committed at once: they are held in memory until then. */
+const uncommittedRowsMax = 5_000;
+const uncommittedBytesMax = 2 * 1024 * 1024;
+/** Pages of the WAL after which it is copied into the database. */
+const walPagesMax = 1_000;
+
+export class Writer {
+  private readonly database: DatabaseSync;
+  private readonly log: LogTable;
+  private readonly counters: Counters;
+  // Invariant: committed and uncommitted revisions <= newest < next.
+  private newest: Revision;
+  // Moves on even when a batch fails: what a failed commit left behind is unknown, so its revisions are given up.
+  private next: Revision;
+  private liveBytes: number;
+  // Lazy writes were answered with revisions up to this one at most, in this run or one before.
+  private reserved: Revision;
+  private open = false;
+  // Lazy rows of the open transaction, to write them again should it fail.
+  private uncommitted: Row[] = [];
+  private uncommittedBytes = 0;
+
+  constructor(database: DatabaseSync, log: LogTable, counters: Counters) {
+    this.database = database;
+    this.log = log;
+    this.counters = counters;
+    this.reserved = counters.get("reserved");
+    const last = log.last();
+    this.liveBytes = last.liveBytes;
+    this.newest = Math.max(last.revision, this.reserved, firstRevision);
+    this.next = this.newest + 1;
+  }
+
+  get revision(): Revision {
+    return this.newest;
+  }
+
+  write(batch: Batch): Answer<"write"> {
+    const before = { newest: this.newest, liveBytes: this.liveBytes, uncommitted: this.uncommitted.length };
+    try {
+      this.begin();
+      const decisions = this.decide(batch);
+      const durable = batch.writes.some((write, at) => !write.lazy && decisions[at]?.kind === "written");
+      if (durable || this.isLarge() || this.reserve()) this.commit();
+      return { decisions, revision: this.newest, uncommitted: this.uncommitted.length };
+    } catch (error) {
+      this.newest = before.newest;
+      this.liveBytes = before.liveBytes;
+      this.restore(before.uncommitted);
+      throw error;
+    }
+  }
+
+  /** Makes what waits durable. */
+  commitAll(): void {
+    if (!this.open) return;
+    try {
+      this.commit();
+    } catch (error) {
+      this.restore(this.uncommitted.length);
+      throw error;
+    }
+  }
+
+  /** Runs `work` in a transaction of its own, which may wait for the next fsync: losing it costs only its repetition. */
+  inBackground(work: () => void): void {
+    this.commitAll();
+    this.database.exec("PRAGMA synchronous = NORMAL");
+    try {
+      this.database.exec("BEGIN IMMEDIATE");
+      work();
+      this.database.exec("COMMIT");
+    } catch (error) {
+      this.rollback();
+      throw error;
+    } finally {
+      this.database.exec("PRAGMA synchronous = FULL");
+    }
+  }
+
+  /** Copies the WAL into the database once it is long. Its failure fails nobody: the WAL still holds everything. */
+  checkpoint(): void {
+    if (this.open) return;
+    const pages = Number(this.database.prepare("PRAGMA wal_checkpoint(NOOP)").get()?.["log"] ?? 0);
+    if (pages >= walPagesMax) this.database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+  }
+
+  /** Everything durable, nothing reserved, the WAL empty. */
+  finish(): void {
+    if (this.reserved > 0) {
+      this.begin();
+      this.counters.set("reserved", 0);
+    }
+    this.commitAll();
+    this.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+
+  size(path: string): Answer<"size"> {
+    const pages = numberOf(this.database, "page_count") * numberOf(this.database, "page_size");
+    const wal = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    return { totalBytes: pages + wal, liveBytes: this.liveBytes };
+  }
+
+  private decide(batch: Batch): Decision[] {
+    let offset = 0;
+    return batch.writes.map((write) => {
+      const value = batch.values.subarray(offset, offset + write.sizeBytes);
+      offset += write.sizeBytes;
+      const held = this.log.newest(write.key);
+      const refused = refusal(write, held);
+      if (refused) return refused;
+      return this.append(write, write.kind === "delete" ? undefined : value, held);
+    });
+  }
+
+  private append(write: SentWrite, value: Uint8Array | undefined, previous: Entry | undefined): Decision {
+    const revision = this.next++;
+    const row: Row = {
+      revision,
+      key: write.key,
+      createRevision: previous?.createRevision ?? revision,
+      previous: previous?.modRevision,
+      liveBytes: this.liveBytes + bytesOf(write.key, value) - bytesOf(write.key, previous?.value),
+      value,
+    };
+    this.log.append(row);
+    this.uncommitted.push(row);
+    this.uncommittedBytes += bytesOf(row.key, value);
+    this.liveBytes = row.liveBytes;
+    this.newest = revision;
+    return { kind: "written", revision, createRevision: row.createRevision, previous };
+  }
+
+  /** True when a reservation was written that must be durable before the batch is answered. */
+  private reserve(): boolean {
+    if (this.uncommitted.length === 0 || this.newest <= this.reserved) return false;
+    this.reserved = this.newest + reservedBlock;
+    this.counters.set("reserved", this.reserved);
+    return true;
+  }
+
+  private isLarge(): boolean {
+    return this.uncommitted.length > uncommittedRowsMax || this.uncommittedBytes > uncommittedBytesMax;
+  }
+
+  private begin(): void {
+    if (this.open) return;
+    this.database.exec("BEGIN IMMEDIATE");
+    this.open = true;
+  }
+
+  private commit(): void {
+    this.database.exec("COMMIT");
+    this.open = false;
+    this.uncommitted = [];
+    this.uncommittedBytes = 0;
+  }
+
+  /** After a failure: the lazy writes that were answered before it happen again, under the same revisions. */
+  private restore(answered: number): void {
+    this.rollback();
+    this.open = false;
+    this.reserved = this.counters.get("reserved");
+    this.uncommitted = this.uncommitted.slice(0, answered);
+    this.uncommittedBytes = this.uncommitted.reduce((sum, row) => sum + bytesOf(row.key, row.value), 0);
+    if (answered === 0) return;
+    this.begin();
+    for (const row of this.uncommitted) this.log.append(row);
+  }
+
+  private rollback(): void {
+    // SQLite ends the transaction by itself after some failures.
+    if (this.database.isTransaction) this.database.exec("ROLLBACK");
+  }
+}
+
+function refusal(write: SentWrite, held: Entry | undefined): Decision | undefined {
+  if (write.kind === "create") return held && { kind: "held", entry: held };
+  if (!held) return { kind: "missing" };
+  const fits = write.expected === undefined || write.expected === held.modRevision;
+  return fits ? undefined : { kind: "held", entry: held };
+}
+
+function bytesOf(key: string, value: Uint8Array | undefined): number {
+  return value ? key.length + value.length : 0;
+}
