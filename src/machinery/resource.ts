@@ -54,8 +54,10 @@ export interface ResourceOptions<T extends KubeObject> {
   /** Default: whether the shape has both a spec and a status. */
   readonly status?: boolean;
   readonly scale?: ScalePaths;
-  /** Default: Name and Age. */
+  /** Default: those of the kind it is stored as, else Name and Created At. */
   readonly columns?: readonly Column<T>[];
+  /** Why an object is done; its row in a table is then marked as completed. */
+  readonly completed?: (object: T) => { readonly reason: string; readonly message: string } | undefined;
   /** Default: counted when the shape has a spec. The fields whose change counts, by name. */
   readonly generationFields?: readonly string[];
   /** The rule of metadata.name. Default: a DNS subdomain. */

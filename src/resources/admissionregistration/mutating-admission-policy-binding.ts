@@ -2,7 +2,8 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { object, of, string, type Infer } from "#machinery/shape.ts";
 import { matchResourcesShape } from "./match-resources.ts";
-import { paramRefShape } from "./param-ref.ts";
+import { paramRefShape, paramRefText } from "./param-ref.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const mutatingAdmissionPolicyBindingSpecShape = object(
   "api.admissionregistration.v1.MutatingAdmissionPolicyBindingSpec",
@@ -27,4 +28,10 @@ export const mutatingAdmissionPolicyBindings = resource<MutatingAdmissionPolicyB
   categories: ["api-extensions"],
   namespaced: false,
   shape: mutatingAdmissionPolicyBindingShape,
+  columns: [
+    nameColumn,
+    text("PolicyName", (one) => one.spec.policyName ?? ""),
+    text("ParamRef", (one) => paramRefText(one.spec.paramRef)),
+    ageColumn,
+  ],
 });

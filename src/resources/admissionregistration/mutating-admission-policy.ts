@@ -3,8 +3,9 @@ import { kind, resource } from "#machinery/resource.ts";
 import { list, listMap, object, of, oneOf, string, type Infer } from "#machinery/shape.ts";
 import { matchConditionShape } from "./match-condition.ts";
 import { matchResourcesShape } from "./match-resources.ts";
-import { paramKindShape } from "./param-kind.ts";
+import { paramKindShape, paramKindText } from "./param-kind.ts";
 import { variableShape } from "./variable.ts";
+import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 
 export const applyConfigurationShape = object("api.admissionregistration.v1.ApplyConfiguration", {
   expression: string(1),
@@ -47,4 +48,10 @@ export const mutatingAdmissionPolicies = resource<MutatingAdmissionPolicy>({
   categories: ["api-extensions"],
   namespaced: false,
   shape: mutatingAdmissionPolicyShape,
+  columns: [
+    nameColumn,
+    integer("Mutations", (one) => one.spec.mutations?.length ?? 0),
+    text("ParamKind", (one) => paramKindText(one.spec.paramKind)),
+    ageColumn,
+  ],
 });

@@ -5,6 +5,7 @@ import { int32, list, listMap, object, of, oneOf, str, string, type Infer } from
 import { matchConditionShape } from "./match-condition.ts";
 import { ruleWithOperationsShape } from "./rule-with-operations.ts";
 import { webhookClientConfigShape } from "./webhook-client-config.ts";
+import { ageColumn, nameColumn, integer } from "#machinery/table.ts";
 
 export const mutatingWebhookShape = object("api.admissionregistration.v1.MutatingWebhook", {
   name: string(1).always(),
@@ -35,4 +36,5 @@ export const mutatingWebhookConfigurations = resource<MutatingWebhookConfigurati
   categories: ["api-extensions"],
   namespaced: false,
   shape: mutatingWebhookConfigurationShape,
+  columns: [nameColumn, integer("Webhooks", (one) => one.webhooks?.length ?? 0), ageColumn],
 });

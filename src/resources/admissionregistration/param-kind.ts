@@ -6,3 +6,7 @@ export const paramKindShape = atomicObject("api.admissionregistration.v1.ParamKi
   kind: string(2),
 });
 export interface ParamKind extends Infer<typeof paramKindShape> {}
+
+export function paramKindText(kind: ParamKind | undefined): string {
+  return kind === undefined ? "<unset>" : `${kind.apiVersion ?? ""}/${kind.kind ?? ""}`;
+}

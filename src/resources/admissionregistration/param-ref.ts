@@ -1,6 +1,7 @@
 /** Param ref: messages that kinds of admissionregistration/v1 are made of. */
 import { labelSelector } from "#machinery/meta.ts";
 import { atomicObject, of, string, type Infer } from "#machinery/shape.ts";
+import { bareSelectorText } from "../column-texts.ts";
 
 export const paramRefShape = atomicObject("api.admissionregistration.v1.ParamRef", {
   name: string(1),
@@ -9,3 +10,8 @@ export const paramRefShape = atomicObject("api.admissionregistration.v1.ParamRef
   parameterNotFoundAction: string(4).keepZero(),
 });
 export interface ParamRef extends Infer<typeof paramRefShape> {}
+
+export function paramRefText(ref: ParamRef | undefined): string {
+  if (ref?.name) return `${ref.namespace || "*"}/${ref.name}`;
+  return ref?.selector ? bareSelectorText(ref.selector) : "<unset>";
+}

@@ -2,7 +2,8 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { enumShape, object, of, set, string, type Infer } from "#machinery/shape.ts";
 import { matchResourcesShape } from "./match-resources.ts";
-import { paramRefShape } from "./param-ref.ts";
+import { paramRefShape, paramRefText } from "./param-ref.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const validatingAdmissionPolicyBindingSpecShape = object(
   "api.admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec",
@@ -31,4 +32,10 @@ export const validatingAdmissionPolicyBindings = resource<ValidatingAdmissionPol
   categories: ["api-extensions"],
   namespaced: false,
   shape: validatingAdmissionPolicyBindingShape,
+  columns: [
+    nameColumn,
+    text("PolicyName", (one) => one.spec.policyName ?? ""),
+    text("ParamRef", (one) => paramRefText(one.spec.paramRef)),
+    ageColumn,
+  ],
 });

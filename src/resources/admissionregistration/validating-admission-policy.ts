@@ -4,8 +4,9 @@ import { kind, resource } from "#machinery/resource.ts";
 import { int64, list, listMap, object, of, oneOf, string, type Infer } from "#machinery/shape.ts";
 import { matchConditionShape } from "./match-condition.ts";
 import { matchResourcesShape } from "./match-resources.ts";
-import { paramKindShape } from "./param-kind.ts";
+import { paramKindShape, paramKindText } from "./param-kind.ts";
 import { variableShape } from "./variable.ts";
+import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 
 export const validationShape = object("api.admissionregistration.v1.Validation", {
   expression: string(1).always(),
@@ -67,4 +68,10 @@ export const validatingAdmissionPolicies = resource<ValidatingAdmissionPolicy>({
   categories: ["api-extensions"],
   namespaced: false,
   shape: validatingAdmissionPolicyShape,
+  columns: [
+    nameColumn,
+    integer("Validations", (one) => one.spec.validations?.length ?? 0),
+    text("ParamKind", (one) => paramKindText(one.spec.paramKind)),
+    ageColumn,
+  ],
 });

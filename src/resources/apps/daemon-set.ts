@@ -3,6 +3,8 @@ import { labelSelector } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, int64, intOrString, listMap, object, of, oneOf, string, time, type Infer } from "#machinery/shape.ts";
 import { podTemplateSpecShape } from "../core/pod-spec.ts";
+import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
+import { containerImages, containerNames, labelsText, selectorText } from "../column-texts.ts";
 
 export const rollingUpdateDaemonSetShape = object("api.apps.v1.RollingUpdateDaemonSet", {
   maxUnavailable: intOrString(1),
@@ -63,4 +65,17 @@ export const daemonSets = resource<DaemonSet>({
   categories: ["all"],
   namespaced: true,
   shape: daemonSetShape,
+  columns: [
+    nameColumn,
+    integer("Desired", (one) => one.status.desiredNumberScheduled),
+    integer("Current", (one) => one.status.currentNumberScheduled),
+    integer("Ready", (one) => one.status.numberReady),
+    integer("Up-to-date", (one) => one.status.updatedNumberScheduled ?? 0),
+    integer("Available", (one) => one.status.numberAvailable ?? 0),
+    text("Node Selector", (one) => labelsText(one.spec.template.spec.nodeSelector)),
+    ageColumn,
+    text("Containers", (one) => containerNames(one.spec.template.spec.containers), 1),
+    text("Images", (one) => containerImages(one.spec.template.spec.containers), 1),
+    text("Selector", (one) => selectorText(one.spec.selector), 1),
+  ],
 });

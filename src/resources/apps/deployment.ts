@@ -15,6 +15,8 @@ import {
   type Infer,
 } from "#machinery/shape.ts";
 import { podTemplateSpecShape } from "../core/pod-spec.ts";
+import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
+import { bareSelectorText, containerImages, containerNames } from "../column-texts.ts";
 
 export const rollingUpdateDeploymentShape = object("api.apps.v1.RollingUpdateDeployment", {
   maxUnavailable: intOrString(1),
@@ -79,4 +81,14 @@ export const deployments = resource<Deployment>({
   namespaced: true,
   shape: deploymentShape,
   scale: { specReplicas: ["spec", "replicas"], statusReplicas: ["status", "replicas"], selector: ["spec", "selector"] },
+  columns: [
+    nameColumn,
+    text("Ready", (one) => `${one.status.readyReplicas ?? 0}/${one.spec.replicas ?? 0}`),
+    integer("Up-to-date", (one) => one.status.updatedReplicas ?? 0),
+    integer("Available", (one) => one.status.availableReplicas ?? 0),
+    ageColumn,
+    text("Containers", (one) => containerNames(one.spec.template.spec.containers), 1),
+    text("Images", (one) => containerImages(one.spec.template.spec.containers), 1),
+    text("Selector", (one) => bareSelectorText(one.spec.selector), 1),
+  ],
 });

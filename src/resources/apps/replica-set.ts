@@ -3,6 +3,8 @@ import { labelSelector } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, int64, listMap, object, of, string, time, type Infer } from "#machinery/shape.ts";
 import { podTemplateSpecShape } from "../core/pod-spec.ts";
+import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
+import { containerImages, containerNames, selectorText } from "../column-texts.ts";
 
 export const replicaSetSpecShape = object("api.apps.v1.ReplicaSetSpec", {
   replicas: int32(1),
@@ -48,4 +50,14 @@ export const replicaSets = resource<ReplicaSet>({
   namespaced: true,
   shape: replicaSetShape,
   scale: { specReplicas: ["spec", "replicas"], statusReplicas: ["status", "replicas"], selector: ["spec", "selector"] },
+  columns: [
+    nameColumn,
+    integer("Desired", (one) => one.spec.replicas ?? 0),
+    integer("Current", (one) => one.status.replicas),
+    integer("Ready", (one) => one.status.readyReplicas ?? 0),
+    ageColumn,
+    text("Containers", (one) => containerNames(one.spec.template.spec.containers), 1),
+    text("Images", (one) => containerImages(one.spec.template.spec.containers), 1),
+    text("Selector", (one) => selectorText(one.spec.selector), 1),
+  ],
 });

@@ -16,6 +16,8 @@ import {
 } from "#machinery/shape.ts";
 import { persistentVolumeClaimShape } from "../core/persistent-volume-claim.ts";
 import { podTemplateSpecShape } from "../core/pod-spec.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { containerImages, containerNames } from "../column-texts.ts";
 
 export const rollingUpdateStatefulSetStrategyShape = object("api.apps.v1.RollingUpdateStatefulSetStrategy", {
   partition: int32(1),
@@ -99,4 +101,11 @@ export const statefulSets = resource<StatefulSet>({
   namespaced: true,
   shape: statefulSetShape,
   scale: { specReplicas: ["spec", "replicas"], statusReplicas: ["status", "replicas"], selector: ["spec", "selector"] },
+  columns: [
+    nameColumn,
+    text("Ready", (one) => `${one.status.readyReplicas ?? 0}/${one.spec.replicas ?? 0}`),
+    ageColumn,
+    text("Containers", (one) => containerNames(one.spec.template.spec.containers), 1),
+    text("Images", (one) => containerImages(one.spec.template.spec.containers), 1),
+  ],
 });

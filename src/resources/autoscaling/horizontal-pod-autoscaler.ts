@@ -2,6 +2,7 @@
 import { labelSelector } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, int64, list, listMap, object, of, quantity, string, time, type Infer } from "#machinery/shape.ts";
+import { horizontalPodAutoscalerColumns } from "./horizontal-pod-autoscaler-columns.ts";
 
 export const crossVersionObjectReferenceShape = object("api.autoscaling.v2.CrossVersionObjectReference", {
   kind: string(1).always(),
@@ -179,4 +180,5 @@ export const horizontalPodAutoscalers = resource<HorizontalPodAutoscaler>({
   categories: ["all"],
   namespaced: true,
   shape: horizontalPodAutoscalerShape,
+  columns: horizontalPodAutoscalerColumns,
 });

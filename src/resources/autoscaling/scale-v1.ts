@@ -1,6 +1,7 @@
 /** Scale of autoscaling/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, object, of, string, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, integer } from "#machinery/table.ts";
 
 export const scaleSpecShape = object("api.autoscaling.v1.ScaleSpec", {
   replicas: int32(1).dropZero(),
@@ -26,4 +27,10 @@ export const scales = resource<Scale>({
   plural: "scales",
   namespaced: true,
   shape: scaleShape,
+  columns: [
+    nameColumn,
+    integer("Desired", (one) => one.spec.replicas ?? 0),
+    integer("Available", (one) => one.status.replicas),
+    ageColumn,
+  ],
 });

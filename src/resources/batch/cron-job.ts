@@ -4,6 +4,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { bool, int32, int64, list, object, of, oneOf, string, time, type Infer } from "#machinery/shape.ts";
 import { objectReferenceShape } from "../core/references.ts";
 import { jobSpecShape } from "./job-spec.ts";
+import { cronJobColumns } from "./job-columns.ts";
 
 export const jobTemplateSpecShape = object("api.batch.v1.JobTemplateSpec", {
   metadata: of(1, objectMeta).always().unlisted(),
@@ -45,4 +46,5 @@ export const cronJobs = resource<CronJob>({
   categories: ["all"],
   namespaced: true,
   shape: cronJobShape,
+  columns: cronJobColumns,
 });

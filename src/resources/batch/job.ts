@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, list, object, of, set, str, string, time, type Infer } from "#machinery/shape.ts";
 import { jobSpecShape } from "./job-spec.ts";
+import { jobColumns } from "./job-columns.ts";
 
 export const jobConditionShape = object("api.batch.v1.JobCondition", {
   type: string(1).always(),
@@ -48,4 +49,5 @@ export const jobs = resource<Job>({
   categories: ["all"],
   namespaced: true,
   shape: jobShape,
+  columns: jobColumns,
 });

@@ -15,6 +15,8 @@ import {
   time,
   type Infer,
 } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, text, humanDuration } from "#machinery/table.ts";
+import { orNone } from "../column-texts.ts";
 
 export const certificateSigningRequestSpecShape = object("api.certificates.v1.CertificateSigningRequestSpec", {
   request: bytes(1).always(),
@@ -80,6 +82,12 @@ export const certificateSigningRequestShape = kind("api.certificates.v1.Certific
 });
 export interface CertificateSigningRequest extends Infer<typeof certificateSigningRequestShape> {}
 
+function stateText({ status }: CertificateSigningRequest): string {
+  const has = (type: string): boolean => status.conditions?.some((one) => one.type === type) ?? false;
+  const decision = has("Denied") ? "Denied" : has("Approved") ? "Approved" : "Pending";
+  return `${decision}${has("Failed") ? ",Failed" : ""}${status.certificate ? ",Issued" : ""}`;
+}
+
 export const certificateSigningRequests = resource<CertificateSigningRequest>({
   group: "certificates.k8s.io",
   version: "v1",
@@ -88,4 +96,14 @@ export const certificateSigningRequests = resource<CertificateSigningRequest>({
   shortNames: ["csr"],
   namespaced: false,
   shape: certificateSigningRequestShape,
+  columns: [
+    nameColumn,
+    ageColumn,
+    text("SignerName", (one) => orNone(one.spec.signerName)),
+    text("Requestor", (one) => one.spec.username ?? ""),
+    text("RequestedDuration", ({ spec }) =>
+      spec.expirationSeconds === undefined ? "<none>" : humanDuration(spec.expirationSeconds * 1000),
+    ),
+    text("Condition", stateText),
+  ],
 });

@@ -1,6 +1,7 @@
 /** Lease of coordination.k8s.io/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, microTime, object, of, string, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const leaseSpecShape = object("api.coordination.v1.LeaseSpec", {
   holderIdentity: string(1).keepZero(),
@@ -25,4 +26,5 @@ export const leases = resource<Lease>({
   plural: "leases",
   namespaced: true,
   shape: leaseShape,
+  columns: [nameColumn, text("Holder", (one) => one.spec.holderIdentity ?? ""), ageColumn],
 });

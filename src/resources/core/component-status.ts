@@ -1,6 +1,7 @@
 /** ComponentStatus of the core group/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { listMap, object, string, type Infer } from "#machinery/shape.ts";
+import { nameColumn, text } from "#machinery/table.ts";
 
 export const componentConditionShape = object("api.core.v1.ComponentCondition", {
   type: string(1).always(),
@@ -15,6 +16,16 @@ export const componentStatusShape = kind("api.core.v1.ComponentStatus", {
 });
 export interface ComponentStatus extends Infer<typeof componentStatusShape> {}
 
+function healthOf(status: ComponentStatus): ComponentCondition | undefined {
+  return status.conditions?.find((one) => one.type === "Healthy");
+}
+
+function healthText(status: ComponentStatus): string {
+  const health = healthOf(status);
+  if (health === undefined) return "Unknown";
+  return health.status === "True" ? "Healthy" : "Unhealthy";
+}
+
 export const componentStatuses = resource<ComponentStatus>({
   group: "",
   version: "v1",
@@ -23,4 +34,10 @@ export const componentStatuses = resource<ComponentStatus>({
   shortNames: ["cs"],
   namespaced: false,
   shape: componentStatusShape,
+  columns: [
+    nameColumn,
+    text("Status", (one) => healthText(one)),
+    text("Message", (one) => healthOf(one)?.message ?? ""),
+    text("Error", (one) => healthOf(one)?.error ?? ""),
+  ],
 });

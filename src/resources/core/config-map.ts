@@ -1,6 +1,7 @@
 /** ConfigMap of the core group/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { base64Text, bool, map, str, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, integer } from "#machinery/table.ts";
 
 export const configMapShape = kind("api.core.v1.ConfigMap", {
   immutable: bool(4),
@@ -17,4 +18,9 @@ export const configMaps = resource<ConfigMap>({
   shortNames: ["cm"],
   namespaced: true,
   shape: configMapShape,
+  columns: [
+    nameColumn,
+    integer("Data", (one) => Object.keys(one.data ?? {}).length + Object.keys(one.binaryData ?? {}).length),
+    ageColumn,
+  ],
 });

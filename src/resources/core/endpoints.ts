@@ -2,6 +2,8 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { atomicObject, int32, list, object, of, oneOf, string, type Infer } from "#machinery/shape.ts";
 import { objectReferenceShape } from "./references.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { shortList } from "../column-texts.ts";
 
 export const endpointAddressShape = atomicObject("api.core.v1.EndpointAddress", {
   ip: string(1).always(),
@@ -31,6 +33,18 @@ export const endpointsShape = kind("api.core.v1.Endpoints", {
 });
 export interface Endpoints extends Infer<typeof endpointsShape> {}
 
+function addressesText({ subsets = [] }: Endpoints): string {
+  if (subsets.length === 0) return "<none>";
+  const texts = subsets.flatMap(({ addresses = [], ports = [] }) =>
+    ports.length === 0
+      ? addresses.map(({ ip }) => ip)
+      : ports.flatMap(({ port }) =>
+          addresses.map(({ ip }) => (ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`)),
+        ),
+  );
+  return shortList(texts, 3);
+}
+
 export const endpoints = resource<Endpoints>({
   group: "",
   version: "v1",
@@ -39,4 +53,5 @@ export const endpoints = resource<Endpoints>({
   shortNames: ["ep"],
   namespaced: true,
   shape: endpointsShape,
+  columns: [nameColumn, text("Endpoints", addressesText), ageColumn],
 });

@@ -3,6 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { int32, microTime, object, of, string, time, type Infer } from "#machinery/shape.ts";
 import { eventSourceShape } from "./event-source.ts";
 import { objectReferenceShape } from "./references.ts";
+import { eventColumns } from "./event-columns.ts";
 
 export const eventSeriesShape = object("api.core.v1.EventSeries", {
   count: int32(1).dropZero(),
@@ -36,4 +37,5 @@ export const events = resource<Event>({
   shortNames: ["ev"],
   namespaced: true,
   shape: eventShape,
+  columns: eventColumns,
 });

@@ -1,6 +1,7 @@
 /** Namespace of the core group/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { list, listMap, object, of, oneOf, str, string, time, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const namespaceSpecShape = object("api.core.v1.NamespaceSpec", {
   finalizers: list(1, str),
@@ -36,4 +37,5 @@ export const namespaces = resource<Namespace>({
   shortNames: ["ns"],
   namespaced: false,
   shape: namespaceShape,
+  columns: [nameColumn, text("Status", (one) => one.status.phase ?? ""), ageColumn],
 });

@@ -17,6 +17,7 @@ import {
   time,
   type Infer,
 } from "#machinery/shape.ts";
+import { nodeColumns } from "./node-columns.ts";
 
 export const taintShape = object("api.core.v1.Taint", {
   key: string(1).always(),
@@ -166,4 +167,5 @@ export const nodes = resource<Node>({
   shortNames: ["no"],
   namespaced: false,
   shape: nodeShape,
+  columns: nodeColumns,
 });

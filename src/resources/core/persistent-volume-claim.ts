@@ -3,6 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { of, type Infer } from "#machinery/shape.ts";
 import { persistentVolumeClaimSpecShape } from "./persistent-volume-claim-spec.ts";
 import { persistentVolumeClaimStatusShape } from "./persistent-volume-claim-status.ts";
+import { persistentVolumeClaimColumns } from "./volume-columns.ts";
 
 export const persistentVolumeClaimShape = kind("api.core.v1.PersistentVolumeClaim", {
   spec: of(2, persistentVolumeClaimSpecShape).always().unlisted(),
@@ -18,4 +19,5 @@ export const persistentVolumeClaims = resource<PersistentVolumeClaim>({
   shortNames: ["pvc"],
   namespaced: true,
   shape: persistentVolumeClaimShape,
+  columns: persistentVolumeClaimColumns,
 });

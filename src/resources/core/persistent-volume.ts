@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { object, of, oneOf, string, time, type Infer } from "#machinery/shape.ts";
 import { persistentVolumeSpecShape } from "./persistent-volume-sources.ts";
+import { persistentVolumeColumns } from "./volume-columns.ts";
 
 export const persistentVolumeStatusShape = object("api.core.v1.PersistentVolumeStatus", {
   phase: oneOf(1, ["Pending", "Available", "Bound", "Released", "Failed"]),
@@ -25,4 +26,5 @@ export const persistentVolumes = resource<PersistentVolume>({
   shortNames: ["pv"],
   namespaced: false,
   shape: persistentVolumeShape,
+  columns: persistentVolumeColumns,
 });

@@ -2,6 +2,8 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { of, type Infer } from "#machinery/shape.ts";
 import { podTemplateSpecShape } from "./pod-spec.ts";
+import { nameColumn, text } from "#machinery/table.ts";
+import { containerImages, containerNames, labelsText } from "../column-texts.ts";
 
 export const podTemplateShape = kind("api.core.v1.PodTemplate", {
   template: of(2, podTemplateSpecShape).always().unlisted(),
@@ -15,4 +17,10 @@ export const podTemplates = resource<PodTemplate>({
   plural: "podtemplates",
   namespaced: true,
   shape: podTemplateShape,
+  columns: [
+    nameColumn,
+    text("Containers", (one) => containerNames(one.template.spec.containers)),
+    text("Images", (one) => containerImages(one.template.spec.containers)),
+    text("Pod Labels", (one) => labelsText(one.template.metadata.labels)),
+  ],
 });

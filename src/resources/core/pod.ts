@@ -3,6 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { of, type Infer } from "#machinery/shape.ts";
 import { podSpecShape } from "./pod-spec.ts";
 import { podStatusShape } from "./pod-status.ts";
+import { podColumns, podCompleted } from "./pod-columns.ts";
 
 export const podShape = kind("api.core.v1.Pod", {
   spec: of(2, podSpecShape).always().unlisted(),
@@ -19,4 +20,6 @@ export const pods = resource<Pod>({
   categories: ["all"],
   namespaced: true,
   shape: podShape,
+  columns: podColumns,
+  completed: podCompleted,
 });

@@ -2,6 +2,8 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { atomicMap, int32, int64, listMap, object, of, str, string, time, type Infer } from "#machinery/shape.ts";
 import { podTemplateSpecShape } from "./pod-spec.ts";
+import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
+import { containerImages, containerNames, labelsText } from "../column-texts.ts";
 
 export const replicationControllerSpecShape = object("api.core.v1.ReplicationControllerSpec", {
   replicas: int32(1),
@@ -46,4 +48,14 @@ export const replicationControllers = resource<ReplicationController>({
   namespaced: true,
   shape: replicationControllerShape,
   scale: { specReplicas: ["spec", "replicas"], statusReplicas: ["status", "replicas"], selector: ["spec", "selector"] },
+  columns: [
+    nameColumn,
+    integer("Desired", (one) => one.spec.replicas ?? 0),
+    integer("Current", (one) => one.status.replicas),
+    integer("Ready", (one) => one.status.readyReplicas ?? 0),
+    ageColumn,
+    text("Containers", (one) => containerNames(one.spec.template?.spec.containers), 1),
+    text("Images", (one) => containerImages(one.spec.template?.spec.containers), 1),
+    text("Selector", (one) => labelsText(one.spec.selector), 1),
+  ],
 });

@@ -12,6 +12,7 @@ import {
   str,
   type Infer,
 } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const scopedResourceSelectorRequirementShape = object("api.core.v1.ScopedResourceSelectorRequirement", {
   scopeName: oneOf(1, [
@@ -63,6 +64,16 @@ export const resourceQuotaShape = kind("api.core.v1.ResourceQuota", {
 });
 export interface ResourceQuota extends Infer<typeof resourceQuotaShape> {}
 
+/** Used of hard, either of limits or of everything else. */
+function quotaText({ status }: ResourceQuota, limits: boolean): string {
+  const { hard = {}, used = {} } = status;
+  return Object.keys(hard)
+    .filter((name) => name.startsWith("limits.") === limits)
+    .sort()
+    .map((name) => `${name}: ${used[name] ?? "0"}/${hard[name]}`)
+    .join(", ");
+}
+
 export const resourceQuotas = resource<ResourceQuota>({
   group: "",
   version: "v1",
@@ -71,4 +82,10 @@ export const resourceQuotas = resource<ResourceQuota>({
   shortNames: ["quota"],
   namespaced: true,
   shape: resourceQuotaShape,
+  columns: [
+    nameColumn,
+    text("Request", (one) => quotaText(one, false)),
+    text("Limit", (one) => quotaText(one, true)),
+    ageColumn,
+  ],
 });

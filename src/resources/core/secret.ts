@@ -1,6 +1,7 @@
 /** Secret of the core group/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { base64Text, bool, map, str, string, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 
 export const secretShape = kind("api.core.v1.Secret", {
   immutable: bool(5),
@@ -17,4 +18,10 @@ export const secrets = resource<Secret>({
   plural: "secrets",
   namespaced: true,
   shape: secretShape,
+  columns: [
+    nameColumn,
+    text("Type", (one) => one.type ?? ""),
+    integer("Data", (one) => Object.keys(one.data ?? {}).length),
+    ageColumn,
+  ],
 });

@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { bool, list, listMap, type Infer } from "#machinery/shape.ts";
 import { localObjectReferenceShape, objectReferenceShape } from "./references.ts";
+import { ageColumn, nameColumn, integer } from "#machinery/table.ts";
 
 export const serviceAccountShape = kind("api.core.v1.ServiceAccount", {
   secrets: listMap(2, ["name"], objectReferenceShape).patchMerge("name"),
@@ -18,4 +19,5 @@ export const serviceAccounts = resource<ServiceAccount>({
   shortNames: ["sa"],
   namespaced: true,
   shape: serviceAccountShape,
+  columns: [nameColumn, integer("Secrets", (one) => one.secrets?.length ?? 0), ageColumn],
 });

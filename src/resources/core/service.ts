@@ -16,6 +16,7 @@ import {
   string,
   type Infer,
 } from "#machinery/shape.ts";
+import { serviceColumns } from "./service-columns.ts";
 
 export const servicePortShape = object("api.core.v1.ServicePort", {
   name: string(1),
@@ -102,4 +103,5 @@ export const services = resource<Service>({
   categories: ["all"],
   namespaced: true,
   shape: serviceShape,
+  columns: serviceColumns,
 });

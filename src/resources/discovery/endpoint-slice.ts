@@ -15,6 +15,8 @@ import {
   type Infer,
 } from "#machinery/shape.ts";
 import { objectReferenceShape } from "../core/references.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { shortList } from "../column-texts.ts";
 
 export const endpointConditionsShape = object("api.discovery.v1.EndpointConditions", {
   ready: bool(1),
@@ -66,6 +68,24 @@ export const endpointSliceShape = kind("api.discovery.v1.EndpointSlice", {
 });
 export interface EndpointSlice extends Infer<typeof endpointSliceShape> {}
 
+function portsText({ ports }: EndpointSlice): string {
+  return (
+    shortList(
+      ports.map(({ port, name }) => String(port ?? name ?? "*")),
+      3,
+    ) || "<unset>"
+  );
+}
+
+function addressesText(slice: EndpointSlice): string {
+  return (
+    shortList(
+      slice.endpoints.flatMap(({ addresses }) => addresses),
+      3,
+    ) || "<unset>"
+  );
+}
+
 export const endpointSlices = resource<EndpointSlice>({
   group: "discovery.k8s.io",
   version: "v1",
@@ -73,4 +93,11 @@ export const endpointSlices = resource<EndpointSlice>({
   plural: "endpointslices",
   namespaced: true,
   shape: endpointSliceShape,
+  columns: [
+    nameColumn,
+    text("AddressType", (one) => one.addressType),
+    text("Ports", portsText),
+    text("Endpoints", addressesText),
+    ageColumn,
+  ],
 });

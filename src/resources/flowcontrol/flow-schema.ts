@@ -1,6 +1,7 @@
 /** FlowSchema of flowcontrol.apiserver.k8s.io/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { bool, int32, list, listMap, object, of, set, str, string, time, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 
 export const priorityLevelConfigurationReferenceShape = object(
   "api.flowcontrol.v1.PriorityLevelConfigurationReference",
@@ -96,4 +97,12 @@ export const flowSchemas = resource<FlowSchema>({
   plural: "flowschemas",
   namespaced: false,
   shape: flowSchemaShape,
+  columns: [
+    nameColumn,
+    text("PriorityLevel", (one) => one.spec.priorityLevelConfiguration.name),
+    integer("MatchingPrecedence", (one) => one.spec.matchingPrecedence),
+    text("DistinguisherMethod", (one) => one.spec.distinguisherMethod?.type ?? "<none>"),
+    ageColumn,
+    text("MissingPL", (one) => one.status.conditions?.find(({ type }) => type === "Dangling")?.status ?? "?"),
+  ],
 });

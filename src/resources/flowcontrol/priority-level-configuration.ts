@@ -1,6 +1,7 @@
 /** PriorityLevelConfiguration of flowcontrol.apiserver.k8s.io/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, listMap, object, of, string, time, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const queuingConfigurationShape = object("api.flowcontrol.v1.QueuingConfiguration", {
   queues: int32(1).always().unlisted(),
@@ -59,6 +60,10 @@ export const priorityLevelConfigurationShape = kind("api.flowcontrol.v1.Priority
 });
 export interface PriorityLevelConfiguration extends Infer<typeof priorityLevelConfigurationShape> {}
 
+function queuing({ spec }: PriorityLevelConfiguration): QueuingConfiguration | undefined {
+  return spec.limited?.limitResponse.queuing;
+}
+
 export const priorityLevelConfigurations = resource<PriorityLevelConfiguration>({
   group: "flowcontrol.apiserver.k8s.io",
   version: "v1",
@@ -66,4 +71,13 @@ export const priorityLevelConfigurations = resource<PriorityLevelConfiguration>(
   plural: "prioritylevelconfigurations",
   namespaced: false,
   shape: priorityLevelConfigurationShape,
+  columns: [
+    nameColumn,
+    text("Type", (one) => one.spec.type),
+    text("NominalConcurrencyShares", ({ spec }) => String(spec.limited?.nominalConcurrencyShares ?? "<none>")),
+    text("Queues", (one) => String(queuing(one)?.queues ?? "<none>")),
+    text("HandSize", (one) => String(queuing(one)?.handSize ?? "<none>")),
+    text("QueueLengthLimit", (one) => String(queuing(one)?.queueLengthLimit ?? "<none>")),
+    ageColumn,
+  ],
 });

@@ -1,6 +1,7 @@
 /** IngressClass of networking.k8s.io/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { object, of, string, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const ingressClassParametersReferenceShape = object("api.networking.v1.IngressClassParametersReference", {
   apiGroup: string(1).keepZero(),
@@ -22,6 +23,12 @@ export const ingressClassShape = kind("api.networking.v1.IngressClass", {
 });
 export interface IngressClass extends Infer<typeof ingressClassShape> {}
 
+function parametersText({ spec: { parameters } }: IngressClass): string {
+  if (parameters === undefined) return "<none>";
+  const group = parameters.apiGroup === undefined ? "" : `.${parameters.apiGroup}`;
+  return `${parameters.kind}${group}/${parameters.name}`;
+}
+
 export const ingressClasses = resource<IngressClass>({
   group: "networking.k8s.io",
   version: "v1",
@@ -29,4 +36,10 @@ export const ingressClasses = resource<IngressClass>({
   plural: "ingressclasses",
   namespaced: false,
   shape: ingressClassShape,
+  columns: [
+    nameColumn,
+    text("Controller", (one) => one.spec.controller),
+    text("Parameters", parametersText),
+    ageColumn,
+  ],
 });

@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { atomicObject, inline, int32, list, object, of, oneOf, str, string, type Infer } from "#machinery/shape.ts";
 import { typedLocalObjectReferenceShape } from "../core/references.ts";
+import { ingressColumns } from "./ingress-columns.ts";
 
 export const serviceBackendPortShape = atomicObject("api.networking.v1.ServiceBackendPort", {
   name: string(1),
@@ -96,4 +97,5 @@ export const ingresses = resource<Ingress>({
   shortNames: ["ing"],
   namespaced: true,
   shape: ingressShape,
+  columns: ingressColumns,
 });

@@ -1,6 +1,7 @@
 /** IPAddress of networking.k8s.io/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { object, of, string, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const parentReferenceShape = object("api.networking.v1.ParentReference", {
   group: string(1),
@@ -20,6 +21,15 @@ export const ipAddressShape = kind("api.networking.v1.IPAddress", {
 });
 export interface IPAddress extends Infer<typeof ipAddressShape> {}
 
+function parentText({ spec }: IPAddress): string {
+  // Absent in objects that were not held to the rules yet.
+  const parentRef: ParentReference | undefined = spec.parentRef;
+  if (parentRef === undefined) return "<none>";
+  const { group = "", resource, namespace = "", name } = parentRef;
+  const owner = (group === "" ? resource : `${resource}.${group}`).toLowerCase();
+  return [owner, namespace, name].filter((part, index) => index !== 1 || part !== "").join("/");
+}
+
 export const ipAddresses = resource<IPAddress>({
   group: "networking.k8s.io",
   version: "v1",
@@ -28,4 +38,5 @@ export const ipAddresses = resource<IPAddress>({
   shortNames: ["ip"],
   namespaced: false,
   shape: ipAddressShape,
+  columns: [nameColumn, text("ParentRef", parentText), ageColumn],
 });

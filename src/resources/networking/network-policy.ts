@@ -2,6 +2,8 @@
 import { labelSelector } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { enumShape, int32, intOrString, list, object, of, oneOf, str, string, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { selectorText } from "../column-texts.ts";
 
 export const networkPolicyPortShape = object("api.networking.v1.NetworkPolicyPort", {
   protocol: oneOf(1, ["TCP", "UDP", "SCTP"]).keepZero(),
@@ -56,4 +58,5 @@ export const networkPolicies = resource<NetworkPolicy>({
   shortNames: ["netpol"],
   namespaced: true,
   shape: networkPolicyShape,
+  columns: [nameColumn, text("Pod-Selector", (one) => selectorText(one.spec.podSelector)), ageColumn],
 });

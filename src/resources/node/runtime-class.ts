@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { atomicMap, list, map, object, of, quantityText, str, string, type Infer } from "#machinery/shape.ts";
 import { tolerationShape } from "../core/pod-spec.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const overheadShape = object("api.node.v1.Overhead", {
   podFixed: map(1, quantityText),
@@ -28,4 +29,5 @@ export const runtimeClasses = resource<RuntimeClass>({
   plural: "runtimeclasses",
   namespaced: false,
   shape: runtimeClassShape,
+  columns: [nameColumn, text("Handler", (one) => one.handler), ageColumn],
 });

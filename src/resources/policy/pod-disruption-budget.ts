@@ -2,6 +2,7 @@
 import { condition, labelSelector } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, int64, intOrString, listMap, map, object, of, oneOf, timeText, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 
 export const podDisruptionBudgetSpecShape = object("api.policy.v1.PodDisruptionBudgetSpec", {
   minAvailable: intOrString(1),
@@ -36,4 +37,11 @@ export const podDisruptionBudgets = resource<PodDisruptionBudget>({
   shortNames: ["pdb"],
   namespaced: true,
   shape: podDisruptionBudgetShape,
+  columns: [
+    nameColumn,
+    text("Min Available", (one) => String(one.spec.minAvailable ?? "N/A")),
+    text("Max Unavailable", (one) => String(one.spec.maxUnavailable ?? "N/A")),
+    integer("Allowed Disruptions", (one) => one.status.disruptionsAllowed),
+    ageColumn,
+  ],
 });

@@ -2,7 +2,8 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { list, of, type Infer } from "#machinery/shape.ts";
 import { roleRefShape } from "./role-ref.ts";
-import { subjectShape } from "./subject.ts";
+import { subjectShape, subjectsText } from "./subject.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const clusterRoleBindingShape = kind("api.rbac.v1.ClusterRoleBinding", {
   subjects: list(2, subjectShape),
@@ -17,4 +18,12 @@ export const clusterRoleBindings = resource<ClusterRoleBinding>({
   plural: "clusterrolebindings",
   namespaced: false,
   shape: clusterRoleBindingShape,
+  columns: [
+    nameColumn,
+    text("Role", (one) => `${one.roleRef.kind}/${one.roleRef.name}`),
+    ageColumn,
+    text("Users", (one) => subjectsText(one.subjects, "User"), 1),
+    text("Groups", (one) => subjectsText(one.subjects, "Group"), 1),
+    text("ServiceAccounts", (one) => subjectsText(one.subjects, "ServiceAccount"), 1),
+  ],
 });

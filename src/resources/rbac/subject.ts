@@ -8,3 +8,11 @@ export const subjectShape = atomicObject("api.rbac.v1.Subject", {
   namespace: string(4),
 });
 export interface Subject extends Infer<typeof subjectShape> {}
+
+/** The subjects of one kind, by name. */
+export function subjectsText(subjects: readonly Subject[] | undefined, kind: string): string {
+  return (subjects ?? [])
+    .filter((subject) => subject.kind === kind)
+    .map(({ name, namespace }) => (kind === "ServiceAccount" && namespace ? `${namespace}/${name}` : name))
+    .join(", ");
+}

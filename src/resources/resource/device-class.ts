@@ -3,6 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { inline, list, object, of, string, type Infer } from "#machinery/shape.ts";
 import { deviceConfigurationShape } from "./device-configuration.ts";
 import { deviceSelectorShape } from "./device-selector.ts";
+import { ageColumn, nameColumn } from "#machinery/table.ts";
 
 export const deviceClassConfigurationShape = object("api.resource.v1.DeviceClassConfiguration", {
   deviceConfiguration: inline(1, deviceConfigurationShape),
@@ -28,4 +29,5 @@ export const deviceClasses = resource<DeviceClass>({
   plural: "deviceclasses",
   namespaced: false,
   shape: deviceClassShape,
+  columns: [nameColumn, ageColumn],
 });

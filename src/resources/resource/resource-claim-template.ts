@@ -3,6 +3,7 @@ import { objectMeta } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { object, of, type Infer } from "#machinery/shape.ts";
 import { resourceClaimSpecShape } from "./resource-claim-spec.ts";
+import { ageColumn, nameColumn } from "#machinery/table.ts";
 
 export const resourceClaimTemplateSpecShape = object("api.resource.v1.ResourceClaimTemplateSpec", {
   metadata: of(1, objectMeta).always().unlisted(),
@@ -22,4 +23,5 @@ export const resourceClaimTemplates = resource<ResourceClaimTemplate>({
   plural: "resourceclaimtemplates",
   namespaced: true,
   shape: resourceClaimTemplateShape,
+  columns: [nameColumn, ageColumn],
 });

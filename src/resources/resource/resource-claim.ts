@@ -21,6 +21,7 @@ import { nodeSelectorShape } from "../core/affinity.ts";
 import { deviceConfigurationShape } from "./device-configuration.ts";
 import { deviceTolerationShape } from "./device-toleration.ts";
 import { resourceClaimSpecShape } from "./resource-claim-spec.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const deviceRequestAllocationResultShape = object("api.resource.v1.DeviceRequestAllocationResult", {
   request: string(1).always(),
@@ -95,6 +96,14 @@ export const resourceClaimShape = kind("api.resource.v1.ResourceClaim", {
 });
 export interface ResourceClaim extends Infer<typeof resourceClaimShape> {}
 
+function stateText({ metadata, status }: ResourceClaim): string {
+  const deleted = metadata.deletionTimestamp !== undefined;
+  const states = deleted ? ["deleted"] : [];
+  if (status.allocation) states.push("allocated", ...(status.reservedFor?.length ? ["reserved"] : []));
+  else if (!deleted) states.push("pending");
+  return states.join(",");
+}
+
 export const resourceClaims = resource<ResourceClaim>({
   group: "resource.k8s.io",
   version: "v1",
@@ -102,4 +111,5 @@ export const resourceClaims = resource<ResourceClaim>({
   plural: "resourceclaims",
   namespaced: true,
   shape: resourceClaimShape,
+  columns: [nameColumn, text("State", stateText), ageColumn],
 });

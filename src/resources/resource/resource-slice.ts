@@ -18,6 +18,7 @@ import {
   type Infer,
 } from "#machinery/shape.ts";
 import { nodeSelectorShape } from "../core/affinity.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const resourcePoolShape = object("api.resource.v1.ResourcePool", {
   name: string(1).always(),
@@ -130,4 +131,11 @@ export const resourceSlices = resource<ResourceSlice>({
   plural: "resourceslices",
   namespaced: false,
   shape: resourceSliceShape,
+  columns: [
+    nameColumn,
+    text("Node", (one) => one.spec.nodeName ?? ""),
+    text("Driver", (one) => one.spec.driver),
+    text("Pool", (one) => one.spec.pool.name),
+    ageColumn,
+  ],
 });

@@ -1,6 +1,7 @@
 /** PriorityClass of scheduling.k8s.io/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { bool, int32, oneOf, string, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, boolean, integer, text } from "#machinery/table.ts";
 
 export const priorityClassShape = kind("api.scheduling.v1.PriorityClass", {
   value: int32(2).always().unlisted(),
@@ -18,4 +19,11 @@ export const priorityClasses = resource<PriorityClass>({
   shortNames: ["pc"],
   namespaced: false,
   shape: priorityClassShape,
+  columns: [
+    nameColumn,
+    integer("Value", (one) => one.value),
+    boolean("Global-Default", (one) => one.globalDefault ?? false),
+    ageColumn,
+    text("PreemptionPolicy", (one) => one.preemptionPolicy ?? ""),
+  ],
 });

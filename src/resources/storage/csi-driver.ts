@@ -1,6 +1,8 @@
 /** CSIDriver of storage.k8s.io/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { bool, int64, list, object, of, set, str, string, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, boolean, text } from "#machinery/table.ts";
+import { orNone } from "../column-texts.ts";
 
 export const tokenRequestShape = object("api.storage.v1.TokenRequest", {
   audience: string(1).always(),
@@ -35,4 +37,14 @@ export const csiDrivers = resource<CSIDriver>({
   plural: "csidrivers",
   namespaced: false,
   shape: csiDriverShape,
+  columns: [
+    nameColumn,
+    boolean("AttachRequired", (one) => one.spec.attachRequired ?? true),
+    boolean("PodInfoOnMount", (one) => one.spec.podInfoOnMount ?? false),
+    boolean("StorageCapacity", (one) => one.spec.storageCapacity ?? false),
+    text("TokenRequests", (one) => one.spec.tokenRequests?.map(({ audience }) => audience).join(",") ?? "<unset>"),
+    boolean("RequiresRepublish", (one) => one.spec.requiresRepublish ?? false),
+    text("Modes", (one) => orNone(one.spec.volumeLifecycleModes?.join(","))),
+    ageColumn,
+  ],
 });

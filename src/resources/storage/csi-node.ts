@@ -1,6 +1,7 @@
 /** CSINode of storage.k8s.io/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, list, listMap, object, of, str, string, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, integer } from "#machinery/table.ts";
 
 export const volumeNodeResourcesShape = object("api.storage.v1.VolumeNodeResources", {
   count: int32(1),
@@ -32,4 +33,5 @@ export const csiNodes = resource<CSINode>({
   plural: "csinodes",
   namespaced: false,
   shape: csiNodeShape,
+  columns: [nameColumn, integer("Drivers", (one) => one.spec.drivers.length), ageColumn],
 });

@@ -2,6 +2,7 @@
 import { labelSelector } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { of, quantity, string, type Infer } from "#machinery/shape.ts";
+import { nameColumn, text } from "#machinery/table.ts";
 
 export const csiStorageCapacityShape = kind("api.storage.v1.CSIStorageCapacity", {
   nodeTopology: of(2, labelSelector),
@@ -18,4 +19,9 @@ export const csiStorageCapacities = resource<CSIStorageCapacity>({
   plural: "csistoragecapacities",
   namespaced: true,
   shape: csiStorageCapacityShape,
+  columns: [
+    nameColumn,
+    text("StorageClassName", (one) => one.storageClassName),
+    text("Capacity", (one) => one.capacity ?? "<unset>"),
+  ],
 });

@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { bool, list, map, oneOf, str, string, type Infer } from "#machinery/shape.ts";
 import { topologySelectorTermShape } from "../core/references.ts";
+import { ageColumn, nameColumn, boolean, text } from "#machinery/table.ts";
 
 export const storageClassShape = kind("api.storage.v1.StorageClass", {
   provisioner: string(2).always(),
@@ -14,6 +15,16 @@ export const storageClassShape = kind("api.storage.v1.StorageClass", {
 });
 export interface StorageClass extends Infer<typeof storageClassShape> {}
 
+const defaultMarks = [
+  "storageclass.kubernetes.io/is-default-class",
+  "storageclass.beta.kubernetes.io/is-default-class",
+];
+
+function nameText({ metadata }: StorageClass): string {
+  const isDefault = defaultMarks.some((mark) => metadata.annotations?.[mark] === "true");
+  return `${metadata.name ?? ""}${isDefault ? " (default)" : ""}`;
+}
+
 export const storageClasses = resource<StorageClass>({
   group: "storage.k8s.io",
   version: "v1",
@@ -22,4 +33,12 @@ export const storageClasses = resource<StorageClass>({
   shortNames: ["sc"],
   namespaced: false,
   shape: storageClassShape,
+  columns: [
+    { ...nameColumn, value: nameText },
+    text("Provisioner", (one) => one.provisioner),
+    text("ReclaimPolicy", (one) => one.reclaimPolicy ?? "Delete"),
+    text("VolumeBindingMode", (one) => one.volumeBindingMode ?? "Immediate"),
+    boolean("AllowVolumeExpansion", (one) => one.allowVolumeExpansion ?? false),
+    ageColumn,
+  ],
 });

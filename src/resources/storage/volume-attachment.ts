@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { bool, int32, map, object, of, str, string, time, type Infer } from "#machinery/shape.ts";
 import { persistentVolumeSpecShape } from "../core/persistent-volume-sources.ts";
+import { ageColumn, nameColumn, boolean, text } from "#machinery/table.ts";
 
 export const volumeAttachmentSourceShape = object("api.storage.v1.VolumeAttachmentSource", {
   persistentVolumeName: string(1).keepZero(),
@@ -44,4 +45,12 @@ export const volumeAttachments = resource<VolumeAttachment>({
   plural: "volumeattachments",
   namespaced: false,
   shape: volumeAttachmentShape,
+  columns: [
+    nameColumn,
+    text("Attacher", (one) => one.spec.attacher),
+    text("PV", (one) => one.spec.source.persistentVolumeName ?? ""),
+    text("Node", (one) => one.spec.nodeName),
+    boolean("Attached", (one) => one.status.attached),
+    ageColumn,
+  ],
 });

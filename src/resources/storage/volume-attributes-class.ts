@@ -1,6 +1,7 @@
 /** VolumeAttributesClass of storage.k8s.io/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { map, str, string, type Infer } from "#machinery/shape.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const volumeAttributesClassShape = kind("api.storage.v1.VolumeAttributesClass", {
   driverName: string(2).always(),
@@ -16,4 +17,5 @@ export const volumeAttributesClasses = resource<VolumeAttributesClass>({
   shortNames: ["vac"],
   namespaced: false,
   shape: volumeAttributesClassShape,
+  columns: [nameColumn, text("DriverName", (one) => one.driverName), ageColumn],
 });

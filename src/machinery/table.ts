@@ -1,0 +1,169 @@
+/**
+ * Objects as rows and columns: what `kubectl get` prints. The server makes the cells, so that every client shows the
+ * same.
+ *
+ * @see https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables
+ */
+import type { KubeObject, ListMeta, ObjectMeta } from "./meta.ts";
+import type { Column, ResourceDefinition } from "./resource.ts";
+
+export interface ColumnDefinition {
+  readonly name: string;
+  readonly type: string;
+  readonly format: string;
+  readonly description: string;
+  readonly priority: number;
+}
+
+export type Cell = string | number | boolean | null;
+
+interface PartialObject {
+  readonly kind: "PartialObjectMetadata";
+  readonly apiVersion: "meta.k8s.io/v1";
+  readonly metadata: ObjectMeta;
+}
+
+export interface TableRow {
+  readonly cells: readonly Cell[];
+  readonly conditions?: readonly RowCondition[];
+  readonly object: KubeObject | PartialObject | null;
+}
+
+/** Marks a row whose object is done, such as a pod that ended. */
+export interface RowCondition {
+  readonly type: "Completed";
+  readonly status: "True";
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface Table {
+  readonly kind: "Table";
+  readonly apiVersion: "meta.k8s.io/v1";
+  readonly metadata: ListMeta;
+  readonly columnDefinitions: readonly ColumnDefinition[];
+  readonly rows: readonly TableRow[];
+}
+
+export type IncludeObject = "None" | "Metadata" | "Object";
+
+export interface TableOptions {
+  readonly nowMs: number;
+  /** Default: Metadata. */
+  readonly includeObject?: IncludeObject;
+  /** Of the list the objects come from. */
+  readonly metadata?: ListMeta;
+}
+
+const minuteSeconds = 60;
+const hourSeconds = 60 * minuteSeconds;
+const daySeconds = 24 * hourSeconds;
+
+/** A length of time in two or three significant figures: "45s", "3m20s", "5h", "2d4h", "3y12d". */
+export function humanDuration(lengthMs: number): string {
+  const seconds = Math.trunc(lengthMs / 1000);
+  if (seconds < -1) return "<invalid>";
+  if (seconds < 0) return "0s";
+  if (seconds < 2 * minuteSeconds) return `${seconds}s`;
+  const minutes = Math.floor(seconds / minuteSeconds);
+  if (minutes < 10) return `${minutes}m${rest(seconds % 60, "s")}`;
+  if (minutes < 180) return `${minutes}m`;
+  const hours = Math.floor(seconds / hourSeconds);
+  if (hours < 8) return `${hours}h${rest(minutes % 60, "m")}`;
+  if (hours < 48) return `${hours}h`;
+  const days = Math.floor(seconds / daySeconds);
+  if (days < 8) return `${days}d${rest(hours % 24, "h")}`;
+  if (days < 365 * 2) return `${days}d`;
+  const years = Math.floor(days / 365);
+  return years < 8 ? `${years}y${rest(days % 365, "d")}` : `${years}y`;
+}
+
+function rest(count: number, unit: string): string {
+  return count === 0 ? "" : `${count}${unit}`;
+}
+
+/** How long ago an RFC 3339 time was; "<unknown>" when there is none. */
+export function since(time: string | undefined, nowMs: number): string {
+  return time === undefined || time === "" ? "<unknown>" : humanDuration(nowMs - Date.parse(time));
+}
+
+/** Columns that most kinds have. */
+export const nameColumn: Column<KubeObject> = {
+  name: "Name",
+  type: "string",
+  format: "name",
+  value: (object) => object.metadata.name ?? "",
+};
+export const ageColumn: Column<KubeObject> = {
+  name: "Age",
+  type: "string",
+  value: (object, nowMs) => since(object.metadata.creationTimestamp, nowMs),
+};
+const createdColumn: Column<KubeObject> = {
+  name: "Created At",
+  type: "date",
+  value: (object) => object.metadata.creationTimestamp,
+};
+const defaultColumns: readonly Column<KubeObject>[] = [nameColumn, createdColumn];
+
+type Value<T, V> = (object: T, nowMs: number) => V;
+
+/** A column of text. Priority 1 is shown with `-o wide` only. */
+export function text<T>(name: string, value: Value<T, string | undefined>, priority: 0 | 1 = 0): Column<T> {
+  return { name, type: "string", priority, value };
+}
+
+export function integer<T>(name: string, value: Value<T, number | undefined>): Column<T> {
+  return { name, type: "integer", value };
+}
+
+export function boolean<T>(name: string, value: Value<T, boolean | string>): Column<T> {
+  return { name, type: "boolean", value };
+}
+
+function columnsOf(definition: ResourceDefinition): readonly Column<KubeObject>[] {
+  const { columns, storedAs } = definition;
+  return columns ?? (storedAs ? columnsOf(storedAs.resource()) : defaultColumns);
+}
+
+/** The head of the table of a kind. */
+export function columnDefinitions(definition: ResourceDefinition): readonly ColumnDefinition[] {
+  return columnsOf(definition).map(({ name, type, format = "", description = "", priority = 0 }) => ({
+    name,
+    type,
+    format,
+    description,
+    priority,
+  }));
+}
+
+/** The row of one object. */
+export function tableRow(definition: ResourceDefinition, object: KubeObject, options: TableOptions): TableRow {
+  const { columns, storedAs, completed } = definition;
+  const shown = columns === undefined && storedAs ? storedAs.toStored(object) : object;
+  const cells = columnsOf(definition).map(({ value }) => value(shown, options.nowMs) ?? null);
+  const why = completed?.(object);
+  const conditions: RowCondition[] = why === undefined ? [] : [{ type: "Completed", status: "True", ...why }];
+  return {
+    cells,
+    ...(conditions.length === 0 ? {} : { conditions }),
+    object: included(object, options.includeObject ?? "Metadata"),
+  };
+}
+
+function included(object: KubeObject, include: IncludeObject): TableRow["object"] {
+  if (include === "None") return null;
+  if (include === "Object") return object;
+  return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata: object.metadata };
+}
+
+/** A table of objects of one kind, in the order given. */
+export function toTable(definition: ResourceDefinition, objects: readonly KubeObject[], options: TableOptions): Table {
+  return {
+    kind: "Table",
+    apiVersion: "meta.k8s.io/v1",
+    metadata: options.metadata ?? {},
+    columnDefinitions: columnDefinitions(definition),
+    rows: objects.map((object) => tableRow(definition, object, options)),
+  };
+}
