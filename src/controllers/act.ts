@@ -33,11 +33,7 @@ async function actOne(action: Action, acting: Acting): Promise<void> {
     "subresource" in action && action.subresource !== undefined ? { subresource: action.subresource } : {};
   switch (action.kind) {
     case "create":
-      await refusable(
-        async () => saw(action.resource.id, await client.create(action.resource, action.object)),
-        action.refused,
-        acting,
-      );
+      await refusable(async () => create(action, acting), action.refused, acting);
       return;
     case "update":
       saw(action.resource.id, await client.update(action.resource, action.object, options));
@@ -61,6 +57,12 @@ async function actOne(action: Action, acting: Acting): Promise<void> {
     case "together":
       await slowStart(action.actions, acting);
   }
+}
+
+async function create(action: Extract<Action, { kind: "create" }>, acting: Acting): Promise<void> {
+  const object = await acting.client.create(action.resource, action.object);
+  acting.written.push({ resourceId: action.resource.id, resourceVersion: object.metadata.resourceVersion ?? "" });
+  if (action.created) await act(action.created(object), acting);
 }
 
 async function refusable(call: () => Promise<void>, refused: Refused | undefined, acting: Acting): Promise<void> {

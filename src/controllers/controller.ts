@@ -41,6 +41,8 @@ export type Action =
       readonly kind: "create";
       readonly resource: ResourceDefinition;
       readonly object: KubeObject;
+      /** What follows from the object as the API made it, usually an event that names it. */
+      readonly created?: (object: KubeObject) => readonly Action[];
       readonly refused?: Refused;
     }
   | {

@@ -2,7 +2,7 @@
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { controllerOf, keyOf } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
-import type { Watch } from "./controller.ts";
+import type { Caches, Watch } from "./controller.ts";
 
 /** The objects the controller is for. */
 export function own<T extends KubeObject>(resource: ResourceDefinition<T>, indexes?: Watch["indexes"]): Watch {
@@ -16,22 +16,22 @@ export const byOwner = "owner";
 export function ownedBy<T extends KubeObject>(
   resource: ResourceDefinition<T>,
   kind: string,
-  adopters: (orphan: T, namespace: string) => readonly ObjectKey[] = () => [],
+  adopters: (orphan: T, caches: Caches) => readonly ObjectKey[] = () => [],
 ): Watch {
-  const keysFor = (object: KubeObject): readonly ObjectKey[] => {
+  const keysFor = (object: KubeObject, caches: Caches): readonly ObjectKey[] => {
     const namespace = object.metadata.namespace ?? "";
     const owner = controllerOf(object);
     if (owner) return owner.kind === kind ? [{ namespace, name: owner.name }] : [];
     // Holds because the watch is on this resource.
-    return adopters(object as T, namespace);
+    return adopters(object as T, caches);
   };
   return {
     resource: untyped(resource),
     indexes: { [byOwner]: ownerIndex },
-    keysOf: (change) => {
-      const keys = keysFor(change.object);
+    keysOf: (change, caches) => {
+      const keys = keysFor(change.object, caches);
       // A change of owner or labels concerns the one before, too.
-      return change.type === "modified" ? [...keys, ...keysFor(change.old)] : keys;
+      return change.type === "modified" ? [...keys, ...keysFor(change.old, caches)] : keys;
     },
   };
 }

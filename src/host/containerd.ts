@@ -91,7 +91,7 @@ export class Containerd implements Component {
   async run(signal: AbortSignal): Promise<void> {
     const { log } = this.options;
     const config = await this.prepare();
-    const watched = new BoundedLog(this.folders.log);
+    using _bounded = new BoundedLog(this.folders.log);
     using connection = new GrpcClient(this.folders.socket);
     try {
       const process = (await this.adopt(config, signal)) ?? (await this.start(config));
@@ -105,7 +105,7 @@ export class Containerd implements Component {
         throw new Error(`containerd (pid ${process.pid}) went away: ${lastComplaint(this.folders.log)}`);
     } finally {
       this.running = false;
-      watched[Symbol.dispose]();
+      this.runtime[Symbol.dispose]();
     }
   }
 

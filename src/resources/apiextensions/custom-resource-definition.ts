@@ -6,6 +6,7 @@ import {
   bool,
   bytes,
   double,
+  formsOf,
   int32,
   int64,
   lazy,
@@ -84,7 +85,13 @@ export const jsonSchemaPropsShape = object("apiextensions-apiserver.pkg.apis.api
   maxProperties: int64(21),
   minProperties: int64(22),
   required: list(23, str),
-  items: any(24),
+  items: of(
+    24,
+    formsOf(
+      lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
+      "objects",
+    ),
+  ),
   allOf: list(
     25,
     lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
@@ -105,13 +112,31 @@ export const jsonSchemaPropsShape = object("apiextensions-apiserver.pkg.apis.api
     29,
     lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
   ),
-  additionalProperties: any(30),
+  additionalProperties: of(
+    30,
+    formsOf(
+      lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
+      "bool",
+    ),
+  ),
   patternProperties: map(
     31,
     lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
   ),
-  dependencies: map(32, anyJson),
-  additionalItems: any(33),
+  dependencies: map(
+    32,
+    formsOf(
+      lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
+      "strings",
+    ),
+  ),
+  additionalItems: of(
+    33,
+    formsOf(
+      lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
+      "bool",
+    ),
+  ),
   definitions: map(
     34,
     lazy((): Shape<JsonObject> => jsonSchemaPropsShape),

@@ -2,7 +2,7 @@
  * Opens the database file: creates it, checks that it is ours and of our version, and takes the lock that keeps a second
  * server out for as long as this one lives.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreUnavailableError } from "../store.ts";
@@ -59,7 +59,8 @@ function createFile(path: string): void {
   const directory = dirname(path);
   try {
     const firstMade = mkdirSync(directory, { recursive: true, mode: 0o700 });
-    closeSync(openSync(path, "a", 0o600));
+    // Only when absent: closing any handle of a file drops every lock that this process has on it.
+    if (!existsSync(path)) closeSync(openSync(path, "wx", 0o600));
     if (firstMade !== undefined) syncDirectory(dirname(firstMade));
     syncDirectory(directory);
   } catch (error) {

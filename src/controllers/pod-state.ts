@@ -1,0 +1,57 @@
+/** What controllers ask of a pod. */
+import type { Pod } from "#resources/core/pod.ts";
+
+export function isEnded(pod: Pod): boolean {
+  return pod.status.phase === "Succeeded" || pod.status.phase === "Failed";
+}
+
+/** Neither ended nor on its way out. */
+export function isActive(pod: Pod): boolean {
+  return !isEnded(pod) && pod.metadata.deletionTimestamp === undefined;
+}
+
+export function isReady(pod: Pod): boolean {
+  return readySinceMs(pod) !== undefined;
+}
+
+/** When the pod became ready; undefined while it is not. */
+export function readySinceMs(pod: Pod): number | undefined {
+  const condition = pod.status.conditions?.find(({ type }) => type === "Ready");
+  if (condition?.status !== "True") return undefined;
+  const since = Date.parse(condition.lastTransitionTime ?? "");
+  return Number.isNaN(since) ? 0 : since;
+}
+
+/** Ready for at least `minReadySeconds`. */
+export function isAvailable(pod: Pod, minReadySeconds: number, nowMs: number): boolean {
+  const since = readySinceMs(pod);
+  return since !== undefined && since + minReadySeconds * 1000 <= nowMs;
+}
+
+/** Milliseconds until a ready pod counts as available; undefined when it does already, or is not ready. */
+export function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number): number | undefined {
+  const since = readySinceMs(pod);
+  if (since === undefined) return undefined;
+  const left = since + minReadySeconds * 1000 - nowMs;
+  return left > 0 ? left : undefined;
+}
+
+const phaseRank: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };
+
+/** Orders pods so that the first is the one whose loss matters least. */
+export function compareForDeletion(a: Pod, b: Pod): number {
+  const cost = (pod: Pod): number =>
+    Number(pod.metadata.annotations?.["controller.kubernetes.io/pod-deletion-cost"] ?? 0) || 0;
+  const restarts = (pod: Pod): number =>
+    Math.max(0, ...(pod.status.containerStatuses ?? []).map((container) => container.restartCount));
+  const readyOrder = (readySinceMs(b) ?? 0) - (readySinceMs(a) ?? 0);
+  return (
+    Number(a.spec.nodeName !== undefined) - Number(b.spec.nodeName !== undefined) ||
+    (phaseRank[a.status.phase ?? "Pending"] ?? 0) - (phaseRank[b.status.phase ?? "Pending"] ?? 0) ||
+    Number(isReady(a)) - Number(isReady(b)) ||
+    cost(a) - cost(b) ||
+    readyOrder ||
+    restarts(b) - restarts(a) ||
+    (b.metadata.creationTimestamp ?? "").localeCompare(a.metadata.creationTimestamp ?? "")
+  );
+}

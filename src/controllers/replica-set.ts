@@ -1,0 +1,168 @@
+/**
+ * ReplicaSets: keep as many pods as asked for. ReplicationControllers are the same with a plain map for a selector.
+ *
+ * @see https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/
+ */
+import { rfc3339 } from "#base/clock.ts";
+import { selectorOf, selectorOfMap, type Selector } from "#machinery/label-selector.ts";
+import { keyOf, type ObjectKey } from "#machinery/meta.ts";
+import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
+import { replicaSets, type ReplicaSet } from "#resources/apps/replica-set.ts";
+import { pods, type Pod } from "#resources/core/pod.ts";
+import { replicationControllers, type ReplicationController } from "#resources/core/replication-controller.ts";
+import { deepEqual } from "#machinery/equal.ts";
+import type { StatusError } from "#machinery/status.ts";
+import { create, normal, patch, remove, together, updateStatus, warning } from "./actions.ts";
+import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
+import { claim } from "./ownership.ts";
+import { podFromTemplate } from "./pod-from-template.ts";
+import { availableInMs, compareForDeletion, isActive, isAvailable, isReady } from "./pod-state.ts";
+import { byOwner, own, ownedBy } from "./watches.ts";
+
+type Owner = ReplicaSet | ReplicationController;
+
+export interface ReplicaSetObservation {
+  readonly owner: Owner;
+  readonly resource: ResourceDefinition;
+  readonly selector: Selector;
+  /** Owned pods and orphans of the namespace. */
+  readonly candidates: readonly Pod[];
+  readonly nowMs: number;
+}
+
+// Pods made or deleted in one look; the rest comes with the next.
+const burstMax = 500;
+
+export const replicaSetController: Controller<ReplicaSetObservation> = replicaController({
+  name: "replicaset-controller",
+  resource: replicaSets,
+  selectorOf: (owner) => selectorOf(owner.spec.selector),
+});
+
+export const replicationController: Controller<ReplicaSetObservation> = replicaController({
+  name: "replication-controller",
+  resource: replicationControllers,
+  selectorOf: (owner) => selectorOfMap(owner.spec.selector),
+});
+
+interface Variant<T extends Owner> {
+  readonly name: string;
+  readonly resource: ResourceDefinition<T>;
+  readonly selectorOf: (owner: T) => Selector;
+}
+
+function replicaController<T extends Owner>(variant: Variant<T>): Controller<ReplicaSetObservation> {
+  const { resource } = variant;
+  const adopters = (orphan: Pod, caches: Caches): readonly ObjectKey[] =>
+    caches
+      .list(resource, orphan.metadata.namespace ?? "")
+      .filter((owner) => variant.selectorOf(owner).matches(orphan.metadata.labels ?? {}))
+      .map(keyOf);
+  return {
+    name: variant.name,
+    watches: [own(resource), ownedBy(pods, resource.kind, adopters)],
+    observe: (key, caches) => {
+      const owner = caches.get(resource, key);
+      if (!owner) return undefined;
+      const candidates = [owner.metadata.uid ?? "", `orphan/${key.namespace}`].flatMap((value) =>
+        caches.byIndex(pods, { name: byOwner, value }),
+      );
+      return {
+        owner,
+        resource: untyped(resource),
+        selector: variant.selectorOf(owner),
+        candidates,
+        nowMs: caches.nowMs,
+      };
+    },
+    plan: planReplicas,
+  };
+}
+
+/** Pure: which pods to make or delete, and the status that follows from what is seen. */
+export function planReplicas({ owner, resource, selector, candidates, nowMs }: ReplicaSetObservation): Plan {
+  const claimed = claim({ owner, selector, candidates: candidates.filter(isActive), resource: pods });
+  const { owned } = claimed;
+  const wanted = owner.spec.replicas ?? 1;
+  const minReady = owner.spec.minReadySeconds ?? 0;
+  const scaling =
+    owner.metadata.deletionTimestamp === undefined ? scale({ owner, resource, owned, wanted, nowMs }) : [];
+  const status = statusAction({ owner, resource, owned, nowMs });
+  const waits = owned.map((pod) => availableInMs(pod, minReady, nowMs)).filter((ms) => ms !== undefined);
+  const actions = [...claimed.actions, ...status, ...scaling];
+  if (actions.length === 0 && waits.length === 0) return nothing;
+  return waits.length === 0 ? { actions } : { actions, againAfterMs: Math.min(...waits) };
+}
+
+interface Scaling {
+  readonly owner: Owner;
+  readonly resource: ResourceDefinition;
+  readonly owned: readonly Pod[];
+  readonly wanted: number;
+  readonly nowMs: number;
+}
+
+function scale(scaling: Scaling): Action[] {
+  const { owner, owned, wanted } = scaling;
+  const missing = Math.min(wanted - owned.length, burstMax);
+  if (missing > 0) return [createPods(scaling, missing)];
+  if (missing === 0 || owned.length <= wanted) return [];
+  const surplus = owned.toSorted(compareForDeletion).slice(0, Math.min(owned.length - wanted, burstMax));
+  const events = surplus.map((pod) => normal(owner, "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`));
+  return [together(surplus.map((pod) => remove(pods, pod))), ...events];
+}
+
+function createPods(scaling: Scaling, count: number): Action {
+  const { owner } = scaling;
+  const { template } = owner.spec;
+  if (!template) return together([]);
+  const action = create(pods, podFromTemplate(owner, template), {
+    created: (pod) => [normal(owner, "SuccessfulCreate", `Created pod: ${pod.metadata.name}`)],
+    refused: (error) => [
+      warning(owner, "FailedCreate", `Error creating: ${error.message}`),
+      failureAction(scaling, error),
+    ],
+  });
+  return together(Array.from({ length: count }, () => action));
+}
+
+/** The condition users see in `kubectl describe` while pods cannot be made. */
+function failureAction({ owner, resource, nowMs }: Scaling, error: StatusError): Action {
+  const others = (owner.status.conditions ?? []).filter(({ type }) => type !== "ReplicaFailure");
+  const known = owner.status.conditions?.find(({ type }) => type === "ReplicaFailure");
+  const condition = {
+    type: "ReplicaFailure",
+    status: "True",
+    reason: "FailedCreate",
+    message: error.message,
+    lastTransitionTime: known?.lastTransitionTime ?? rfc3339(nowMs),
+  };
+  const body = { status: { conditions: [...others.map((one) => ({ ...one })), condition] } };
+  return patch({ resource, object: owner }, body, "status");
+}
+
+function statusAction({ owner, resource, owned, nowMs }: Omit<Scaling, "wanted">): Action[] {
+  const templateLabels = selectorOfMap(owner.spec.template?.metadata.labels ?? {});
+  const counts = {
+    replicas: owned.length,
+    fullyLabeledReplicas: owned.filter((pod) => templateLabels.matches(pod.metadata.labels ?? {})).length,
+    readyReplicas: owned.filter(isReady).length,
+    availableReplicas: owned.filter((pod) => isAvailable(pod, owner.spec.minReadySeconds ?? 0, nowMs)).length,
+    observedGeneration: owner.metadata.generation,
+  };
+  const wanted = owner.spec.replicas ?? 1;
+  const healed =
+    owned.length >= wanted && (owner.status.conditions ?? []).some(({ type }) => type === "ReplicaFailure");
+  const conditions = healed
+    ? owner.status.conditions?.filter(({ type }) => type !== "ReplicaFailure")
+    : owner.status.conditions;
+  const next = { ...withoutZeros(counts), ...(conditions && conditions.length > 0 ? { conditions } : {}) };
+  if (deepEqual({ ...withoutZeros(owner.status) }, next)) return [];
+  const updated = { ...owner, status: { replicas: owned.length, ...next } };
+  return [updateStatus(resource, updated)];
+}
+
+/** Absent and zero mean the same in a status. */
+function withoutZeros(status: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(status).filter(([, value]) => value !== 0 && value !== undefined));
+}

@@ -1,0 +1,4 @@
+import { testStore } from "./contract.ts";
+import { openMemoryStore } from "./memory.ts";
+
+testStore("memory", async () => openMemoryStore());
