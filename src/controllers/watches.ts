@@ -2,6 +2,10 @@
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { controllerOf, keyOf } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
+import { pods } from "#resources/core/pod.ts";
+import { services } from "#resources/core/service.ts";
+import { selectorOfMap } from "#machinery/label-selector.ts";
+import type { Namespace } from "#resources/core/namespace.ts";
 import type { Caches, Watch } from "./controller.ts";
 
 /** The objects the controller is for. */
@@ -44,3 +48,33 @@ function ownerIndex(object: KubeObject): readonly string[] {
 export function lookedAt<T extends KubeObject>(resource: ResourceDefinition<T>, indexes?: Watch["indexes"]): Watch {
   return { resource: untyped(resource), keysOf: () => [], ...(indexes ? { indexes } : {}) };
 }
+
+/** One object of each namespace, kept by a controller whose keys are namespaces: its changes concern its namespace. */
+export function namespaceOf<T extends KubeObject>(resource: ResourceDefinition<T>, name: string): Watch {
+  return {
+    resource: untyped(resource),
+    keysOf: ({ object }) =>
+      object.metadata.name === name ? [{ namespace: "", name: object.metadata.namespace ?? "" }] : [],
+  };
+}
+
+/** Neither deleted nor being emptied. */
+export function isLiveNamespace(namespace: Namespace): boolean {
+  return namespace.metadata.deletionTimestamp === undefined && namespace.status.phase !== "Terminating";
+}
+
+/** Pods, as far as Services care: a change concerns the Services that select the pod, or did. */
+export const servicesOfPods: Watch = {
+  resource: untyped(pods),
+  keysOf: (change, caches) => {
+    const selecting = (pod: KubeObject): readonly ObjectKey[] =>
+      caches
+        .list(services, pod.metadata.namespace ?? "")
+        .filter(({ spec }) => spec.selector && selectorOfMap(spec.selector).matches(pod.metadata.labels ?? {}))
+        .map(keyOf);
+    if (change.type !== "modified") return selecting(change.object);
+    return change.old.metadata.labels === change.object.metadata.labels
+      ? selecting(change.object)
+      : [...selecting(change.object), ...selecting(change.old)];
+  },
+};

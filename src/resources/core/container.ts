@@ -24,7 +24,7 @@ export const containerPortShape = object("api.core.v1.ContainerPort", {
   name: string(1),
   hostPort: int32(2).dropZero(),
   containerPort: int32(3).always(),
-  protocol: oneOf(4, ["TCP", "UDP", "SCTP"]),
+  protocol: oneOf(4, ["TCP", "UDP", "SCTP"]).default("TCP"),
   hostIP: string(5),
 });
 export interface ContainerPort extends Infer<typeof containerPortShape> {}

@@ -20,7 +20,7 @@ import { serviceColumns } from "./service-columns.ts";
 
 export const servicePortShape = object("api.core.v1.ServicePort", {
   name: string(1),
-  protocol: oneOf(2, ["TCP", "UDP", "SCTP"]),
+  protocol: oneOf(2, ["TCP", "UDP", "SCTP"]).default("TCP"),
   appProtocol: string(6).keepZero(),
   port: int32(3).always(),
   targetPort: intOrString(4),

@@ -1,0 +1,115 @@
+/**
+ * EndpointSlices of Services with a selector.
+ *
+ * @see https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
+ */
+import { selectorOfMap } from "#machinery/label-selector.ts";
+import { untyped } from "#machinery/resource.ts";
+import { nodes, type Node } from "#resources/core/node.ts";
+import { pods, type Pod } from "#resources/core/pod.ts";
+import { services, type Service } from "#resources/core/service.ts";
+import { endpointSlices, type Endpoint, type EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
+import { nothing, type Caches, type Controller, type Plan } from "./controller.ts";
+import { backendsOf, hostnameIn, type Backend } from "./endpoints/from-pods.ts";
+import { managedByLabel, planSlices, serviceNameLabel, type EndpointGroup } from "./endpoints/slices.ts";
+import { lookedAt, own, servicesOfPods } from "./watches.ts";
+
+export interface EndpointSliceObservation {
+  readonly service: Service;
+  readonly pods: readonly Pod[];
+  readonly slices: readonly EndpointSlice[];
+  readonly zoneOf: (nodeName: string) => string | undefined;
+}
+
+const manager = "endpointslice-controller.k8s.io";
+const byService = "service";
+
+export const endpointSliceController: Controller<EndpointSliceObservation> = {
+  name: "endpointslice-controller",
+  watches: [
+    own(services),
+    servicesOfPods,
+    lookedAt(nodes),
+    {
+      resource: untyped(endpointSlices),
+      indexes: {
+        [byService]: (object) => [`${object.metadata.namespace}/${object.metadata.labels?.[serviceNameLabel]}`],
+      },
+      keysOf: ({ object }) =>
+        object.metadata.labels?.[managedByLabel] === manager
+          ? [{ namespace: object.metadata.namespace ?? "", name: object.metadata.labels[serviceNameLabel] ?? "" }]
+          : [],
+    },
+  ],
+  observe: (key, caches) => {
+    const service = caches.get(services, key);
+    if (!service?.spec.selector || service.spec.type === "ExternalName") return undefined;
+    const value = `${key.namespace}/${key.name}`;
+    return {
+      service,
+      pods: selectedPods(service, caches),
+      slices: caches
+        .byIndex(endpointSlices, { name: byService, value })
+        .filter((slice) => slice.metadata.labels?.[managedByLabel] === manager),
+      zoneOf: (name) => zoneOf(caches.get(nodes, { namespace: "", name })),
+    };
+  },
+  plan: planEndpointSlices,
+};
+
+export function selectedPods(service: Service, caches: Caches): readonly Pod[] {
+  const selector = selectorOfMap(service.spec.selector);
+  return caches
+    .list(pods, service.metadata.namespace ?? "")
+    .filter((pod) => selector.matches(pod.metadata.labels ?? {}));
+}
+
+function zoneOf(node: Node | undefined): string | undefined {
+  return node?.metadata.labels?.["topology.kubernetes.io/zone"];
+}
+
+/** Pure. */
+export function planEndpointSlices({ service, pods: selected, slices, zoneOf: zone }: EndpointSliceObservation): Plan {
+  if (service.metadata.deletionTimestamp !== undefined) return nothing;
+  const groups = new Map<string, { ports: EndpointGroup["ports"]; endpoints: Endpoint[] }>();
+  for (const backend of backendsOf(service, selected)) {
+    const ports = backend.ports.map(({ name, protocol, port, appProtocol }) => ({
+      name,
+      protocol,
+      port,
+      ...(appProtocol === undefined ? {} : { appProtocol }),
+    }));
+    const id = JSON.stringify(ports);
+    const group = groups.get(id) ?? { ports, endpoints: [] };
+    group.endpoints.push(endpointOf(service, backend, zone));
+    groups.set(id, group);
+  }
+  if (groups.size === 0) groups.set("[]", { ports: [], endpoints: [] });
+  const labels = Object.fromEntries(
+    Object.entries(service.metadata.labels ?? {}).filter(([key]) => key !== "service.kubernetes.io/headless"),
+  );
+  const actions = planSlices({
+    service,
+    owner: service,
+    managedBy: manager,
+    groups: [...groups.values()],
+    existing: slices,
+    labels,
+  });
+  return actions.length === 0 ? nothing : { actions };
+}
+
+function endpointOf(service: Service, backend: Backend, zone: EndpointSliceObservation["zoneOf"]): Endpoint {
+  const { pod, ready, serving, terminating, address } = backend;
+  const { nodeName } = pod.spec;
+  const inZone = nodeName === undefined ? undefined : zone(nodeName);
+  const hostname = hostnameIn(service, pod);
+  return {
+    addresses: [address],
+    conditions: { ready, serving, terminating },
+    ...(hostname === undefined ? {} : { hostname }),
+    targetRef: { kind: "Pod", namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid },
+    ...(nodeName === undefined ? {} : { nodeName }),
+    ...(inZone === undefined ? {} : { zone: inZone }),
+  };
+}
