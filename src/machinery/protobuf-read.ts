@@ -139,7 +139,8 @@ class MessageReader {
       this.items(shape.item, tag, items);
     } else if (shape.kind === "map") {
       // Holds: only this method fills the place of a map.
-      this.entry(shape, (target[name] ??= {}) as DraftObject);
+      const entries = (target[name] ?? {}) as DraftObject;
+      if (this.entry(shape, entries)) target[name] = entries;
     } else if (field.inlined && shape.kind === "object") {
       const outer = this.reader.enter();
       this.fields(shape, target);
@@ -163,7 +164,8 @@ class MessageReader {
     this.reader.leave(end);
   }
 
-  private entry({ value: shape }: MapShape, target: DraftObject): void {
+  /** False when the entry says nothing: a time that is none. */
+  private entry({ value: shape }: MapShape, target: DraftObject): boolean {
     const inner = resolved(shape);
     let key = "";
     let value: unknown;
@@ -181,7 +183,9 @@ class MessageReader {
       return true;
     });
     const absent = inner.kind === "scalar" ? zeroScalar(inner.type) : inner.kind === "list" ? [] : {};
-    if ((value ?? absent) !== undefined) setKey(target, key, value ?? absent);
+    const known = value ?? absent;
+    if (known !== undefined) setKey(target, key, known);
+    return known !== undefined;
   }
 
   private value(shape: Exclude<Shape, { kind: "lazy" }>): unknown {

@@ -23,6 +23,7 @@ import {
   type JsonObject,
   type Shape,
 } from "#machinery/shape.ts";
+import { type Draft } from "#machinery/meta.ts";
 
 export const customResourceDefinitionNamesShape = object(
   "apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionNames",
@@ -226,7 +227,7 @@ export const serviceReferenceShape = object("apiextensions-apiserver.pkg.apis.ap
   namespace: string(1).always(),
   name: string(2).always(),
   path: string(3).keepZero(),
-  port: int32(4),
+  port: int32(4).default(443),
 });
 export interface ServiceReference extends Infer<typeof serviceReferenceShape> {}
 
@@ -301,6 +302,15 @@ export const customResourceDefinitionShape = kind(
 );
 export interface CustomResourceDefinition extends Infer<typeof customResourceDefinitionShape> {}
 
+function defaultNames({ spec }: Draft<CustomResourceDefinition>): void {
+  const { names } = spec;
+  if (names.kind !== "") {
+    names.singular ||= names.kind.toLowerCase();
+    names.listKind ||= `${names.kind}List`;
+  }
+  spec.conversion ??= { strategy: "None" };
+}
+
 export const customResourceDefinitions = resource<CustomResourceDefinition>({
   group: "apiextensions.k8s.io",
   version: "v1",
@@ -310,4 +320,11 @@ export const customResourceDefinitions = resource<CustomResourceDefinition>({
   categories: ["api-extensions"],
   namespaced: false,
   shape: customResourceDefinitionShape,
+  defaults: defaultNames,
+  prepare: ({ spec, status }) => {
+    status.storedVersions ??= spec.versions
+      .filter(({ storage }) => storage)
+      .map(({ name }) => name)
+      .slice(0, 1);
+  },
 });

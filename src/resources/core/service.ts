@@ -17,6 +17,7 @@ import {
   type Infer,
 } from "#machinery/shape.ts";
 import { serviceColumns } from "./service-columns.ts";
+import { defaultService } from "./service-defaults.ts";
 
 export const servicePortShape = object("api.core.v1.ServicePort", {
   name: string(1),
@@ -43,9 +44,9 @@ export const serviceSpecShape = object("api.core.v1.ServiceSpec", {
   selector: atomicMap(2, str),
   clusterIP: string(3),
   clusterIPs: list(18, str),
-  type: oneOf(4, ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]),
+  type: oneOf(4, ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]).default("ClusterIP"),
   externalIPs: list(5, str),
-  sessionAffinity: oneOf(7, ["ClientIP", "None"]),
+  sessionAffinity: oneOf(7, ["ClientIP", "None"]).default("None"),
   loadBalancerIP: string(8),
   loadBalancerSourceRanges: list(9, str),
   externalName: string(10),
@@ -104,4 +105,11 @@ export const services = resource<Service>({
   namespaced: true,
   shape: serviceShape,
   columns: serviceColumns,
+  defaults: defaultService,
+  generationFields: [],
+  nameRule: "label1035",
+  selectableFields: {
+    "spec.clusterIP": ({ spec }) => spec.clusterIP ?? "",
+    "spec.type": ({ spec }) => spec.type ?? "",
+  },
 });
