@@ -4,9 +4,9 @@
  * kept in memory that a look at the machine does not tell.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Clock } from "#base/clock.ts";
+import { abortReason, type Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import { GrpcClient } from "#wire/grpc.ts";
@@ -15,16 +15,15 @@ import { containerdConfig } from "./containerd/config.ts";
 import { BoundedLog } from "./containerd/bounded-log.ts";
 import { CriRuntime } from "./cri-grpc.ts";
 import { RuntimeError } from "./cri.ts";
+import { importImages } from "./image-archive.ts";
 import { requireOverlay } from "./mounts.ts";
-import { commandLineOf, lives, processOf, run, signalProcess, startDetached, type ProcessId } from "./processes.ts";
+import { lives, processesNaming, signalProcess, startDetached, type ProcessId } from "./processes.ts";
 import { pauseImageName, type RuntimeBundle } from "./runtime-bundle.ts";
 
 const readyPauseMs = 20;
 const readyMs = 60_000;
 const stopPauseMs = 20;
 const stopMs = 10_000;
-/** The namespace in which containerd keeps what belongs to CRI. */
-export const criNamespace = "k8s.io";
 
 /** Where everything of one data directory's containerd lies. */
 export interface ContainerdFolders {
@@ -61,14 +60,40 @@ export interface ContainerdOptions {
   readonly log: Log;
 }
 
+/** Something that is on or off, and can be waited for. */
+class Switch {
+  private on = false;
+  private waiting: { readonly on: boolean; readonly resolve: () => void }[] = [];
+
+  set(on: boolean): void {
+    this.on = on;
+    const due = this.waiting.filter((one) => one.on === on);
+    this.waiting = this.waiting.filter((one) => one.on !== on);
+    for (const { resolve } of due) resolve();
+  }
+
+  async is(on: boolean, signal: AbortSignal): Promise<void> {
+    if (this.on === on) return;
+    if (signal.aborted) throw abortReason(signal);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter = { on, resolve };
+    const abort = (): void => {
+      this.waiting = this.waiting.filter((one) => one !== waiter);
+      reject(abortReason(signal));
+    };
+    this.waiting.push(waiter);
+    signal.addEventListener("abort", abort, { once: true });
+    await promise.finally(() => signal.removeEventListener("abort", abort));
+  }
+}
+
 export class Containerd implements Component {
   readonly name = "containerd";
   readonly folders: ContainerdFolders;
   /** Calls fail with `Unavailable` while containerd is not running. */
   readonly runtime: CriRuntime;
   private readonly options: ContainerdOptions;
-  private readonly waiting: (() => void)[] = [];
-  private running = false;
+  private readonly state = new Switch();
 
   constructor(options: ContainerdOptions) {
     this.options = options;
@@ -77,14 +102,13 @@ export class Containerd implements Component {
   }
 
   /** Resolves while, or as soon as, containerd is ready to run pods. */
-  async ready(signal: AbortSignal): Promise<void> {
-    if (this.running) return;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.waiting.push(resolve);
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    if (signal.aborted) abort();
-    await promise.finally(() => signal.removeEventListener("abort", abort));
+  ready(signal: AbortSignal): Promise<void> {
+    return this.state.is(true, signal);
+  }
+
+  /** Resolves while, or as soon as, it is not: what the runtime was asked to report is then lost. */
+  gone(signal: AbortSignal): Promise<void> {
+    return this.state.is(false, signal);
   }
 
   /** Returns when the signal is aborted, and leaves containerd and the containers running. */
@@ -97,14 +121,13 @@ export class Containerd implements Component {
       const process = (await this.adopt(config, signal)) ?? (await this.start(config));
       await this.becomeReady(process, signal);
       const lost = connection.lost(signal);
-      this.running = true;
-      for (const resolve of this.waiting.splice(0)) resolve();
+      this.state.set(true);
       log.debug("containerd is ready", { pid: process.pid });
       await lost;
       if (!signal.aborted)
         throw new Error(`containerd (pid ${process.pid}) went away: ${lastComplaint(this.folders.log)}`);
     } finally {
-      this.running = false;
+      this.state.set(false);
       this.runtime[Symbol.dispose]();
     }
   }
@@ -170,11 +193,11 @@ export class Containerd implements Component {
       await clock.sleep(readyPauseMs, signal);
     }
     if (!(await this.runtime.imageStatus({ image: pauseImageName }, signal)))
-      await importArchive(this.options.bundle, {
-        socket: this.folders.socket,
-        archive: this.options.bundle.pauseImage,
+      await importImages(
+        this.options.bundle.pauseImage,
+        { bundle: this.options.bundle, socket: this.folders.socket },
         signal,
-      });
+      );
   }
 
   /** What keeps the runtime from being ready. */
@@ -213,17 +236,6 @@ function containerdEnvironment(bundle: RuntimeBundle): Record<string, string> {
   return { ...Object.fromEntries(passed), PATH: `${bundle.binFolder}:/usr/sbin:/usr/bin:/sbin:/bin` };
 }
 
-/** Living processes with an argument that starts with `prefix`. */
-function processesNaming(prefix: string): { readonly id: ProcessId; readonly args: readonly string[] }[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      const args = commandLineOf(Number(name));
-      const id = args.some((arg) => arg.startsWith(prefix)) ? processOf(Number(name)) : undefined;
-      return id ? [{ id, args }] : [];
-    });
-}
-
 const complaintBytes = 4096;
 
 /** The last error containerd wrote down, for people. */
@@ -231,15 +243,4 @@ function lastComplaint(logPath: string): string {
   const tail = readFileSync(logPath, "utf8").slice(-complaintBytes).trim().split("\n");
   const complaint = tail.findLast((line) => /level=(?:error|fatal)|^containerd: /.test(line)) ?? tail.at(-1) ?? "";
   return complaint === "" ? `it wrote nothing to ${logPath}` : complaint;
-}
-
-/** Puts the images of an archive (OCI layout or Docker's) into containerd, where garbage collection spares them. */
-export async function importArchive(
-  bundle: RuntimeBundle,
-  what: { readonly socket: string; readonly archive: string; readonly signal: AbortSignal },
-): Promise<void> {
-  const pinned = ["--label", "io.cri-containerd.pinned=pinned", "--label", "io.cri-containerd.image=managed"];
-  await run(bundle.ctr, ["-a", what.socket, "-n", criNamespace, "images", "import", ...pinned, what.archive], {
-    signal: what.signal,
-  });
 }

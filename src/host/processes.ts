@@ -1,6 +1,6 @@
 /** Other programs: run to their end, or started to outlive kedge and recognised later. */
 import { execFile, spawn } from "node:child_process";
-import { openSync, closeSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readdirSync } from "node:fs";
 
 // Enough for every answer asked for here (a dump of 5,000 services' nft rules is 6 MB).
 const outputBytesMax = 64 * 1024 * 1024;
@@ -86,6 +86,18 @@ export interface ProcessId {
 
 /** The process of that number, if it lives. A zombie does not. */
 export function processOf(pid: number): ProcessId | undefined {
+  const fields = statOf(pid);
+  return !fields || fields[0] === "Z" || fields[0] === "X" ? undefined : { pid, startTicks: Number(fields[19]) };
+}
+
+/** The number of the process' parent; undefined when there is no such process. */
+export function parentOf(pid: number): number | undefined {
+  const fields = statOf(pid);
+  return fields && Number(fields[1]);
+}
+
+/** The fields of /proc/PID/stat from the third, the state, on. */
+function statOf(pid: number): readonly string[] | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -93,8 +105,7 @@ export function processOf(pid: number): ProcessId | undefined {
     return undefined; // No such process.
   }
   // The second field is the name in parentheses, which may itself hold blanks and parentheses.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" || fields[0] === "X" ? undefined : { pid, startTicks: Number(fields[19]) };
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 export function lives(id: ProcessId): boolean {
@@ -119,6 +130,17 @@ export function commandLineOf(pid: number): readonly string[] {
   } catch {
     return []; // No such process.
   }
+}
+
+/** Living processes with an argument that starts with `prefix`. */
+export function processesNaming(prefix: string): { readonly id: ProcessId; readonly args: readonly string[] }[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      const args = commandLineOf(Number(name));
+      const id = args.some((arg) => arg.startsWith(prefix)) ? processOf(Number(name)) : undefined;
+      return id ? [{ id, args }] : [];
+    });
 }
 
 /**

@@ -63,6 +63,7 @@ class SqliteStore implements Store {
   // Reads of several steps; a compaction waits for those that began before it.
   private readonly reading = new Set<Promise<unknown>>();
   private compaction: Promise<void> = Promise.resolve();
+  private closing: Promise<void> | undefined;
 
   constructor(
     options: SqliteStoreOptions,
@@ -143,7 +144,8 @@ class SqliteStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.lazyCommit?.cancel();
-    await this.connection.close();
+    this.closing ??= this.connection.close();
+    await this.closing;
   }
 
   /** Called for each batch before its writers are answered. */

@@ -12,7 +12,6 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { messageOf } from "../../src/base/assert.ts";
 import { run } from "../../src/host/processes.ts";
@@ -26,6 +25,7 @@ import {
 } from "../../src/host/runtime-bundle.ts";
 import { writeTar } from "../../src/wire/tar.ts";
 import { DebianArchive, unpack, type Deb } from "./debian.ts";
+import { runsUnderLock } from "./lock.ts";
 import { writeOciArchive } from "./oci.ts";
 import { pauseProgram } from "./pause.ts";
 import { takePrograms, type Taken } from "./programs.ts";
@@ -124,18 +124,6 @@ async function tryPrograms(bundle: string): Promise<void> {
     await run(join(bundle, "bin", program), args, { env });
 }
 
-/** One process builds; the others wait for it. The kernel gives the lock back however a process ends. */
-function lockAndBuild(): number {
-  const lock = join(root, ".kedge/lock");
-  mkdirSync(dirname(lock), { recursive: true });
-  const again = spawnSync("flock", [lock, process.execPath, ...process.execArgv, import.meta.filename, "--locked"], {
-    stdio: "inherit",
-  });
-  if (again.error)
-    throw new Error('expected the program "flock" (package util-linux), found none', { cause: again.error });
-  return again.status ?? 1;
-}
-
 function checkMachine(): void {
   if (process.platform !== "linux" || process.arch !== "x64")
     throw new Error(`kedge runs on Linux on x86-64, found ${process.platform} on ${process.arch}`);
@@ -146,12 +134,11 @@ function checkMachine(): void {
 
 try {
   checkMachine();
-  const locked = process.argv[2] === "--locked";
   if (!locateBundle(root)) {
-    if (locked) await build();
-    else process.exitCode = lockAndBuild();
+    // Whoever waited for the lock may find the bundle made.
+    if (!runsUnderLock(root) && !locateBundle(root)) await build();
   }
-  if (!locked && process.exitCode === undefined) process.stdout.write(`${bundleFolder(root)}\n`);
+  if (process.exitCode === undefined) process.stdout.write(`${bundleFolder(root)}\n`);
 } catch (error) {
   process.stderr.write(`runtime bundle: ${messageOf(error)}\n`);
   process.exitCode = 1;

@@ -100,11 +100,11 @@ export class Writer {
     if (pages >= walPagesMax) this.database.exec("PRAGMA wal_checkpoint(PASSIVE)");
   }
 
-  /** Everything durable, nothing reserved, the WAL empty. */
+  /** Everything durable, no revision reserved that was not told to anyone, the WAL empty. */
   finish(): void {
-    if (this.reserved > 0) {
+    if (this.reserved > this.newest) {
       this.begin();
-      this.counters.set("reserved", 0);
+      this.counters.set("reserved", this.newest);
     }
     this.commitAll();
     this.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");

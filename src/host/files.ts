@@ -1,0 +1,182 @@
+/** The machine's files as an interface, for parts that may not touch the machine themselves. */
+import { type Stats, watch } from "node:fs";
+import {
+  chmod,
+  lchown,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+  lstat,
+  statfs,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { dirname } from "node:path";
+import { machineRandom } from "#base/random.ts";
+
+export type FileKind = "file" | "directory" | "symlink" | "socket" | "charDevice" | "blockDevice" | "fifo";
+
+export interface FileFacts {
+  readonly kind: FileKind;
+  readonly sizeBytes: number;
+  /** Permission bits, with setuid, setgid and sticky. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly inode: number;
+  readonly modifiedMs: number;
+  /** Bytes on the disk, which is less than the size of a sparse file. */
+  readonly usedBytes: number;
+}
+
+export interface DiskSpace {
+  readonly capacityBytes: number;
+  /** For users other than root. */
+  readonly availableBytes: number;
+  readonly inodes: number;
+  readonly inodesFree: number;
+}
+
+/** Paths are absolute. Every failure is an Error with the system's code (ENOENT, EACCES, …) unless said otherwise. */
+export interface Files {
+  /** Undefined when there is no such file. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  /** Part of a file; shorter at its end, undefined when there is no such file. */
+  readPart(path: string, range: { readonly offset: number; readonly length: number }): Promise<Uint8Array | undefined>;
+  /** Replaces the file as a whole, atomically, with exactly these permission bits. Makes missing folders. */
+  write(path: string, content: Uint8Array | string, mode: number): Promise<void>;
+  /** Makes a file where there is none, for a mount to land on. */
+  touch(path: string, mode: number): Promise<void>;
+  /** Makes the folder and those above it; one that exists keeps its mode. */
+  makeFolder(path: string, mode?: number): Promise<void>;
+  /** Removes whatever is there. */
+  remove(path: string): Promise<void>;
+  /** Names in a folder, sorted; empty when there is no such folder. */
+  list(path: string): Promise<readonly string[]>;
+  /** Follows links. Undefined when there is nothing. */
+  facts(path: string): Promise<FileFacts | undefined>;
+  /** Of a link itself. */
+  linkFacts(path: string): Promise<FileFacts | undefined>;
+  /** Replaces what is there atomically. */
+  symlink(target: string, path: string): Promise<void>;
+  hardLink(target: string, path: string): Promise<void>;
+  readLink(path: string): Promise<string | undefined>;
+  /** Without any link; undefined when there is nothing. */
+  resolve(path: string): Promise<string | undefined>;
+  rename(from: string, to: string): Promise<void>;
+  chmod(path: string, mode: number): Promise<void>;
+  /** Of a link itself; -1 leaves as it is. */
+  chown(path: string, owner: { readonly uid: number; readonly gid: number }): Promise<void>;
+  space(path: string): Promise<DiskSpace>;
+  /** Calls `changed` after something in the folder, or the file, changed, until the signal is aborted. */
+  watch(path: string, changed: () => void, signal: AbortSignal): void;
+}
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+
+async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function factsFrom(stats: Stats): FileFacts {
+  return {
+    kind: kindOf(stats),
+    sizeBytes: stats.size,
+    mode: stats.mode & 0o7777,
+    uid: stats.uid,
+    gid: stats.gid,
+    inode: stats.ino,
+    modifiedMs: stats.mtimeMs,
+    usedBytes: stats.blocks * 512,
+  };
+}
+
+function kindOf(stats: Stats): FileKind {
+  if (stats.isDirectory()) return "directory";
+  if (stats.isSymbolicLink()) return "symlink";
+  if (stats.isSocket()) return "socket";
+  if (stats.isCharacterDevice()) return "charDevice";
+  if (stats.isBlockDevice()) return "blockDevice";
+  return stats.isFIFO() ? "fifo" : "file";
+}
+
+/** A name beside `path` that nobody else uses, to be renamed over it. */
+const besides = (path: string): string => `${path}.${machineRandom.suffix(8)}.tmp`;
+
+export const machineFiles: Files = {
+  read: (path) => orUndefined(readFile(path)),
+  async readPart(path, { offset, length }) {
+    const file = await orUndefined(open(path, "r"));
+    if (!file) return undefined;
+    try {
+      const buffer = Buffer.allocUnsafe(length);
+      const { bytesRead } = await file.read(buffer, 0, length, offset);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  },
+  async write(path, content, mode) {
+    await mkdir(dirname(path), { recursive: true });
+    const next = besides(path);
+    await writeFile(next, content, { mode });
+    // The mode given on creation is subject to the process' umask.
+    await chmod(next, mode);
+    await rename(next, path);
+  },
+  async touch(path, mode) {
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(path, "a", mode);
+    await file.close();
+    await chmod(path, mode);
+  },
+  async makeFolder(path, mode) {
+    const made = await mkdir(path, { recursive: true, ...(mode !== undefined && { mode }) });
+    if (made !== undefined && mode !== undefined) await chmod(path, mode);
+  },
+  remove: (path) => rm(path, { recursive: true, force: true }),
+  async list(path) {
+    return ((await orUndefined(readdir(path))) ?? []).sort();
+  },
+  async facts(path) {
+    const stats = await orUndefined(stat(path));
+    return stats && factsFrom(stats);
+  },
+  async linkFacts(path) {
+    const stats = await orUndefined(lstat(path));
+    return stats && factsFrom(stats);
+  },
+  async symlink(target, path) {
+    const next = besides(path);
+    await symlink(target, next);
+    await rename(next, path);
+  },
+  hardLink: (target, path) => link(target, path),
+  readLink: (path) => orUndefined(readlink(path)),
+  resolve: (path) => orUndefined(realpath(path)),
+  rename: (from, to) => rename(from, to),
+  chmod: (path, mode) => chmod(path, mode),
+  chown: (path, { uid, gid }) => lchown(path, uid, gid),
+  async space(path) {
+    const { blocks, bavail, bsize, files, ffree } = await statfs(path);
+    return { capacityBytes: blocks * bsize, availableBytes: bavail * bsize, inodes: files, inodesFree: ffree };
+  },
+  watch(path, changed, signal) {
+    const watcher = watch(path, { signal, persistent: false }, changed);
+    // A watched folder that is removed ends the watch; its owner makes it anew and asks again.
+    watcher.on("error", () => undefined);
+  },
+};

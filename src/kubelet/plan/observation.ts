@@ -1,0 +1,67 @@
+/** What is known of a pod on this node: its sandboxes and containers, as the runtime last told. */
+import type { ContainerStatus, PodSandboxStatus } from "#host/cri.ts";
+import type { Container, EphemeralContainer } from "#resources/core/container.ts";
+import type { Pod } from "#resources/core/pod.ts";
+
+export interface ObservedContainer extends ContainerStatus {
+  readonly podSandboxId: string;
+}
+
+export interface ObservedPod {
+  /** Newest first. */
+  readonly sandboxes: readonly PodSandboxStatus[];
+  /** Newest first, of all sandboxes. */
+  readonly containers: readonly ObservedContainer[];
+}
+
+export const nothingObserved: ObservedPod = { sandboxes: [], containers: [] };
+
+export type ProbeKind = "startup" | "liveness" | "readiness";
+export type ProbeResult = "unknown" | "success" | "failure";
+/** The last result of a probe of a running container; "unknown" before the first. */
+export type ProbeResults = (containerId: string, kind: ProbeKind) => ProbeResult;
+
+/** The newest container of that name. */
+export function newestContainer(observed: ObservedPod, name: string): ObservedContainer | undefined {
+  return observed.containers.find((container) => container.metadata.name === name);
+}
+
+/** The newest container of that name in the newest sandbox. */
+export function currentContainer(observed: ObservedPod, name: string): ObservedContainer | undefined {
+  const sandboxId = observed.sandboxes[0]?.id;
+  return observed.containers.find(
+    (container) => container.metadata.name === name && container.podSandboxId === sandboxId,
+  );
+}
+
+export const isRunning = (container: ObservedContainer | undefined): boolean =>
+  container?.state === "CONTAINER_RUNNING";
+
+/** Whether it began at all: a container that was made and never started has no outcome. */
+export const hasStarted = (container: ObservedContainer | undefined): boolean =>
+  container?.state === "CONTAINER_RUNNING" || container?.state === "CONTAINER_EXITED";
+
+/** An init container that keeps running beside the pod's containers. */
+export function isSidecar(container: Container): boolean {
+  return container.restartPolicy === "Always";
+}
+
+/** Init containers, then containers. */
+export function containersOf(pod: Pod): readonly Container[] {
+  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+}
+
+/** Every container of a pod by any name it may have. */
+export function findContainer(pod: Pod, name: string): Container | EphemeralContainer | undefined {
+  return [...containersOf(pod), ...(pod.spec.ephemeralContainers ?? [])].find((container) => container.name === name);
+}
+
+/** True when a container of the pod, not an init container, was started in the newest sandbox. */
+export function isInitialized(pod: Pod, observed: ObservedPod): boolean {
+  return pod.spec.containers.some((container) => currentContainer(observed, container.name) !== undefined);
+}
+
+/** Whether a container has passed its start: it runs, and its startup probe, if any, has succeeded. */
+export function hasPassedStartup(container: Container, state: ObservedContainer, probes: ProbeResults): boolean {
+  return isRunning(state) && (!container.startupProbe || probes(state.id, "startup") === "success");
+}

@@ -1,0 +1,34 @@
+/** How a pod ends: how long it may take, and in which order its containers stop. */
+import type { Pod } from "#resources/core/pod.ts";
+import { isRunning, isSidecar, type ObservedContainer, type ObservedPod } from "./observation.ts";
+
+const graceSecondsDefault = 30;
+
+/** The time a pod gets to end, in seconds. `override` is the node's own will, e.g. an eviction's. */
+export function graceSeconds(pod: Pod, override?: number): number {
+  const asked = pod.metadata.deletionGracePeriodSeconds;
+  const own = pod.spec.terminationGracePeriodSeconds ?? graceSecondsDefault;
+  if (override !== undefined) return Math.max(override, 0);
+  // Deleting with 0 skips waiting for the node; whoever is still running then gets the shortest time there is.
+  return asked === undefined ? own : Math.max(asked, 1);
+}
+
+/** Running containers in the groups that stop one after the other: all containers, then sidecars, last one first. */
+export function stopOrder(pod: Pod, observed: ObservedPod): readonly (readonly ObservedContainer[])[] {
+  const running = observed.containers.filter((container) => isRunning(container));
+  const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar).map((container) => container.name);
+  const main = running.filter((container) => !sidecars.includes(container.metadata.name));
+  const late = sidecars
+    .toReversed()
+    .map((name) => running.filter((container) => container.metadata.name === name))
+    .filter((group) => group.length > 0);
+  return main.length > 0 ? [main, ...late] : late;
+}
+
+/** The moment a pod with a deadline has to end; undefined without one, or before it started. */
+export function deadlineMs(pod: Pod): number | undefined {
+  const { activeDeadlineSeconds } = pod.spec;
+  const startTime = pod.status?.startTime;
+  if (activeDeadlineSeconds === undefined || startTime === undefined) return undefined;
+  return Date.parse(startTime) + activeDeadlineSeconds * 1000;
+}

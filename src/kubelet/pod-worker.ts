@@ -1,0 +1,358 @@
+/**
+ * One pod: observe, plan, act, again after every event that concerns it, until the pod is gone. What it does to the
+ * pod's containers happens nowhere else, one step after the other.
+ */
+import { messageOf } from "#base/assert.ts";
+import type { Timer } from "#base/clock.ts";
+import type { ObjectEvent } from "#client/recorder.ts";
+import type { Pod } from "#resources/core/pod.ts";
+import type { PodStatus } from "#resources/core/pod-status.ts";
+import { lastWords } from "./act/last-words.ts";
+import { observePod } from "./act/observe.ts";
+import type { PodParts } from "./act/parts.ts";
+import { PodStarter } from "./pod-starter.ts";
+import { stopPod } from "./act/stop-containers.ts";
+import { PodCleaner } from "./pod-cleaner.ts";
+import { containersOf, newestContainer, nothingObserved, type ObservedPod } from "./plan/observation.ts";
+import { planPod, type PodActions, type Waiting } from "./plan/pod-actions.ts";
+import { ownConditions, podStatus } from "./plan/pod-status.ts";
+import { deadlineMs, graceSeconds } from "./plan/termination.ts";
+import { Prober } from "./probes/prober.ts";
+import { StatusWriter } from "./status-writer.ts";
+
+/** Why a pod ends before its containers do. */
+export interface Ending {
+  /** Shown in the pod's status, which then is Failed; absent for a deletion or completion. */
+  readonly failure?: { readonly reason: string; readonly message: string };
+  readonly disruption?: { readonly reason: string; readonly message: string };
+  /** Overrides the pod's own. */
+  readonly graceSeconds?: number;
+}
+
+const retryFirstMs = 500;
+const retryMaxMs = 60_000;
+
+type Phase = "living" | "ending" | "ended";
+
+export class PodWorker {
+  readonly uid: string;
+  /** As it was when it was last observed. */
+  observed: ObservedPod = nothingObserved;
+  private pod: Pod;
+  private readonly parts: PodParts;
+  private readonly status: StatusWriter;
+  private readonly prober: Prober;
+  private readonly starter: PodStarter;
+  private readonly cleaner: PodCleaner;
+  private phase: Phase = "living";
+  private ending: Ending = {};
+  private endingSinceMs: number | undefined;
+  private readonly messages = new Map<string, string>();
+  private readonly waiting = new Map<string, Waiting>();
+  private readonly told = new Set<string>();
+  private removedFromApi = false;
+  private dirty = true;
+  private wakeUp: (() => void) | undefined;
+  private retryMs = 0;
+  /** Stops what is being done, because something else has to be done now. */
+  private acting = new AbortController();
+  private readonly life: AbortSignal;
+
+  constructor(parts: PodParts, pod: Pod, life: AbortSignal) {
+    this.parts = parts;
+    this.pod = pod;
+    this.life = life;
+    this.uid = pod.metadata.uid ?? "";
+    this.status = new StatusWriter(parts, pod, life);
+    this.prober = new Prober(
+      { ...parts, network: parts.machine.network, counts: parts.probeCounts },
+      { changed: () => this.wake(), record: (event) => this.record(event) },
+    );
+    this.starter = new PodStarter(parts);
+    this.cleaner = new PodCleaner(parts);
+    life.addEventListener("abort", () => this.wakeUp?.(), { once: true });
+    if (pod.metadata.deletionTimestamp !== undefined || isOver(pod)) this.end({});
+  }
+
+  get current(): Pod {
+    return this.pod;
+  }
+
+  get shownStatus(): PodStatus | undefined {
+    return this.status.latest;
+  }
+
+  /** True from the moment on that nothing of the pod is started any more. */
+  get isEnding(): boolean {
+    return this.phase !== "living";
+  }
+
+  /** True once its containers have stopped for good. */
+  get hasEnded(): boolean {
+    return this.phase === "ended";
+  }
+
+  /** The pod as the API has it now. */
+  update(pod: Pod): void {
+    const before = this.pod;
+    this.pod = pod;
+    this.status.follow(pod);
+    const deleted = pod.metadata.deletionTimestamp !== undefined;
+    if (deleted || isOver(pod)) this.end({});
+    const graceChanged = before.metadata.deletionGracePeriodSeconds !== pod.metadata.deletionGracePeriodSeconds;
+    if (this.phase === "ending" && graceChanged) this.interrupt();
+    if (changesWork(before, pod)) {
+      // Labels and annotations may be shown in a volume.
+      if (before.metadata !== pod.metadata) this.starter.volumesStale = true;
+      this.wake();
+    }
+  }
+
+  /** For static pods: the API's mirror of it changed. */
+  mirror(mirror: Pod): void {
+    this.status.follow(mirror);
+    this.wake();
+  }
+
+  /** The API no longer has the pod. */
+  removed(): void {
+    this.removedFromApi = true;
+    this.end({});
+    this.interrupt();
+    this.wake();
+  }
+
+  /** Has the pod end; the first reason stands. */
+  end(ending: Ending): void {
+    if (this.phase !== "living") return;
+    this.phase = "ending";
+    this.ending = ending;
+    this.interrupt();
+    this.wake();
+  }
+
+  /** Something of it changed: look again. */
+  wake(): void {
+    this.dirty = true;
+    this.wakeUp?.();
+  }
+
+  /** An object that its volumes show changed. */
+  referencesChanged(): void {
+    this.starter.volumesStale = true;
+    this.wake();
+  }
+
+  /** Works until nothing of the pod is left on this node. Never throws. */
+  async run(): Promise<void> {
+    this.parts.references.watch(this.pod);
+    try {
+      while (!this.life.aborted) {
+        this.dirty = false;
+        const wakeAtMs = await this.turn();
+        if (wakeAtMs === "gone") return;
+        await this.sleepUntil(wakeAtMs);
+      }
+    } finally {
+      this.prober.close();
+      this.parts.references.release(this.uid);
+    }
+  }
+
+  private async turn(): Promise<number | undefined | "gone"> {
+    this.acting = new AbortController();
+    const signal = AbortSignal.any([this.acting.signal, this.life]);
+    try {
+      this.observed = await observePod(this.parts.runtime, this.uid, signal);
+      await this.listen();
+      const next = this.phase === "living" ? await this.live(signal) : await this.finish(signal);
+      this.retryMs = 0;
+      return next;
+    } catch (error) {
+      if (signal.aborted) return 0;
+      this.retryMs = Math.min(this.retryMs === 0 ? retryFirstMs : this.retryMs * 2, retryMaxMs);
+      this.parts.log.warn("pod not synced", {
+        pod: `${this.pod.metadata.namespace}/${this.pod.metadata.name}`,
+        error: messageOf(error),
+      });
+      return this.parts.clock.nowMs() + this.retryMs;
+    }
+  }
+
+  /** One step of a living pod. @returns When the next is due without an event. */
+  private async live(signal: AbortSignal): Promise<number | undefined> {
+    const nowMs = this.parts.clock.nowMs();
+    const deadline = deadlineMs(this.pod);
+    if (deadline !== undefined && deadline <= nowMs) {
+      const failure = {
+        reason: "DeadlineExceeded",
+        message: "Pod was active on the node longer than the specified deadline",
+      };
+      this.record({ type: "Normal", ...failure });
+      this.end({ failure });
+      return 0;
+    }
+    const actions = this.plan();
+    for (const [name, waiting] of actions.waiting) this.waiting.set(name, waiting);
+    this.probe();
+    const status = this.publish();
+    const completed = actions.killPod && !actions.createSandbox && actions.start.length === 0;
+    if (completed || status.phase === "Succeeded" || status.phase === "Failed") {
+      this.end({});
+      return 0;
+    }
+    const retryAtMs = await this.starter.act({
+      pod: this.pod,
+      observed: this.observed,
+      actions,
+      told: this.told,
+      waiting: this.waiting,
+      record: (event) => this.record(event),
+      publish: () => void this.publish(),
+      signal,
+    });
+    const due = [retryAtMs, actions.wakeAtMs, deadline, this.starter.renewAtMs(this.pod)];
+    return earliest(due);
+  }
+
+  private plan(): PodActions {
+    return planPod({
+      pod: this.pod,
+      observed: this.observed,
+      probes: (id, kind) => this.prober.result(id, kind),
+      pauses: this.starter.pauses,
+      nowMs: this.parts.clock.nowMs(),
+    });
+  }
+
+  /** Ends the pod and takes it down. */
+  private async finish(signal: AbortSignal): Promise<number | undefined | "gone"> {
+    if (this.phase === "ending") {
+      this.endingSinceMs ??= this.parts.clock.monotonicMs();
+      this.prober.stopRestarts();
+      this.probe();
+      this.publish();
+      const grace = graceSeconds(this.pod, this.ending.graceSeconds);
+      await stopPod(this.parts, {
+        pod: this.pod,
+        observed: this.observed,
+        deadlineMs: this.endingSinceMs + grace * 1000,
+        podIp: this.podIps()[0] ?? "",
+        told: this.told,
+        record: (event) => this.record(event),
+        signal,
+      });
+      this.observed = await observePod(this.parts.runtime, this.uid, signal);
+      await this.listen();
+      this.phase = "ended";
+    }
+    this.prober.close();
+    this.publish();
+    await this.cleaner.tidy(this.pod, this.observed, signal);
+    await this.status.flush();
+    const deleted = this.pod.metadata.deletionTimestamp !== undefined;
+    if (!deleted && !this.removedFromApi) return undefined;
+    await this.cleaner.erase(this.pod, this.observed, { inApi: !this.removedFromApi, signal });
+    return "gone";
+  }
+
+  /** Computes the status, and has it written. */
+  private publish(): PodStatus {
+    const { failure, disruption } = this.ending;
+    const status = podStatus({
+      pod: { ...this.pod, status: { ...this.pod.status, ...this.lasting() } },
+      observed: this.observed,
+      probes: (id, kind) => this.prober.result(id, kind),
+      waiting: this.waiting,
+      messages: this.messages,
+      runtimeName: this.parts.runtimeName,
+      terminal: this.phase === "ended",
+      hostIps: this.parts.config.nodeIps,
+      nowMs: this.parts.clock.nowMs(),
+      ...(failure && this.phase === "ended" && { failure }),
+      ...(disruption && { disruption }),
+    });
+    this.status.write(status);
+    return status;
+  }
+
+  /** What stays as it was once given, though the API may not show it yet. */
+  private lasting(): Partial<PodStatus> {
+    const latest = this.status.latest;
+    if (!latest) return {};
+    const others = (this.pod.status?.conditions ?? []).filter(
+      (one) => !latest.conditions?.some((own) => own.type === one.type),
+    );
+    return {
+      ...(latest.startTime !== undefined && { startTime: latest.startTime }),
+      ...(latest.podIPs && { podIPs: latest.podIPs }),
+      conditions: [...(latest.conditions ?? []), ...others],
+    };
+  }
+
+  private podIps(): readonly string[] {
+    return (this.status.latest?.podIPs ?? this.pod.status?.podIPs ?? []).map(({ ip }) => ip);
+  }
+
+  /** Probes what runs. */
+  private probe(): void {
+    const podIp = this.observed.sandboxes[0]?.network?.ip ?? this.parts.config.nodeIps[0] ?? "";
+    this.prober.watch(
+      containersOf(this.pod).flatMap((container) => {
+        const state = newestContainer(this.observed, container.name);
+        return state ? [{ pod: this.pod, container, state, podIp }] : [];
+      }),
+    );
+  }
+
+  /** Reads the last words of containers that ended. */
+  private async listen(): Promise<void> {
+    const ended = this.observed.containers.filter((one) => one.state === "CONTAINER_EXITED");
+    for (const container of ended)
+      if (!this.messages.has(container.id))
+        this.messages.set(container.id, await lastWords(this.parts.machine.files, container));
+    for (const id of this.messages.keys()) if (!ended.some((one) => one.id === id)) this.messages.delete(id);
+    for (const one of this.observed.containers)
+      if (one.state === "CONTAINER_RUNNING") this.waiting.delete(one.metadata.name);
+  }
+
+  private record(event: ObjectEvent): void {
+    this.parts.recorder.record(this.pod, event);
+  }
+
+  private interrupt(): void {
+    this.acting.abort(new Error("the pod changed"));
+  }
+
+  private async sleepUntil(wakeAtMs: number | undefined): Promise<void> {
+    if (this.dirty || this.life.aborted || wakeAtMs === 0) return;
+    let timer: Timer | undefined;
+    await new Promise<void>((resolve) => {
+      this.wakeUp = resolve;
+      if (wakeAtMs !== undefined) timer = this.parts.clock.after(wakeAtMs - this.parts.clock.nowMs(), resolve);
+    });
+    this.wakeUp = undefined;
+    timer?.cancel();
+  }
+}
+
+const isOver = (pod: Pod): boolean => pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded";
+
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** Whether there may be something to do: a status that this node wrote itself is none. */
+function changesWork(before: Pod, after: Pod): boolean {
+  const concern = ({ metadata, status }: Pod): string =>
+    JSON.stringify([
+      metadata.generation,
+      metadata.deletionTimestamp,
+      metadata.deletionGracePeriodSeconds,
+      metadata.labels,
+      metadata.annotations,
+      status?.conditions?.filter(({ type }) => !ownConditions.includes(type)),
+    ]);
+  return concern(before) !== concern(after);
+}

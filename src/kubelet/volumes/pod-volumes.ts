@@ -1,0 +1,216 @@
+/** The volumes of pods on this machine: made before the first container, kept up to date, and taken down at the end. */
+import { join } from "node:path/posix";
+import { createHash } from "node:crypto";
+import type { Clock } from "#base/clock.ts";
+import type { Random } from "#base/random.ts";
+import type { Client } from "#client/client.ts";
+import type { Pod } from "#resources/core/pod.ts";
+import type { Volume } from "#resources/core/volume.ts";
+import type { PodFacts } from "../act/downward.ts";
+import type { PodReferences } from "../act/environment.ts";
+import type { Machine } from "../machine.ts";
+import { wholeOf } from "../plan/amounts.ts";
+import { podLimits } from "../plan/qos.ts";
+import { writeAtomically } from "./atomic-write.ts";
+import { claimedVolume } from "./claims.ts";
+import { checkHostPath } from "./host-path.ts";
+import { giveToGroup, rootIsGroups, type Ownership } from "./ownership.ts";
+import { hasPayload, isConfidential, payloadOf, type Payload } from "./payload.ts";
+import { Tokens } from "./tokens.ts";
+
+/** Where a volume's content is, for the mounts of containers. */
+export interface PlacedVolume {
+  /** On this machine; "" for an image. */
+  readonly path: string;
+  readonly readOnly: boolean;
+  /** A block device, to be passed on instead of mounted. */
+  readonly device?: true;
+  /** An image's reference. */
+  readonly image?: { readonly reference: string; readonly pullPolicy: string | undefined };
+}
+
+export type PlacedVolumes = ReadonlyMap<string, PlacedVolume>;
+
+export class VolumeError extends Error {
+  override readonly name = "VolumeError";
+}
+
+export interface VolumeParts {
+  readonly machine: Machine;
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly rootFolder: string;
+}
+
+export interface VolumeContext {
+  readonly facts: PodFacts;
+  readonly references: PodReferences;
+}
+
+/** Upstream's names for the folders of the kinds. */
+const folderNames = {
+  emptyDir: "kubernetes.io~empty-dir",
+  configMap: "kubernetes.io~configmap",
+  secret: "kubernetes.io~secret",
+  downwardAPI: "kubernetes.io~downward-api",
+  projected: "kubernetes.io~projected",
+} as const;
+
+export class PodVolumes {
+  readonly tokens: Tokens;
+  private readonly parts: VolumeParts;
+  /** What each volume shows, by path, so that nothing is written anew without a change. */
+  private readonly shown = new Map<string, string>();
+
+  constructor(parts: VolumeParts) {
+    this.parts = parts;
+    this.tokens = new Tokens(parts);
+  }
+
+  podFolder(pod: Pod): string {
+    return join(this.parts.rootFolder, "pods", pod.metadata.uid ?? "");
+  }
+
+  /** Makes or refreshes every volume. @throws VolumeError that names the first that failed. */
+  async place(context: VolumeContext): Promise<PlacedVolumes> {
+    const { pod } = context.facts;
+    const placed = new Map<string, PlacedVolume>();
+    for (const volume of pod.spec.volumes ?? []) {
+      try {
+        placed.set(volume.name, await this.placeOne(context, volume));
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${why}`, { cause: error });
+      }
+    }
+    return placed;
+  }
+
+  /** Brings the files of API objects up to date. @throws VolumeError */
+  async refresh(context: VolumeContext): Promise<void> {
+    for (const volume of context.facts.pod.spec.volumes ?? []) {
+      if (!hasPayload(volume)) continue;
+      try {
+        await this.placeOne(context, volume);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${why}`, { cause: error });
+      }
+    }
+  }
+
+  /** Unmounts and removes everything of the pod. */
+  async remove(podUid: string): Promise<void> {
+    const { files, mounts } = this.parts.machine;
+    const folder = join(this.parts.rootFolder, "pods", podUid);
+    for (const kind of await files.list(join(folder, "volumes")))
+      for (const name of await files.list(join(folder, "volumes", kind))) {
+        const path = join(folder, "volumes", kind, name);
+        this.shown.delete(path);
+        if (await mounts.isMounted(path)) await mounts.unmount(path);
+      }
+    this.tokens.forget(podUid);
+    await files.remove(folder);
+  }
+
+  private async placeOne(context: VolumeContext, volume: Volume): Promise<PlacedVolume> {
+    const { pod } = context.facts;
+    if (volume.emptyDir) return { path: await this.emptyDir(pod, volume), readOnly: false };
+    if (hasPayload(volume)) return { path: await this.payload(context, volume), readOnly: false };
+    if (volume.hostPath) {
+      await checkHostPath(this.parts.machine.files, volume.hostPath);
+      return { path: volume.hostPath.path, readOnly: false };
+    }
+    if (volume.image)
+      return {
+        path: "",
+        readOnly: true,
+        image: { reference: volume.image.reference ?? "", pullPolicy: volume.image.pullPolicy },
+      };
+    const { persistentVolumeClaim, ephemeral } = volume;
+    if (persistentVolumeClaim)
+      return await this.claim(pod, persistentVolumeClaim.claimName, persistentVolumeClaim.readOnly === true);
+    if (ephemeral) return await this.claim(pod, `${pod.metadata.name}-${volume.name}`, false);
+    const kind = Object.keys(volume).find((field) => field !== "name") ?? "none";
+    throw new Error(`volumes of type "${kind}" are not supported on this node`);
+  }
+
+  private folderOf(pod: Pod, kind: keyof typeof folderNames, volume: Volume): string {
+    return join(this.podFolder(pod), "volumes", folderNames[kind], volume.name);
+  }
+
+  private async emptyDir(pod: Pod, volume: Volume): Promise<string> {
+    const { files, mounts } = this.parts.machine;
+    const path = this.folderOf(pod, "emptyDir", volume);
+    const { medium = "", sizeLimit } = volume.emptyDir ?? {};
+    if (medium !== "" && medium !== "Memory")
+      throw new Error(`emptyDir medium "${medium}" is not supported on this node`);
+    // Made for all users, whoever the containers run as.
+    if ((await files.facts(path)) === undefined) await files.makeFolder(path, 0o777);
+    if (medium === "Memory" && !(await mounts.isMounted(path))) {
+      const bounds = [podLimits(pod).memoryBytesMax, sizeLimit === undefined ? 0 : wholeOf(sizeLimit)];
+      const set = bounds.filter((bytes) => bytes !== undefined && bytes > 0);
+      await mounts.memory(path, set.length === 0 ? undefined : Math.min(...set.map(Number)));
+      await files.chmod(path, 0o777);
+    }
+    await this.own(pod, path, { readOnly: false, onlyIfNeeded: true });
+    return path;
+  }
+
+  private async payload(context: VolumeContext, volume: Volume): Promise<string> {
+    const { pod } = context.facts;
+    const { files, mounts } = this.parts.machine;
+    const kind =
+      (["configMap", "secret", "downwardAPI", "projected"] as const).find((one) => volume[one]) ?? "projected";
+    const path = this.folderOf(pod, kind, volume);
+    const payload = await payloadOf(volume, {
+      ...context,
+      token: (projection) => this.tokens.token(pod, projection),
+    });
+    if (isConfidential(volume) && !(await mounts.isMounted(path))) {
+      await files.makeFolder(path);
+      await mounts.memory(path, undefined);
+    }
+    const digest = digestOf(payload);
+    if (this.shown.get(path) === digest) return path;
+    await files.makeFolder(path);
+    await files.chmod(path, 0o777);
+    const generation = `${new Date(this.parts.clock.nowMs()).toISOString().replaceAll(/\W/g, "_")}${this.parts.random.suffix(5)}`;
+    const prepare = (folder: string): Promise<void> => this.own(pod, folder, { readOnly: true, onlyIfNeeded: false });
+    await writeAtomically({ files, path, generation, prepare }, payload);
+    this.shown.set(path, digest);
+    return path;
+  }
+
+  private async claim(pod: Pod, claimName: string, readOnly: boolean): Promise<PlacedVolume> {
+    const { files } = this.parts.machine;
+    const volume = await claimedVolume(this.parts.client, pod, claimName);
+    const facts = await files.facts(volume.path);
+    if (volume.block) return { path: volume.path, readOnly: readOnly || volume.readOnly, device: true };
+    if (!facts && volume.type === "local") throw new Error(`path "${volume.path}" does not exist`);
+    if (!facts) await files.makeFolder(volume.path, 0o777);
+    const onlyIfNeeded = pod.spec.securityContext?.fsGroupChangePolicy === "OnRootMismatch";
+    if (volume.type === "local") await this.own(pod, volume.path, { readOnly: false, onlyIfNeeded });
+    return { path: volume.path, readOnly: readOnly || volume.readOnly };
+  }
+
+  private async own(
+    pod: Pod,
+    path: string,
+    how: { readonly readOnly: boolean; readonly onlyIfNeeded: boolean },
+  ): Promise<void> {
+    const gid = pod.spec.securityContext?.fsGroup;
+    if (gid === undefined) return;
+    const ownership: Ownership = { files: this.parts.machine.files, gid, readOnly: how.readOnly };
+    if (how.onlyIfNeeded && (await rootIsGroups(path, ownership))) return;
+    await giveToGroup(path, ownership);
+  }
+}
+
+function digestOf(payload: Payload): string {
+  const hash = createHash("sha256");
+  for (const [path, { content, mode, uid }] of payload)
+    hash.update(`${path}\0${mode}\0${uid}\0${content.length}\0`).update(content);
+  return hash.digest("hex");
+}
