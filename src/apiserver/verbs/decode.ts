@@ -1,6 +1,8 @@
 /** From the JSON of a request to a draft of the kind that is asked for. */
+import { asksReset } from "#machinery/apply.ts";
 import { decode } from "#machinery/decode.ts";
 import { applyDefaults } from "#machinery/shape-defaults.ts";
+import { isObject } from "#machinery/json-object.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonValue } from "#machinery/shape.ts";
 import { badRequest } from "#machinery/status.ts";
@@ -28,6 +30,8 @@ export function decodeDraft({ definition, json, problems = [] }: DecodeInput, va
   const draft = asDraft(decoded.object);
   draft["apiVersion"] = definition.apiVersion;
   draft["kind"] = definition.kind;
+  // Decoding drops what is empty, but an empty list here asks to forget who manages what.
+  if (isObject(json) && asksReset(json)) draft.metadata["managedFields"] = [];
   fillDefaults(definition, draft);
   return draft;
 }

@@ -5,7 +5,7 @@ import { decode } from "#machinery/decode.ts";
 import { invalid as invalidField } from "#machinery/field-error.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import type { JsonObject, JsonValue } from "#machinery/shape.ts";
-import { invalid, StatusError } from "#machinery/status.ts";
+import { badRequest, invalid, StatusError } from "#machinery/status.ts";
 import { applyStrategicMerge, strategicMergeRefused } from "#machinery/strategic-merge.ts";
 import type { Core, Draft, WriteCall, Written } from "../call.ts";
 import { asDraft, fillDefaults } from "./decode.ts";
@@ -18,9 +18,24 @@ export type PatchBody =
 
 /** @throws StatusError as `update`, and 400, 409 (apply conflicts), 413, 422 when the patch does not apply. */
 export function patch(core: Core, call: WriteCall, body: PatchBody): Promise<Written> {
-  if (body.type === "apply")
-    return update(core, call, { creates: true, make: (current) => applyFields(core, call, { ...body, current }) });
+  if (body.type === "apply") {
+    checkApplied(call, body.patch);
+    return update(core, call, {
+      creates: true,
+      make: (old) => decodePatched(call, applyFields(core, call, { ...body, old })),
+    });
+  }
   return update(core, call, { creates: false, make: (current) => patched(core, call, { body, current }) });
+}
+
+/** What is applied must be of the kind and the object of the URL. @throws StatusError 400 */
+function checkApplied(call: WriteCall, patch: JsonObject): void {
+  const { definition } = call.served;
+  const { apiVersion, kind } = patch;
+  if (apiVersion !== definition.apiVersion || kind !== definition.kind)
+    throw badRequest(
+      `expected to apply an object with apiVersion ${JSON.stringify(definition.apiVersion)} and kind ${JSON.stringify(definition.kind)}, found ${JSON.stringify(apiVersion ?? "")} and ${JSON.stringify(kind ?? "")}`,
+    );
 }
 
 interface Patching {

@@ -63,7 +63,7 @@ export function stampNew(core: Core, served: Served, draft: Draft): void {
   if (metaText(draft, "name") === "") metadata["name"] = generatedName(core, draft);
   delete metadata["generation"];
   if (generationFieldsOf(served, draft).length > 0) metadata["generation"] = 1;
-  if (served.subresources.has("status")) wipeStatus(definition, draft);
+  if (served.subresources.has("status") && definition.creatorSetsStatus !== true) wipeStatus(definition, draft);
   definition.prepare?.(draft, { old: undefined, subresource: "" });
 }
 
