@@ -64,6 +64,16 @@ export class Metrics {
     this.metrics.set(name, { name, help, type: "gauge", write: () => [`${name} ${read()}`] });
   }
 
+  /** The same with one value for each set of labels. */
+  gaugesFrom(
+    name: string,
+    help: string,
+    read: () => readonly { readonly labels: Labels; readonly value: number }[],
+  ): void {
+    const write = (): string[] => read().map(({ labels, value }) => `${name}${formatLabels(labels)} ${value}`);
+    this.metrics.set(name, { name, help, type: "gauge", write });
+  }
+
   histogram(name: string, help: string, buckets: readonly number[]): HistogramMetric {
     const series = new Map<string, Histogram>();
     this.metrics.set(name, {

@@ -9,7 +9,8 @@ import { silentLog } from "#base/log.ts";
 import { textOf, utf8 } from "#base/bytes.ts";
 import { must } from "#base/assert.ts";
 import { bridgeName, writePodNetwork } from "./cni.ts";
-import { Containerd, importArchive } from "./containerd.ts";
+import { Containerd } from "./containerd.ts";
+import { importImages } from "./image-archive.ts";
 import { stopContainers } from "./killall.ts";
 import type { ContainerEvent, PodSandboxConfig } from "./cri.ts";
 import { processesNaming, run } from "./processes.ts";
@@ -50,11 +51,11 @@ before(async () => {
   const { folders } = started.containerd;
   writePodNetwork(folders, { podCidrs: ["10.213.7.0/24"] });
   await started.containerd.ready(never);
-  await importArchive(bundle(), {
-    socket: folders.socket,
-    archive: join(root, "examples/images/out/busybox.tar"),
-    signal: never,
-  });
+  await importImages(
+    join(root, "examples/images/out/busybox.tar"),
+    { bundle: bundle(), socket: folders.socket },
+    never,
+  );
   mkdirSync(join(data, "logs"));
 });
 

@@ -15,16 +15,15 @@ import { containerdConfig } from "./containerd/config.ts";
 import { BoundedLog } from "./containerd/bounded-log.ts";
 import { CriRuntime } from "./cri-grpc.ts";
 import { RuntimeError } from "./cri.ts";
+import { importImages } from "./image-archive.ts";
 import { requireOverlay } from "./mounts.ts";
-import { lives, processesNaming, run, signalProcess, startDetached, type ProcessId } from "./processes.ts";
+import { lives, processesNaming, signalProcess, startDetached, type ProcessId } from "./processes.ts";
 import { pauseImageName, type RuntimeBundle } from "./runtime-bundle.ts";
 
 const readyPauseMs = 20;
 const readyMs = 60_000;
 const stopPauseMs = 20;
 const stopMs = 10_000;
-/** The namespace in which containerd keeps what belongs to CRI. */
-export const criNamespace = "k8s.io";
 
 /** Where everything of one data directory's containerd lies. */
 export interface ContainerdFolders {
@@ -194,11 +193,11 @@ export class Containerd implements Component {
       await clock.sleep(readyPauseMs, signal);
     }
     if (!(await this.runtime.imageStatus({ image: pauseImageName }, signal)))
-      await importArchive(this.options.bundle, {
-        socket: this.folders.socket,
-        archive: this.options.bundle.pauseImage,
+      await importImages(
+        this.options.bundle.pauseImage,
+        { bundle: this.options.bundle, socket: this.folders.socket },
         signal,
-      });
+      );
   }
 
   /** What keeps the runtime from being ready. */
@@ -244,15 +243,4 @@ function lastComplaint(logPath: string): string {
   const tail = readFileSync(logPath, "utf8").slice(-complaintBytes).trim().split("\n");
   const complaint = tail.findLast((line) => /level=(?:error|fatal)|^containerd: /.test(line)) ?? tail.at(-1) ?? "";
   return complaint === "" ? `it wrote nothing to ${logPath}` : complaint;
-}
-
-/** Puts the images of an archive (OCI layout or Docker's) into containerd, where garbage collection spares them. */
-export async function importArchive(
-  bundle: RuntimeBundle,
-  what: { readonly socket: string; readonly archive: string; readonly signal: AbortSignal },
-): Promise<void> {
-  const pinned = ["--label", "io.cri-containerd.pinned=pinned", "--label", "io.cri-containerd.image=managed"];
-  await run(bundle.ctr, ["-a", what.socket, "-n", criNamespace, "images", "import", ...pinned, what.archive], {
-    signal: what.signal,
-  });
 }

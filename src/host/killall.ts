@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Clock } from "#base/clock.ts";
-import { containerdFolders, criNamespace } from "./containerd.ts";
+import { containerdFolders } from "./containerd.ts";
+import { criNamespace } from "./image-archive.ts";
 import { unmountBelow } from "./mounts.ts";
 import { lives, parentOf, processOf, processesNaming, signalProcess, type ProcessId } from "./processes.ts";
 

@@ -10,7 +10,8 @@ import { supervise } from "#base/component.ts";
 import { createLog } from "#base/log.ts";
 import { machineRandom } from "#base/random.ts";
 import { bridgeName, writePodNetwork } from "#host/cni.ts";
-import { Containerd, importArchive } from "#host/containerd.ts";
+import { Containerd } from "#host/containerd.ts";
+import { importImages } from "#host/image-archive.ts";
 import { stopContainers } from "#host/killall.ts";
 import { run } from "#host/processes.ts";
 import { locateBundle, type RuntimeBundle } from "#host/runtime-bundle.ts";
@@ -77,7 +78,7 @@ before(async () => {
   writePodNetwork(containerd.folders, { podCidrs: ["10.213.23.0/24"] });
   await containerd.ready(never);
   const archive = join(root, "examples/images/out/busybox.tar");
-  await importArchive(bundle(), { socket: containerd.folders.socket, archive, signal: never });
+  await importImages(archive, { bundle: bundle(), socket: containerd.folders.socket }, never);
   startKubelet();
 });
 

@@ -10,6 +10,7 @@ import {
   fieldsOf,
   resolved,
   type Field,
+  type JsonForms,
   type JsonValue,
   type ListShape,
   type MapShape,
@@ -36,6 +37,8 @@ interface Plan {
   readonly always: readonly (readonly [string, Field])[];
 }
 
+const stringList: ListShape = { kind: "list", item: { kind: "scalar", type: "string" }, listType: "atomic", keys: [] };
+
 const plans = new WeakMap<ObjectShape, Plan>();
 
 function planOf(shape: ObjectShape): Plan {
@@ -48,7 +51,7 @@ function planOf(shape: ObjectShape): Plan {
 }
 
 /** Sets a property whatever its name: assigning `__proto__` would change the prototype instead. */
-function set(target: DraftObject, key: string, value: unknown): void {
+export function setKey(target: DraftObject, key: string, value: unknown): void {
   if (key === "__proto__")
     Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
   else target[key] = value;
@@ -84,7 +87,7 @@ class Decoder {
       this.path.pop();
       if (decoded !== undefined) made[name] = decoded;
     }
-    for (const [name, field] of plan.always) if (made[name] === undefined) fillZero(made, name, field.shape);
+    fillAlways(shape, made);
     return made;
   }
 
@@ -103,11 +106,19 @@ class Decoder {
     if (shape.kind === "object") return this.object(shape, value, parent);
     if (shape.kind === "list") return this.list(shape, value, parent);
     if (shape.kind === "map") return this.map(shape, value, parent);
+    if (shape.forms) return this.forms(shape.forms, value, parent);
     try {
       return decodeScalar(shape.type, value);
     } catch (thrown) {
       throw this.refusal(thrown, parent);
     }
+  }
+
+  private forms({ object, other }: JsonForms, value: JsonValue, parent: ObjectShape): unknown {
+    if (other === "bool" && typeof value === "boolean") return value;
+    if (other === "strings" && Array.isArray(value)) return this.list(stringList, value, parent);
+    if (Array.isArray(value)) return this.list({ ...stringList, item: object }, value, parent);
+    return this.value(resolved(object), value, parent);
   }
 
   private list(shape: ListShape, value: JsonValue, parent: ObjectShape): unknown[] {
@@ -133,7 +144,8 @@ class Decoder {
     for (const [key, entry] of Object.entries(value)) {
       if (entry === undefined) continue;
       this.path.push(key);
-      set(made, key, entry === null ? zeroOf(inner) : this.value(inner, entry, parent));
+      const decoded = entry === null ? zeroOf(inner) : this.value(inner, entry, parent);
+      if (decoded !== undefined) setKey(made, key, decoded);
       this.path.pop();
     }
     return made;
@@ -193,13 +205,17 @@ export function zeroOf(shape: Shape): unknown {
   if (known.kind === "scalar") return zeroScalar(known.type);
   if (known.kind === "list") return [];
   const made: DraftObject = {};
-  if (known.kind === "object") for (const [name, field] of planOf(known).always) fillZero(made, name, field.shape);
+  if (known.kind === "object") fillAlways(known, made);
   return made;
 }
 
-function fillZero(target: DraftObject, name: string, shape: Shape): void {
-  const zero = zeroOf(shape);
-  if (zero !== undefined) target[name] = zero;
+/** Fills in the fields of an object that are always there and are not. */
+export function fillAlways(shape: ObjectShape, made: DraftObject): void {
+  for (const [name, field] of planOf(shape).always) {
+    if (made[name] !== undefined) continue;
+    const zero = zeroOf(field.shape);
+    if (zero !== undefined) made[name] = zero;
+  }
 }
 
 /**

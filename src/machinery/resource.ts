@@ -53,6 +53,8 @@ export interface ResourceOptions<T extends KubeObject> {
   readonly verbs?: readonly Verb[];
   /** Default: whether the shape has both a spec and a status. */
   readonly status?: boolean;
+  /** The creator may say the status too, which is otherwise wiped: nodes register themselves. */
+  readonly creatorSetsStatus?: boolean;
   readonly scale?: ScalePaths;
   /** Default: those of the kind it is stored as, else Name and Created At. */
   readonly columns?: readonly Column<T>[];

@@ -1,4 +1,5 @@
 /** Fills in what a shape's fields say is the default. Defaults that depend on other fields are a resource's. */
+import { Quantity } from "./quantity.ts";
 import { fieldsOf, resolved, type Field, type JsonValue, type ObjectShape, type Shape } from "./shape.ts";
 
 interface Plan {
@@ -31,7 +32,7 @@ function hasDefaults(shape: Shape): boolean {
   const known = resolved(shape);
   if (known.kind === "scalar") return false;
   if (known.kind === "list") return hasDefaults(known.item);
-  if (known.kind === "map") return hasDefaults(known.value);
+  if (known.kind === "map") return isQuantity(known.value) || hasDefaults(known.value);
   // A shape that contains itself has no defaults in any of ours.
   if (open.has(known)) return false;
   const { filled, entered } = planOf(known);
@@ -46,7 +47,8 @@ export function applyDefaults(shape: ObjectShape, draft: Record<string, unknown>
 }
 
 function isUnset(field: Field, value: unknown): boolean {
-  return value === undefined || (!field.keepsZero && (value === "" || value === 0 || value === false));
+  const silent = !field.keepsZero || field.presence === "always";
+  return value === undefined || (silent && (value === "" || value === 0 || value === false));
 }
 
 function copied(value: JsonValue | undefined): unknown {
@@ -59,5 +61,17 @@ function enter(shape: Shape, value: unknown): void {
   // Each cast holds because decoding made the value by this shape.
   if (known.kind === "object") applyDefaults(known, value as Record<string, unknown>);
   else if (known.kind === "list") for (const item of value as readonly unknown[]) enter(known.item, item);
+  else if (known.kind === "map" && isQuantity(known.value)) roundUp(value as Record<string, string>);
   else if (known.kind === "map") for (const item of Object.values(value)) enter(known.value, item);
+}
+
+function isQuantity(shape: Shape): boolean {
+  return shape.kind === "scalar" && shape.type === "quantity";
+}
+
+/** Amounts of resources are kept to a thousandth. */
+function roundUp(amounts: Record<string, string>): void {
+  for (const [name, amount] of Object.entries(amounts))
+    if (amount.endsWith("n") || amount.endsWith("u"))
+      amounts[name] = Quantity.of(Quantity.parse(amount).milliValue(), "DecimalSI", -3).toString();
 }

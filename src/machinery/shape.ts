@@ -41,7 +41,15 @@ export interface ScalarShape<T = unknown> {
   readonly type: ScalarType;
   /** The only values allowed besides the empty string; absent for any. */
   readonly oneOf?: readonly string[];
+  /** Of JSON that has several forms, one of them an object of a shape. */
+  readonly forms?: JsonForms;
   readonly [typeOf]?: T;
+}
+
+/** An object, or else a list of such objects, a bool, or a list of strings. */
+export interface JsonForms {
+  readonly object: Shape;
+  readonly other: "objects" | "bool" | "strings";
 }
 
 export interface ListShape<T = unknown> {
@@ -228,6 +236,10 @@ export const base64Text = scalar<string>("bytes");
 export const quantityText = scalar<string>("quantity");
 export const anyJson = scalar<JsonValue>("any");
 export const rawObject = scalar<JsonObject>("rawExtension");
+/** JSON that is an object of a shape or something else. */
+export function formsOf(object: Shape, other: JsonForms["other"]): ScalarShape<JsonValue> {
+  return { kind: "scalar", type: "any", forms: { object, other } };
+}
 const f64 = scalar<number>("double");
 export const timeText = scalar<string>("time");
 const microTimeText = scalar<string>("microTime");

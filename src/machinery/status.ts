@@ -14,6 +14,8 @@ export interface StatusErrorOptions {
   readonly details?: StatusDetails;
   /** Extra response headers, e.g. Retry-After. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Where a list that is too old can go on, inconsistently. */
+  readonly continueToken?: string;
 }
 
 /** A refusal, as the API server answers it and as a client receives it. */
@@ -23,6 +25,7 @@ export class StatusError extends Error {
   readonly reason: string;
   readonly details: StatusDetails | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly continueToken: string | undefined;
 
   constructor(options: StatusErrorOptions) {
     super(options.message);
@@ -30,13 +33,14 @@ export class StatusError extends Error {
     this.reason = options.reason;
     this.details = options.details;
     this.headers = options.headers ?? {};
+    this.continueToken = options.continueToken;
   }
 
   toStatus(): Status {
     return {
       kind: "Status",
       apiVersion: "v1",
-      metadata: {},
+      metadata: this.continueToken === undefined ? {} : { continue: this.continueToken },
       status: "Failure",
       message: this.message,
       reason: this.reason,
@@ -150,8 +154,10 @@ export function notAcceptable(message: string): StatusError {
   return new StatusError({ code: 406, reason: "NotAcceptable", message });
 }
 
-export function gone(message: string): StatusError {
-  return new StatusError({ code: 410, reason: "Expired", message });
+/** @param continueToken Where a list can go on, if it can. */
+export function gone(message: string, continueToken?: string): StatusError {
+  const token = continueToken === undefined ? {} : { continueToken };
+  return new StatusError({ code: 410, reason: "Expired", message, ...token });
 }
 
 export function tooLarge(message: string): StatusError {

@@ -69,6 +69,7 @@ import { csiDrivers } from "./storage/csi-driver.ts";
 import { csiNodes } from "./storage/csi-node.ts";
 import { csiStorageCapacities } from "./storage/csi-storage-capacity.ts";
 import { volumeAttributesClasses } from "./storage/volume-attributes-class.ts";
+import { apiServices } from "./apiregistration/api-service.ts";
 import { customResourceDefinitions } from "./apiextensions/custom-resource-definition.ts";
 
 export const catalogue: readonly ResourceDefinition[] = [
@@ -142,4 +143,5 @@ export const catalogue: readonly ResourceDefinition[] = [
   untyped(csiStorageCapacities),
   untyped(volumeAttributesClasses),
   untyped(customResourceDefinitions),
+  untyped(apiServices),
 ];

@@ -36,17 +36,24 @@ export interface SqliteStoreOptions {
   readonly lazyCommitMs?: number;
   /** History on disk beyond the size of the live data: more is compacted unasked. */
   readonly historyBytesMax?: number;
+  /** A compaction that would forget fewer revisions than this leaves the disk alone: reads are refused all the same. */
+  readonly sweepRevisionsMin?: number;
 }
 
 const lazyCommitMsDefault = 60_000;
 const historyBytesMaxDefault = 128 * 1024 * 1024;
+
+const sweepRevisionsMinDefault = 1_000;
 
 const noValue = new Uint8Array(0);
 
 /** @throws StoreUnavailableError with what to do: in use by another, of another version, damaged, not writable. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const path = join(options.dataDir, "server", "db", "state.db");
-  const { connection, opening } = await Connection.open(path);
+  const { connection, opening } = await Connection.open({
+    path,
+    sweepRevisionsMin: options.sweepRevisionsMin ?? sweepRevisionsMinDefault,
+  });
   return new SqliteStore(options, connection, opening);
 }
 
@@ -63,6 +70,7 @@ class SqliteStore implements Store {
   // Reads of several steps; a compaction waits for those that began before it.
   private readonly reading = new Set<Promise<unknown>>();
   private compaction: Promise<void> = Promise.resolve();
+  private closing: Promise<void> | undefined;
 
   constructor(
     options: SqliteStoreOptions,
@@ -143,7 +151,8 @@ class SqliteStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.lazyCommit?.cancel();
-    await this.connection.close();
+    this.closing ??= this.connection.close();
+    await this.closing;
   }
 
   /** Called for each batch before its writers are answered. */

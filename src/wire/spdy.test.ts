@@ -33,8 +33,9 @@ test("a stream is opened, written and closed with the bytes of the specification
   stream.end("hi");
   await once(stream, "finish");
   const expected = hex(`
-    80030001 0000002c 00000001 00000000 0000
+    80030001 00000031 00000001 00000000 0000
     7801 00 1b00 e4ff 00000001 0000000a 73747265616d74797065 00000005 6572726f72
+    00 0000 ffff
     00000001 00000002 6869
     00000001 01000000`);
   while (Buffer.concat(written).length < expected.length) await new Promise(setImmediate);

@@ -20,7 +20,7 @@ function sourceFiles(): SourceFile[] {
     .filter((name) => name.endsWith(".ts"))
     .map((name) => {
       const text = readFileSync(join(root, "src", name), "utf8");
-      const found = text.matchAll(/(?:from|import|import\()\s*"([^"]+)"/g);
+      const found = text.matchAll(/(?<!")(?:from|import|import\()\s*"([^"]+)"/g);
       return {
         path: `src/${name}`,
         area: name.includes("/") ? (name.split("/")[0] ?? "") : "main",

@@ -1,6 +1,6 @@
 /** The grammar of label selectors as text, with upstream's sentences for what it does not understand. */
 import { invalid } from "../field-error.ts";
-import { labelKeyProblems } from "../name-rules.ts";
+import { qualifiedName } from "../names.ts";
 import { badRequest, StatusError } from "../status.ts";
 import { checked, type LabelOperator, type LabelRequirement } from "./requirement.ts";
 
@@ -70,7 +70,7 @@ function parseRequirement(parser: Parser): LabelRequirement {
     if (negated) parser.take();
     const key = parser.take();
     if (key.kind !== "word") throw badRequest(`found '${key.text}', expected: identifier`);
-    const problems = labelKeyProblems(key.text);
+    const problems = qualifiedName(key.text);
     if (problems.length > 0) {
       // The path has no name here, which upstream prints as "<nil>".
       throw badRequest(`<nil>: ${invalid("", key.text, problems.join("; ")).message}`);

@@ -1,7 +1,7 @@
 /** One requirement of a label selector: what makes it sound, what it matches and how it is written. */
 import { unreachable } from "#base/assert.ts";
 import { invalid, type FieldError } from "../field-error.ts";
-import { labelKeyProblems, labelValueProblems } from "../name-rules.ts";
+import { labelValue, qualifiedName } from "../names.ts";
 import { badRequest } from "../status.ts";
 
 export type Labels = Readonly<Record<string, string>>;
@@ -22,9 +22,9 @@ export interface LabelRequirement {
  */
 export function checked(key: string, operator: LabelOperator, values: readonly string[]): LabelRequirement {
   const errors = [
-    ...problemOf("key", key, labelKeyProblems(key)),
+    ...problemOf("key", key, qualifiedName(key)),
     ...valuesProblems(operator, values),
-    ...values.flatMap((value, index) => problemOf(`values[${index}][${key}]`, value, labelValueProblems(value))),
+    ...values.flatMap((value, index) => problemOf(`values[${index}][${key}]`, value, labelValue(value))),
   ];
   if (errors.length > 0) {
     const sentences = errors.map((error) => `${error.field}: ${error.message}`);

@@ -29,7 +29,7 @@ export const mutatingAdmissionPolicySpecShape = object("api.admissionregistratio
   matchConstraints: of(2, matchResourcesShape),
   variables: list(3, variableShape),
   mutations: list(4, mutationShape),
-  failurePolicy: oneOf(5, ["Ignore", "Fail"]).keepZero(),
+  failurePolicy: oneOf(5, ["Ignore", "Fail"]).keepZero().default("Fail"),
   matchConditions: listMap(6, ["name"], matchConditionShape).patchMerge("name"),
   reinvocationPolicy: oneOf(7, ["Never", "IfNeeded"]),
 });

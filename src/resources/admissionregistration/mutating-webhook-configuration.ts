@@ -11,14 +11,14 @@ export const mutatingWebhookShape = object("api.admissionregistration.v1.Mutatin
   name: string(1).always(),
   clientConfig: of(2, webhookClientConfigShape).always(),
   rules: list(3, ruleWithOperationsShape),
-  failurePolicy: oneOf(4, ["Ignore", "Fail"]).keepZero(),
-  matchPolicy: oneOf(9, ["Exact", "Equivalent"]).keepZero(),
-  namespaceSelector: of(5, labelSelector),
-  objectSelector: of(11, labelSelector),
+  failurePolicy: oneOf(4, ["Ignore", "Fail"]).keepZero().default("Fail"),
+  matchPolicy: oneOf(9, ["Exact", "Equivalent"]).keepZero().default("Equivalent"),
+  namespaceSelector: of(5, labelSelector).default({}),
+  objectSelector: of(11, labelSelector).default({}),
   sideEffects: oneOf(6, ["Unknown", "None", "Some", "NoneOnDryRun"]).required(),
-  timeoutSeconds: int32(7),
+  timeoutSeconds: int32(7).default(10),
   admissionReviewVersions: list(8, str).always(),
-  reinvocationPolicy: oneOf(10, ["Never", "IfNeeded"]).keepZero(),
+  reinvocationPolicy: oneOf(10, ["Never", "IfNeeded"]).keepZero().default("Never"),
   matchConditions: listMap(12, ["name"], matchConditionShape).patchMerge("name"),
 });
 export interface MutatingWebhook extends Infer<typeof mutatingWebhookShape> {}
@@ -37,4 +37,5 @@ export const mutatingWebhookConfigurations = resource<MutatingWebhookConfigurati
   namespaced: false,
   shape: mutatingWebhookConfigurationShape,
   columns: [nameColumn, integer("Webhooks", (one) => one.webhooks?.length ?? 0), ageColumn],
+  generationFields: ["webhooks"],
 });

@@ -5,6 +5,6 @@ export const ruleShape = object("api.admissionregistration.v1.Rule", {
   apiGroups: list(1, str),
   apiVersions: list(2, str),
   resources: list(3, str),
-  scope: oneOf(4, ["Cluster", "Namespaced", "*"]).keepZero(),
+  scope: oneOf(4, ["Cluster", "Namespaced", "*"]).keepZero().default("*"),
 });
 export interface Rule extends Infer<typeof ruleShape> {}

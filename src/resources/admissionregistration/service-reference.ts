@@ -5,6 +5,6 @@ export const serviceReferenceShape = object("api.admissionregistration.v1.Servic
   namespace: string(1).always(),
   name: string(2).always(),
   path: string(3).keepZero(),
-  port: int32(4),
+  port: int32(4).default(443),
 });
 export interface ServiceReference extends Infer<typeof serviceReferenceShape> {}

@@ -26,7 +26,7 @@ export const validatingAdmissionPolicySpecShape = object("api.admissionregistrat
   paramKind: of(1, paramKindShape),
   matchConstraints: of(2, matchResourcesShape),
   validations: list(3, validationShape),
-  failurePolicy: oneOf(4, ["Ignore", "Fail"]).keepZero(),
+  failurePolicy: oneOf(4, ["Ignore", "Fail"]).keepZero().default("Fail"),
   auditAnnotations: list(5, auditAnnotationShape),
   matchConditions: listMap(6, ["name"], matchConditionShape).patchMerge("name"),
   variables: listMap(7, ["name"], variableShape).patchMerge("name"),

@@ -11,12 +11,12 @@ export const validatingWebhookShape = object("api.admissionregistration.v1.Valid
   name: string(1).always(),
   clientConfig: of(2, webhookClientConfigShape).always(),
   rules: list(3, ruleWithOperationsShape),
-  failurePolicy: oneOf(4, ["Ignore", "Fail"]).keepZero(),
-  matchPolicy: oneOf(9, ["Exact", "Equivalent"]).keepZero(),
-  namespaceSelector: of(5, labelSelector),
-  objectSelector: of(10, labelSelector),
+  failurePolicy: oneOf(4, ["Ignore", "Fail"]).keepZero().default("Fail"),
+  matchPolicy: oneOf(9, ["Exact", "Equivalent"]).keepZero().default("Equivalent"),
+  namespaceSelector: of(5, labelSelector).default({}),
+  objectSelector: of(10, labelSelector).default({}),
   sideEffects: oneOf(6, ["Unknown", "None", "Some", "NoneOnDryRun"]).required(),
-  timeoutSeconds: int32(7),
+  timeoutSeconds: int32(7).default(10),
   admissionReviewVersions: list(8, str).always(),
   matchConditions: listMap(11, ["name"], matchConditionShape).patchMerge("name"),
 });
@@ -36,4 +36,5 @@ export const validatingWebhookConfigurations = resource<ValidatingWebhookConfigu
   namespaced: false,
   shape: validatingWebhookConfigurationShape,
   columns: [nameColumn, integer("Webhooks", (one) => one.webhooks?.length ?? 0), ageColumn],
+  generationFields: ["webhooks"],
 });

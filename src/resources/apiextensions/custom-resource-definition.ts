@@ -6,6 +6,7 @@ import {
   bool,
   bytes,
   double,
+  formsOf,
   int32,
   int64,
   lazy,
@@ -22,6 +23,7 @@ import {
   type JsonObject,
   type Shape,
 } from "#machinery/shape.ts";
+import { type Draft } from "#machinery/meta.ts";
 
 export const customResourceDefinitionNamesShape = object(
   "apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionNames",
@@ -84,7 +86,13 @@ export const jsonSchemaPropsShape = object("apiextensions-apiserver.pkg.apis.api
   maxProperties: int64(21),
   minProperties: int64(22),
   required: list(23, str),
-  items: any(24),
+  items: of(
+    24,
+    formsOf(
+      lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
+      "objects",
+    ),
+  ),
   allOf: list(
     25,
     lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
@@ -105,13 +113,31 @@ export const jsonSchemaPropsShape = object("apiextensions-apiserver.pkg.apis.api
     29,
     lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
   ),
-  additionalProperties: any(30),
+  additionalProperties: of(
+    30,
+    formsOf(
+      lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
+      "bool",
+    ),
+  ),
   patternProperties: map(
     31,
     lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
   ),
-  dependencies: map(32, anyJson),
-  additionalItems: any(33),
+  dependencies: map(
+    32,
+    formsOf(
+      lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
+      "strings",
+    ),
+  ),
+  additionalItems: of(
+    33,
+    formsOf(
+      lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
+      "bool",
+    ),
+  ),
   definitions: map(
     34,
     lazy((): Shape<JsonObject> => jsonSchemaPropsShape),
@@ -201,7 +227,7 @@ export const serviceReferenceShape = object("apiextensions-apiserver.pkg.apis.ap
   namespace: string(1).always(),
   name: string(2).always(),
   path: string(3).keepZero(),
-  port: int32(4),
+  port: int32(4).default(443),
 });
 export interface ServiceReference extends Infer<typeof serviceReferenceShape> {}
 
@@ -276,6 +302,15 @@ export const customResourceDefinitionShape = kind(
 );
 export interface CustomResourceDefinition extends Infer<typeof customResourceDefinitionShape> {}
 
+function defaultNames({ spec }: Draft<CustomResourceDefinition>): void {
+  const { names } = spec;
+  if (names.kind !== "") {
+    names.singular ||= names.kind.toLowerCase();
+    names.listKind ||= `${names.kind}List`;
+  }
+  spec.conversion ??= { strategy: "None" };
+}
+
 export const customResourceDefinitions = resource<CustomResourceDefinition>({
   group: "apiextensions.k8s.io",
   version: "v1",
@@ -285,4 +320,11 @@ export const customResourceDefinitions = resource<CustomResourceDefinition>({
   categories: ["api-extensions"],
   namespaced: false,
   shape: customResourceDefinitionShape,
+  defaults: defaultNames,
+  prepare: ({ spec, status }) => {
+    status.storedVersions ??= spec.versions
+      .filter(({ storage }) => storage)
+      .map(({ name }) => name)
+      .slice(0, 1);
+  },
 });

@@ -1,10 +1,11 @@
 /** DaemonSet of apps/v1. */
-import { labelSelector } from "#machinery/meta.ts";
+import { labelSelector, type Draft } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, int64, intOrString, listMap, object, of, oneOf, string, time, type Infer } from "#machinery/shape.ts";
 import { podTemplateSpecShape } from "../core/pod-spec.ts";
 import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 import { containerImages, containerNames, labelsText, selectorText } from "../column-texts.ts";
+import { defaultTemplate } from "../core/pod-defaults.ts";
 
 export const rollingUpdateDaemonSetShape = object("api.apps.v1.RollingUpdateDaemonSet", {
   maxUnavailable: intOrString(1),
@@ -13,7 +14,7 @@ export const rollingUpdateDaemonSetShape = object("api.apps.v1.RollingUpdateDaem
 export interface RollingUpdateDaemonSet extends Infer<typeof rollingUpdateDaemonSetShape> {}
 
 export const daemonSetUpdateStrategyShape = object("api.apps.v1.DaemonSetUpdateStrategy", {
-  type: oneOf(1, ["RollingUpdate", "OnDelete"]),
+  type: oneOf(1, ["RollingUpdate", "OnDelete"]).default("RollingUpdate"),
   rollingUpdate: of(2, rollingUpdateDaemonSetShape),
 });
 export interface DaemonSetUpdateStrategy extends Infer<typeof daemonSetUpdateStrategyShape> {}
@@ -23,7 +24,7 @@ export const daemonSetSpecShape = object("api.apps.v1.DaemonSetSpec", {
   template: of(2, podTemplateSpecShape).always(),
   updateStrategy: of(3, daemonSetUpdateStrategyShape).always().unlisted(),
   minReadySeconds: int32(4).dropZero(),
-  revisionHistoryLimit: int32(6),
+  revisionHistoryLimit: int32(6).default(10),
 });
 export interface DaemonSetSpec extends Infer<typeof daemonSetSpecShape> {}
 
@@ -56,6 +57,14 @@ export const daemonSetShape = kind("api.apps.v1.DaemonSet", {
 });
 export interface DaemonSet extends Infer<typeof daemonSetShape> {}
 
+function defaultDaemonSet({ spec }: Draft<DaemonSet>): void {
+  defaultTemplate(spec.template);
+  if (spec.updateStrategy.type !== "RollingUpdate") return;
+  spec.updateStrategy.rollingUpdate ??= {};
+  spec.updateStrategy.rollingUpdate.maxUnavailable ??= 1;
+  spec.updateStrategy.rollingUpdate.maxSurge ??= 0;
+}
+
 export const daemonSets = resource<DaemonSet>({
   group: "apps",
   version: "v1",
@@ -78,4 +87,5 @@ export const daemonSets = resource<DaemonSet>({
     text("Images", (one) => containerImages(one.spec.template.spec.containers), 1),
     text("Selector", (one) => selectorText(one.spec.selector), 1),
   ],
+  defaults: defaultDaemonSet,
 });

@@ -1,5 +1,5 @@
 /** Deployment of apps/v1. */
-import { labelSelector } from "#machinery/meta.ts";
+import { labelSelector, type Draft } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import {
   bool,
@@ -17,6 +17,7 @@ import {
 import { podTemplateSpecShape } from "../core/pod-spec.ts";
 import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 import { bareSelectorText, containerImages, containerNames } from "../column-texts.ts";
+import { defaultTemplate } from "../core/pod-defaults.ts";
 
 export const rollingUpdateDeploymentShape = object("api.apps.v1.RollingUpdateDeployment", {
   maxUnavailable: intOrString(1),
@@ -25,20 +26,20 @@ export const rollingUpdateDeploymentShape = object("api.apps.v1.RollingUpdateDep
 export interface RollingUpdateDeployment extends Infer<typeof rollingUpdateDeploymentShape> {}
 
 export const deploymentStrategyShape = object("api.apps.v1.DeploymentStrategy", {
-  type: oneOf(1, ["Recreate", "RollingUpdate"]),
+  type: oneOf(1, ["Recreate", "RollingUpdate"]).default("RollingUpdate"),
   rollingUpdate: of(2, rollingUpdateDeploymentShape),
 });
 export interface DeploymentStrategy extends Infer<typeof deploymentStrategyShape> {}
 
 export const deploymentSpecShape = object("api.apps.v1.DeploymentSpec", {
-  replicas: int32(1),
+  replicas: int32(1).default(1),
   selector: of(2, labelSelector).required(),
   template: of(3, podTemplateSpecShape).always(),
   strategy: of(4, deploymentStrategyShape).patchRule({ strategy: "retainKeys" }).always().unlisted(),
   minReadySeconds: int32(5).dropZero(),
-  revisionHistoryLimit: int32(6),
+  revisionHistoryLimit: int32(6).default(10),
   paused: bool(7).dropZero(),
-  progressDeadlineSeconds: int32(9),
+  progressDeadlineSeconds: int32(9).default(600),
 });
 export interface DeploymentSpec extends Infer<typeof deploymentSpecShape> {}
 
@@ -71,6 +72,14 @@ export const deploymentShape = kind("api.apps.v1.Deployment", {
 });
 export interface Deployment extends Infer<typeof deploymentShape> {}
 
+function defaultDeployment({ spec }: Draft<Deployment>): void {
+  defaultTemplate(spec.template);
+  if (spec.strategy.type !== "RollingUpdate") return;
+  spec.strategy.rollingUpdate ??= {};
+  spec.strategy.rollingUpdate.maxUnavailable ??= "25%";
+  spec.strategy.rollingUpdate.maxSurge ??= "25%";
+}
+
 export const deployments = resource<Deployment>({
   group: "apps",
   version: "v1",
@@ -91,4 +100,5 @@ export const deployments = resource<Deployment>({
     text("Images", (one) => containerImages(one.spec.template.spec.containers), 1),
     text("Selector", (one) => bareSelectorText(one.spec.selector), 1),
   ],
+  defaults: defaultDeployment,
 });

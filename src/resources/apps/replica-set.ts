@@ -5,9 +5,10 @@ import { int32, int64, listMap, object, of, string, time, type Infer } from "#ma
 import { podTemplateSpecShape } from "../core/pod-spec.ts";
 import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 import { containerImages, containerNames, selectorText } from "../column-texts.ts";
+import { defaultTemplate } from "../core/pod-defaults.ts";
 
 export const replicaSetSpecShape = object("api.apps.v1.ReplicaSetSpec", {
-  replicas: int32(1),
+  replicas: int32(1).default(1),
   minReadySeconds: int32(4).dropZero(),
   selector: of(2, labelSelector).required(),
   template: of(3, podTemplateSpecShape).always().unlisted(),
@@ -60,4 +61,8 @@ export const replicaSets = resource<ReplicaSet>({
     text("Images", (one) => containerImages(one.spec.template.spec.containers), 1),
     text("Selector", (one) => selectorText(one.spec.selector), 1),
   ],
+  defaults: ({ spec }) => defaultTemplate(spec.template),
+  selectableFields: {
+    "status.replicas": ({ status }) => String(status.replicas),
+  },
 });

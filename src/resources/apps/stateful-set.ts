@@ -1,5 +1,5 @@
 /** StatefulSet of apps/v1. */
-import { labelSelector } from "#machinery/meta.ts";
+import { labelSelector, type Draft } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import {
   int32,
@@ -18,6 +18,7 @@ import { persistentVolumeClaimShape } from "../core/persistent-volume-claim.ts";
 import { podTemplateSpecShape } from "../core/pod-spec.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 import { containerImages, containerNames } from "../column-texts.ts";
+import { defaultTemplate } from "../core/pod-defaults.ts";
 
 export const rollingUpdateStatefulSetStrategyShape = object("api.apps.v1.RollingUpdateStatefulSetStrategy", {
   partition: int32(1),
@@ -34,8 +35,8 @@ export interface StatefulSetUpdateStrategy extends Infer<typeof statefulSetUpdat
 export const statefulSetPersistentVolumeClaimRetentionPolicyShape = object(
   "api.apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicy",
   {
-    whenDeleted: string(1),
-    whenScaled: string(2),
+    whenDeleted: string(1).default("Retain"),
+    whenScaled: string(2).default("Retain"),
   },
 );
 export interface StatefulSetPersistentVolumeClaimRetentionPolicy extends Infer<
@@ -48,16 +49,16 @@ export const statefulSetOrdinalsShape = object("api.apps.v1.StatefulSetOrdinals"
 export interface StatefulSetOrdinals extends Infer<typeof statefulSetOrdinalsShape> {}
 
 export const statefulSetSpecShape = object("api.apps.v1.StatefulSetSpec", {
-  replicas: int32(1),
+  replicas: int32(1).default(1),
   selector: of(2, labelSelector).required(),
   template: of(3, podTemplateSpecShape).always(),
   volumeClaimTemplates: list(4, persistentVolumeClaimShape),
   serviceName: string(5).always().unlisted(),
-  podManagementPolicy: oneOf(6, ["OrderedReady", "Parallel"]),
+  podManagementPolicy: oneOf(6, ["OrderedReady", "Parallel"]).default("OrderedReady"),
   updateStrategy: of(7, statefulSetUpdateStrategyShape).always().unlisted(),
-  revisionHistoryLimit: int32(8),
+  revisionHistoryLimit: int32(8).default(10),
   minReadySeconds: int32(9).dropZero(),
-  persistentVolumeClaimRetentionPolicy: of(10, statefulSetPersistentVolumeClaimRetentionPolicyShape),
+  persistentVolumeClaimRetentionPolicy: of(10, statefulSetPersistentVolumeClaimRetentionPolicyShape).default({}),
   ordinals: of(11, statefulSetOrdinalsShape),
 });
 export interface StatefulSetSpec extends Infer<typeof statefulSetSpecShape> {}
@@ -91,6 +92,23 @@ export const statefulSetShape = kind("api.apps.v1.StatefulSet", {
 });
 export interface StatefulSet extends Infer<typeof statefulSetShape> {}
 
+function defaultStatefulSet({ spec }: Draft<StatefulSet>): void {
+  defaultTemplate(spec.template);
+  for (const claim of spec.volumeClaimTemplates ?? []) {
+    claim.apiVersion ||= "v1";
+    claim.kind ||= "PersistentVolumeClaim";
+    claim.status.phase ??= "Pending";
+  }
+  const { updateStrategy } = spec;
+  if (!updateStrategy.type) {
+    updateStrategy.type = "RollingUpdate";
+    updateStrategy.rollingUpdate ??= {};
+  }
+  if (updateStrategy.type !== "RollingUpdate" || !updateStrategy.rollingUpdate) return;
+  updateStrategy.rollingUpdate.partition ??= 0;
+  updateStrategy.rollingUpdate.maxUnavailable ??= 1;
+}
+
 export const statefulSets = resource<StatefulSet>({
   group: "apps",
   version: "v1",
@@ -108,4 +126,5 @@ export const statefulSets = resource<StatefulSet>({
     text("Containers", (one) => containerNames(one.spec.template.spec.containers), 1),
     text("Images", (one) => containerImages(one.spec.template.spec.containers), 1),
   ],
+  defaults: defaultStatefulSet,
 });

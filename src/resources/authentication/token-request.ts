@@ -12,7 +12,7 @@ export interface BoundObjectReference extends Infer<typeof boundObjectReferenceS
 
 export const tokenRequestSpecShape = object("api.authentication.v1.TokenRequestSpec", {
   audiences: list(1, str).always().unlisted(),
-  expirationSeconds: int64(4),
+  expirationSeconds: int64(4).default(3600),
   boundObjectRef: of(3, boundObjectReferenceShape),
 });
 export interface TokenRequestSpec extends Infer<typeof tokenRequestSpecShape> {}
@@ -36,4 +36,5 @@ export const tokenRequests = resource<TokenRequest>({
   plural: "tokenrequests",
   namespaced: true,
   shape: tokenRequestShape,
+  verbs: [],
 });

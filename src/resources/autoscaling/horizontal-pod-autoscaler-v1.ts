@@ -1,6 +1,7 @@
 /** HorizontalPodAutoscaler of autoscaling/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { atomicObject, int32, int64, object, of, string, time, type Infer } from "#machinery/shape.ts";
+import { storedHorizontalPodAutoscaler } from "./stored-horizontal-pod-autoscaler.ts";
 
 export const crossVersionObjectReferenceShape = atomicObject("api.autoscaling.v1.CrossVersionObjectReference", {
   kind: string(1).always(),
@@ -11,7 +12,7 @@ export interface CrossVersionObjectReference extends Infer<typeof crossVersionOb
 
 export const horizontalPodAutoscalerSpecShape = object("api.autoscaling.v1.HorizontalPodAutoscalerSpec", {
   scaleTargetRef: of(1, crossVersionObjectReferenceShape).always(),
-  minReplicas: int32(2),
+  minReplicas: int32(2).default(1),
   maxReplicas: int32(3).always(),
   targetCPUUtilizationPercentage: int32(4),
 });
@@ -41,4 +42,6 @@ export const horizontalPodAutoscalers = resource<HorizontalPodAutoscaler>({
   categories: ["all"],
   namespaced: true,
   shape: horizontalPodAutoscalerShape,
+  generationFields: [],
+  storedAs: storedHorizontalPodAutoscaler,
 });

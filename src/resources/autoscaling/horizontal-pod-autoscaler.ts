@@ -3,6 +3,7 @@ import { labelSelector } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, int64, list, listMap, object, of, quantity, string, time, type Infer } from "#machinery/shape.ts";
 import { horizontalPodAutoscalerColumns } from "./horizontal-pod-autoscaler-columns.ts";
+import { defaultHorizontalPodAutoscaler } from "./horizontal-pod-autoscaler-defaults.ts";
 
 export const crossVersionObjectReferenceShape = object("api.autoscaling.v2.CrossVersionObjectReference", {
   kind: string(1).always(),
@@ -90,7 +91,7 @@ export interface HorizontalPodAutoscalerBehavior extends Infer<typeof horizontal
 
 export const horizontalPodAutoscalerSpecShape = object("api.autoscaling.v2.HorizontalPodAutoscalerSpec", {
   scaleTargetRef: of(1, crossVersionObjectReferenceShape).always(),
-  minReplicas: int32(2),
+  minReplicas: int32(2).default(1),
   maxReplicas: int32(3).always(),
   metrics: list(4, metricSpecShape),
   behavior: of(5, horizontalPodAutoscalerBehaviorShape),
@@ -181,4 +182,6 @@ export const horizontalPodAutoscalers = resource<HorizontalPodAutoscaler>({
   namespaced: true,
   shape: horizontalPodAutoscalerShape,
   columns: horizontalPodAutoscalerColumns,
+  generationFields: [],
+  defaults: defaultHorizontalPodAutoscaler,
 });

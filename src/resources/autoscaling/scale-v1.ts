@@ -33,4 +33,5 @@ export const scales = resource<Scale>({
     integer("Available", (one) => one.status.replicas),
     ageColumn,
   ],
+  verbs: [],
 });

@@ -5,6 +5,7 @@ import { bool, int32, int64, list, object, of, oneOf, string, time, type Infer }
 import { objectReferenceShape } from "../core/references.ts";
 import { jobSpecShape } from "./job-spec.ts";
 import { cronJobColumns } from "./job-columns.ts";
+import { defaultCronJob } from "./job-defaults.ts";
 
 export const jobTemplateSpecShape = object("api.batch.v1.JobTemplateSpec", {
   metadata: of(1, objectMeta).always().unlisted(),
@@ -16,11 +17,11 @@ export const cronJobSpecShape = object("api.batch.v1.CronJobSpec", {
   schedule: string(1).always(),
   timeZone: string(8).keepZero(),
   startingDeadlineSeconds: int64(2),
-  concurrencyPolicy: oneOf(3, ["Allow", "Forbid", "Replace"]),
-  suspend: bool(4),
+  concurrencyPolicy: oneOf(3, ["Allow", "Forbid", "Replace"]).default("Allow"),
+  suspend: bool(4).default(false),
   jobTemplate: of(5, jobTemplateSpecShape).always(),
-  successfulJobsHistoryLimit: int32(6),
-  failedJobsHistoryLimit: int32(7),
+  successfulJobsHistoryLimit: int32(6).default(3),
+  failedJobsHistoryLimit: int32(7).default(1),
 });
 export interface CronJobSpec extends Infer<typeof cronJobSpecShape> {}
 
@@ -47,4 +48,5 @@ export const cronJobs = resource<CronJob>({
   namespaced: true,
   shape: cronJobShape,
   columns: cronJobColumns,
+  defaults: defaultCronJob,
 });

@@ -3,6 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { int32, list, object, of, set, str, string, time, type Infer } from "#machinery/shape.ts";
 import { jobSpecShape } from "./job-spec.ts";
 import { jobColumns } from "./job-columns.ts";
+import { defaultJob, prepareJob } from "./job-defaults.ts";
 
 export const jobConditionShape = object("api.batch.v1.JobCondition", {
   type: string(1).always(),
@@ -50,4 +51,9 @@ export const jobs = resource<Job>({
   namespaced: true,
   shape: jobShape,
   columns: jobColumns,
+  defaults: defaultJob,
+  prepare: prepareJob,
+  selectableFields: {
+    "status.successful": ({ status }) => String(status.succeeded ?? 0),
+  },
 });

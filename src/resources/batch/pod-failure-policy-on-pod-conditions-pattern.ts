@@ -5,7 +5,7 @@ export const podFailurePolicyOnPodConditionsPatternShape = object(
   "api.batch.v1.PodFailurePolicyOnPodConditionsPattern",
   {
     type: string(1).always(),
-    status: string(2).always().unlisted(),
+    status: string(2).always().unlisted().default("True"),
   },
 );
 export interface PodFailurePolicyOnPodConditionsPattern extends Infer<

@@ -106,4 +106,8 @@ export const certificateSigningRequests = resource<CertificateSigningRequest>({
     ),
     text("Condition", stateText),
   ],
+  generationFields: [],
+  selectableFields: {
+    "spec.signerName": ({ spec }) => spec.signerName,
+  },
 });

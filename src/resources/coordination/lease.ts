@@ -27,4 +27,5 @@ export const leases = resource<Lease>({
   namespaced: true,
   shape: leaseShape,
   columns: [nameColumn, text("Holder", (one) => one.spec.holderIdentity ?? ""), ageColumn],
+  generationFields: [],
 });

@@ -15,4 +15,5 @@ export const bindings = resource<Binding>({
   plural: "bindings",
   namespaced: true,
   shape: bindingShape,
+  verbs: ["create"],
 });

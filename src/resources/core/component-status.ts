@@ -40,4 +40,5 @@ export const componentStatuses = resource<ComponentStatus>({
     text("Message", (one) => healthOf(one)?.message ?? ""),
     text("Error", (one) => healthOf(one)?.error ?? ""),
   ],
+  verbs: ["get", "list"],
 });

@@ -16,7 +16,7 @@ export interface EndpointAddress extends Infer<typeof endpointAddressShape> {}
 export const endpointPortShape = atomicObject("api.core.v1.EndpointPort", {
   name: string(1),
   port: int32(2).always(),
-  protocol: oneOf(3, ["TCP", "UDP", "SCTP"]),
+  protocol: oneOf(3, ["TCP", "UDP", "SCTP"]).default("TCP"),
   appProtocol: string(4).keepZero(),
 });
 export interface EndpointPort extends Infer<typeof endpointPortShape> {}

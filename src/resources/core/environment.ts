@@ -3,7 +3,7 @@ import { atomicObject, bool, inline, object, of, quantity, string, type Infer } 
 import { localObjectReferenceShape } from "./references.ts";
 
 export const objectFieldSelectorShape = atomicObject("api.core.v1.ObjectFieldSelector", {
-  apiVersion: string(1),
+  apiVersion: string(1).default("v1"),
   fieldPath: string(2).always(),
 });
 export interface ObjectFieldSelector extends Infer<typeof objectFieldSelectorShape> {}
@@ -11,7 +11,7 @@ export interface ObjectFieldSelector extends Infer<typeof objectFieldSelectorSha
 export const resourceFieldSelectorShape = atomicObject("api.core.v1.ResourceFieldSelector", {
   containerName: string(1),
   resource: string(2).always(),
-  divisor: quantity(3),
+  divisor: quantity(3).always().unlisted(),
 });
 export interface ResourceFieldSelector extends Infer<typeof resourceFieldSelectorShape> {}
 
@@ -52,7 +52,7 @@ export const fileKeySelectorShape = atomicObject("api.core.v1.FileKeySelector", 
   volumeName: string(1).always(),
   path: string(2).always(),
   key: string(3).always(),
-  optional: bool(4),
+  optional: bool(4).default(false),
 });
 export interface FileKeySelector extends Infer<typeof fileKeySelectorShape> {}
 

@@ -1,6 +1,7 @@
 /** LimitRange of the core group/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { list, map, object, of, quantityText, string, type Infer } from "#machinery/shape.ts";
+import { defaultLimitRange } from "./limit-range-defaults.ts";
 
 export const limitRangeItemShape = object("api.core.v1.LimitRangeItem", {
   type: string(1).always(),
@@ -30,4 +31,6 @@ export const limitRanges = resource<LimitRange>({
   shortNames: ["limits"],
   namespaced: true,
   shape: limitRangeShape,
+  defaults: defaultLimitRange,
+  generationFields: [],
 });

@@ -1,7 +1,8 @@
 /** Namespace of the core group/v1. */
-import { kind, resource } from "#machinery/resource.ts";
+import { kind, resource, type CheckContext } from "#machinery/resource.ts";
 import { list, listMap, object, of, oneOf, str, string, time, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { type Draft } from "#machinery/meta.ts";
 
 export const namespaceSpecShape = object("api.core.v1.NamespaceSpec", {
   finalizers: list(1, str),
@@ -29,6 +30,13 @@ export const namespaceShape = kind("api.core.v1.Namespace", {
 });
 export interface Namespace extends Infer<typeof namespaceShape> {}
 
+function prepareNamespace({ metadata, spec, status }: Draft<Namespace>, { old }: CheckContext<Namespace>): void {
+  status.phase ??= "Active";
+  if (old !== undefined) return;
+  metadata.labels = { ...metadata.labels, "kubernetes.io/metadata.name": metadata.name ?? "" };
+  spec.finalizers = [...new Set([...(spec.finalizers ?? []), "kubernetes"])];
+}
+
 export const namespaces = resource<Namespace>({
   group: "",
   version: "v1",
@@ -38,4 +46,13 @@ export const namespaces = resource<Namespace>({
   namespaced: false,
   shape: namespaceShape,
   columns: [nameColumn, text("Status", (one) => one.status.phase ?? ""), ageColumn],
+  generationFields: [],
+  defaults: ({ metadata }) => {
+    if (metadata.name) metadata.labels = { ...metadata.labels, "kubernetes.io/metadata.name": metadata.name };
+  },
+  prepare: prepareNamespace,
+  nameRule: "label",
+  selectableFields: {
+    "status.phase": ({ status }) => status.phase ?? "",
+  },
 });

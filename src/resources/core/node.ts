@@ -168,4 +168,12 @@ export const nodes = resource<Node>({
   namespaced: false,
   shape: nodeShape,
   columns: nodeColumns,
+  generationFields: [],
+  defaults: ({ status }) => {
+    if (status.capacity) status.allocatable ??= { ...status.capacity };
+  },
+  creatorSetsStatus: true,
+  selectableFields: {
+    "spec.unschedulable": ({ spec }) => String(spec.unschedulable ?? false),
+  },
 });

@@ -15,7 +15,7 @@ export const persistentVolumeClaimSpecShape = object("api.core.v1.PersistentVolu
   resources: of(2, volumeResourceRequirementsShape).always().unlisted(),
   volumeName: string(3),
   storageClassName: string(5).keepZero(),
-  volumeMode: oneOf(6, ["Block", "Filesystem"]).keepZero(),
+  volumeMode: oneOf(6, ["Block", "Filesystem"]).keepZero().default("Filesystem"),
   dataSource: of(7, typedLocalObjectReferenceShape),
   dataSourceRef: of(8, typedObjectReferenceShape),
   volumeAttributesClassName: string(9).keepZero(),

@@ -27,4 +27,8 @@ export const persistentVolumes = resource<PersistentVolume>({
   namespaced: false,
   shape: persistentVolumeShape,
   columns: persistentVolumeColumns,
+  generationFields: [],
+  prepare: ({ status }) => {
+    status.phase ??= "Pending";
+  },
 });

@@ -4,6 +4,7 @@ import { of, type Infer } from "#machinery/shape.ts";
 import { podTemplateSpecShape } from "./pod-spec.ts";
 import { nameColumn, text } from "#machinery/table.ts";
 import { containerImages, containerNames, labelsText } from "../column-texts.ts";
+import { defaultTemplate } from "./pod-defaults.ts";
 
 export const podTemplateShape = kind("api.core.v1.PodTemplate", {
   template: of(2, podTemplateSpecShape).always().unlisted(),
@@ -23,4 +24,6 @@ export const podTemplates = resource<PodTemplate>({
     text("Images", (one) => containerImages(one.template.spec.containers)),
     text("Pod Labels", (one) => labelsText(one.template.metadata.labels)),
   ],
+  defaults: ({ template }) => defaultTemplate(template),
+  generationFields: ["template"],
 });

@@ -4,6 +4,8 @@ import { of, type Infer } from "#machinery/shape.ts";
 import { podSpecShape } from "./pod-spec.ts";
 import { podStatusShape } from "./pod-status.ts";
 import { podColumns, podCompleted } from "./pod-columns.ts";
+import { defaultPod } from "./pod-defaults.ts";
+import { preparePod } from "./pod-prepare.ts";
 
 export const podShape = kind("api.core.v1.Pod", {
   spec: of(2, podSpecShape).always().unlisted(),
@@ -22,4 +24,16 @@ export const pods = resource<Pod>({
   shape: podShape,
   columns: podColumns,
   completed: podCompleted,
+  defaults: defaultPod,
+  selectableFields: {
+    "spec.nodeName": ({ spec }) => spec.nodeName ?? "",
+    "spec.restartPolicy": ({ spec }) => spec.restartPolicy ?? "",
+    "spec.schedulerName": ({ spec }) => spec.schedulerName ?? "",
+    "spec.serviceAccountName": ({ spec }) => spec.serviceAccountName ?? "",
+    "spec.hostNetwork": ({ spec }) => String(spec.hostNetwork ?? false),
+    "status.phase": ({ status }) => status.phase ?? "",
+    "status.podIP": ({ status }) => status.podIPs?.[0]?.ip ?? status.podIP ?? "",
+    "status.nominatedNodeName": ({ status }) => status.nominatedNodeName ?? "",
+  },
+  prepare: preparePod,
 });

@@ -25,10 +25,10 @@ export const httpHeaderShape = object("api.core.v1.HTTPHeader", {
 export interface HTTPHeader extends Infer<typeof httpHeaderShape> {}
 
 export const httpGetActionShape = object("api.core.v1.HTTPGetAction", {
-  path: string(1),
+  path: string(1).default("/"),
   port: intOrString(2).always(),
   host: string(3),
-  scheme: oneOf(4, ["HTTP", "HTTPS"]),
+  scheme: oneOf(4, ["HTTP", "HTTPS"]).default("HTTP"),
   httpHeaders: list(5, httpHeaderShape),
 });
 export interface HTTPGetAction extends Infer<typeof httpGetActionShape> {}
@@ -41,7 +41,7 @@ export interface TCPSocketAction extends Infer<typeof tcpSocketActionShape> {}
 
 export const grpcActionShape = object("api.core.v1.GRPCAction", {
   port: int32(1).always(),
-  service: string(2).keepZero(),
+  service: string(2).keepZero().default(""),
 });
 export interface GRPCAction extends Infer<typeof grpcActionShape> {}
 
@@ -56,10 +56,10 @@ export interface ProbeHandler extends Infer<typeof probeHandlerShape> {}
 export const probeShape = object("api.core.v1.Probe", {
   handler: inline(1, probeHandlerShape),
   initialDelaySeconds: int32(2).dropZero(),
-  timeoutSeconds: int32(3).dropZero(),
-  periodSeconds: int32(4).dropZero(),
-  successThreshold: int32(5).dropZero(),
-  failureThreshold: int32(6).dropZero(),
+  timeoutSeconds: int32(3).dropZero().default(1),
+  periodSeconds: int32(4).dropZero().default(10),
+  successThreshold: int32(5).dropZero().default(1),
+  failureThreshold: int32(6).dropZero().default(3),
   terminationGracePeriodSeconds: int64(7),
 });
 export interface Probe extends Infer<typeof probeShape> {}

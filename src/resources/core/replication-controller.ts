@@ -4,9 +4,11 @@ import { atomicMap, int32, int64, listMap, object, of, str, string, time, type I
 import { podTemplateSpecShape } from "./pod-spec.ts";
 import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 import { containerImages, containerNames, labelsText } from "../column-texts.ts";
+import { defaultTemplate } from "./pod-defaults.ts";
+import { type Draft } from "#machinery/meta.ts";
 
 export const replicationControllerSpecShape = object("api.core.v1.ReplicationControllerSpec", {
-  replicas: int32(1),
+  replicas: int32(1).default(1),
   minReadySeconds: int32(4).dropZero(),
   selector: atomicMap(2, str),
   template: of(3, podTemplateSpecShape),
@@ -38,6 +40,14 @@ export const replicationControllerShape = kind("api.core.v1.ReplicationControlle
 });
 export interface ReplicationController extends Infer<typeof replicationControllerShape> {}
 
+function defaultReplicationController({ metadata, spec }: Draft<ReplicationController>): void {
+  defaultTemplate(spec.template);
+  const labels = spec.template?.metadata.labels;
+  if (!labels) return;
+  spec.selector ??= { ...labels };
+  metadata.labels ??= { ...labels };
+}
+
 export const replicationControllers = resource<ReplicationController>({
   group: "",
   version: "v1",
@@ -58,4 +68,8 @@ export const replicationControllers = resource<ReplicationController>({
     text("Images", (one) => containerImages(one.spec.template?.spec.containers), 1),
     text("Selector", (one) => labelsText(one.spec.selector), 1),
   ],
+  defaults: defaultReplicationController,
+  selectableFields: {
+    "status.replicas": ({ status }) => String(status.replicas),
+  },
 });

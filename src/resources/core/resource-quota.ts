@@ -88,4 +88,5 @@ export const resourceQuotas = resource<ResourceQuota>({
     text("Limit", (one) => quotaText(one, true)),
     ageColumn,
   ],
+  generationFields: [],
 });

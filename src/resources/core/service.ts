@@ -17,10 +17,11 @@ import {
   type Infer,
 } from "#machinery/shape.ts";
 import { serviceColumns } from "./service-columns.ts";
+import { defaultService } from "./service-defaults.ts";
 
 export const servicePortShape = object("api.core.v1.ServicePort", {
   name: string(1),
-  protocol: oneOf(2, ["TCP", "UDP", "SCTP"]),
+  protocol: oneOf(2, ["TCP", "UDP", "SCTP"]).default("TCP"),
   appProtocol: string(6).keepZero(),
   port: int32(3).always(),
   targetPort: intOrString(4),
@@ -43,9 +44,9 @@ export const serviceSpecShape = object("api.core.v1.ServiceSpec", {
   selector: atomicMap(2, str),
   clusterIP: string(3),
   clusterIPs: list(18, str),
-  type: oneOf(4, ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]),
+  type: oneOf(4, ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"]).default("ClusterIP"),
   externalIPs: list(5, str),
-  sessionAffinity: oneOf(7, ["ClientIP", "None"]),
+  sessionAffinity: oneOf(7, ["ClientIP", "None"]).default("None"),
   loadBalancerIP: string(8),
   loadBalancerSourceRanges: list(9, str),
   externalName: string(10),
@@ -104,4 +105,11 @@ export const services = resource<Service>({
   namespaced: true,
   shape: serviceShape,
   columns: serviceColumns,
+  defaults: defaultService,
+  generationFields: [],
+  nameRule: "label1035",
+  selectableFields: {
+    "spec.clusterIP": ({ spec }) => spec.clusterIP ?? "",
+    "spec.type": ({ spec }) => spec.type ?? "",
+  },
 });

@@ -54,10 +54,10 @@ export interface QuobyteVolumeSource extends Infer<typeof quobyteVolumeSourceSha
 export const azureDiskVolumeSourceShape = object("api.core.v1.AzureDiskVolumeSource", {
   diskName: string(1).always(),
   diskURI: string(2).always(),
-  cachingMode: oneOf(3, ["None", "ReadOnly", "ReadWrite"]).keepZero(),
-  fsType: string(4).keepZero(),
-  readOnly: bool(5),
-  kind: oneOf(6, ["Shared", "Dedicated", "Managed"]).keepZero(),
+  cachingMode: oneOf(3, ["None", "ReadOnly", "ReadWrite"]).keepZero().default("ReadWrite"),
+  fsType: string(4).keepZero().default("ext4"),
+  readOnly: bool(5).default(false),
+  kind: oneOf(6, ["Shared", "Dedicated", "Managed"]).keepZero().default("Shared"),
 });
 export interface AzureDiskVolumeSource extends Infer<typeof azureDiskVolumeSourceShape> {}
 
@@ -85,7 +85,7 @@ export const iscsiVolumeSourceShape = object("api.core.v1.ISCSIVolumeSource", {
   targetPortal: string(1).always(),
   iqn: string(2).always(),
   lun: int32(3).always(),
-  iscsiInterface: string(4),
+  iscsiInterface: string(4).default("default"),
   fsType: string(5),
   readOnly: bool(6).dropZero(),
   portals: list(7, str),
@@ -107,9 +107,9 @@ export const rbdVolumeSourceShape = object("api.core.v1.RBDVolumeSource", {
   monitors: list(1, str).always(),
   image: string(2).always(),
   fsType: string(3),
-  pool: string(4),
-  user: string(5),
-  keyring: string(6),
+  pool: string(4).default("rbd"),
+  user: string(5).default("admin"),
+  keyring: string(6).default("/etc/ceph/keyring"),
   secretRef: of(7, localObjectReferenceShape),
   readOnly: bool(8).dropZero(),
 });
@@ -156,9 +156,9 @@ export const scaleIOVolumeSourceShape = object("api.core.v1.ScaleIOVolumeSource"
   sslEnabled: bool(4).dropZero(),
   protectionDomain: string(5),
   storagePool: string(6),
-  storageMode: string(7),
+  storageMode: string(7).default("ThinProvisioned"),
   volumeName: string(8),
-  fsType: string(9),
+  fsType: string(9).default("xfs"),
   readOnly: bool(10).dropZero(),
 });
 export interface ScaleIOVolumeSource extends Infer<typeof scaleIOVolumeSourceShape> {}

@@ -20,16 +20,9 @@ import { localObjectReferenceShape } from "./references.ts";
 
 export const hostPathVolumeSourceShape = object("api.core.v1.HostPathVolumeSource", {
   path: string(1).always(),
-  type: oneOf(2, [
-    "",
-    "DirectoryOrCreate",
-    "Directory",
-    "FileOrCreate",
-    "File",
-    "Socket",
-    "CharDevice",
-    "BlockDevice",
-  ]).keepZero(),
+  type: oneOf(2, ["", "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice"])
+    .keepZero()
+    .default(""),
 });
 export interface HostPathVolumeSource extends Infer<typeof hostPathVolumeSourceShape> {}
 
@@ -56,7 +49,7 @@ export interface KeyToPath extends Infer<typeof keyToPathShape> {}
 export const secretVolumeSourceShape = object("api.core.v1.SecretVolumeSource", {
   secretName: string(1),
   items: list(2, keyToPathShape),
-  defaultMode: int32(3),
+  defaultMode: int32(3).default(0o644),
   optional: bool(4),
 });
 export interface SecretVolumeSource extends Infer<typeof secretVolumeSourceShape> {}
@@ -77,14 +70,14 @@ export interface DownwardAPIVolumeFile extends Infer<typeof downwardAPIVolumeFil
 
 export const downwardAPIVolumeSourceShape = object("api.core.v1.DownwardAPIVolumeSource", {
   items: list(1, downwardAPIVolumeFileShape),
-  defaultMode: int32(2),
+  defaultMode: int32(2).default(0o644),
 });
 export interface DownwardAPIVolumeSource extends Infer<typeof downwardAPIVolumeSourceShape> {}
 
 export const configMapVolumeSourceShape = object("api.core.v1.ConfigMapVolumeSource", {
   localObjectReference: inline(1, localObjectReferenceShape),
   items: list(2, keyToPathShape),
-  defaultMode: int32(3),
+  defaultMode: int32(3).default(0o644),
   optional: bool(4),
 });
 export interface ConfigMapVolumeSource extends Infer<typeof configMapVolumeSourceShape> {}
@@ -110,7 +103,7 @@ export interface ConfigMapProjection extends Infer<typeof configMapProjectionSha
 
 export const serviceAccountTokenProjectionShape = object("api.core.v1.ServiceAccountTokenProjection", {
   audience: string(1),
-  expirationSeconds: int64(2),
+  expirationSeconds: int64(2).default(3600),
   path: string(3).always(),
 });
 export interface ServiceAccountTokenProjection extends Infer<typeof serviceAccountTokenProjectionShape> {}
@@ -147,7 +140,7 @@ export interface VolumeProjection extends Infer<typeof volumeProjectionShape> {}
 
 export const projectedVolumeSourceShape = object("api.core.v1.ProjectedVolumeSource", {
   sources: list(1, volumeProjectionShape).always().unlisted(),
-  defaultMode: int32(2),
+  defaultMode: int32(2).default(0o644),
 });
 export interface ProjectedVolumeSource extends Infer<typeof projectedVolumeSourceShape> {}
 

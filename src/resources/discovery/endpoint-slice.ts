@@ -54,8 +54,8 @@ export const endpointShape = object("api.discovery.v1.Endpoint", {
 export interface Endpoint extends Infer<typeof endpointShape> {}
 
 export const endpointPortShape = atomicObject("api.discovery.v1.EndpointPort", {
-  name: string(1).keepZero(),
-  protocol: oneOf(2, ["TCP", "UDP", "SCTP"]).keepZero(),
+  name: string(1).keepZero().default(""),
+  protocol: oneOf(2, ["TCP", "UDP", "SCTP"]).keepZero().default("TCP"),
   port: int32(3),
   appProtocol: string(4).keepZero(),
 });
@@ -100,4 +100,5 @@ export const endpointSlices = resource<EndpointSlice>({
     text("Endpoints", addressesText),
     ageColumn,
   ],
+  generationFields: ["addressType", "endpoints", "ports"],
 });

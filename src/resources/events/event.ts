@@ -3,6 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { int32, microTime, object, of, string, time, type Infer } from "#machinery/shape.ts";
 import { eventSourceShape } from "../core/event-source.ts";
 import { objectReferenceShape } from "../core/references.ts";
+import { storedEvent } from "./stored-event.ts";
 
 export const eventSeriesShape = object("api.events.v1.EventSeries", {
   count: int32(1).always(),
@@ -36,4 +37,17 @@ export const events = resource<Event>({
   shortNames: ["ev"],
   namespaced: true,
   shape: eventShape,
+  selectableFields: {
+    "regarding.kind": ({ regarding }) => regarding.kind ?? "",
+    "regarding.namespace": ({ regarding }) => regarding.namespace ?? "",
+    "regarding.name": ({ regarding }) => regarding.name ?? "",
+    "regarding.uid": ({ regarding }) => regarding.uid ?? "",
+    "regarding.apiVersion": ({ regarding }) => regarding.apiVersion ?? "",
+    "regarding.resourceVersion": ({ regarding }) => regarding.resourceVersion ?? "",
+    "regarding.fieldPath": ({ regarding }) => regarding.fieldPath ?? "",
+    reason: ({ reason }) => reason ?? "",
+    reportingController: ({ reportingController }) => reportingController ?? "",
+    type: ({ type }) => type ?? "",
+  },
+  storedAs: storedEvent,
 });

@@ -64,7 +64,7 @@ export interface PolicyRulesWithSubjects extends Infer<typeof policyRulesWithSub
 
 export const flowSchemaSpecShape = object("api.flowcontrol.v1.FlowSchemaSpec", {
   priorityLevelConfiguration: of(1, priorityLevelConfigurationReferenceShape).always(),
-  matchingPrecedence: int32(2).always().unlisted(),
+  matchingPrecedence: int32(2).always().unlisted().default(1000),
   distinguisherMethod: of(3, flowDistinguisherMethodShape),
   rules: list(4, policyRulesWithSubjectsShape),
 });

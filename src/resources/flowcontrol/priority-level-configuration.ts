@@ -4,9 +4,9 @@ import { int32, listMap, object, of, string, time, type Infer } from "#machinery
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const queuingConfigurationShape = object("api.flowcontrol.v1.QueuingConfiguration", {
-  queues: int32(1).always().unlisted(),
-  handSize: int32(2).always().unlisted(),
-  queueLengthLimit: int32(3).always().unlisted(),
+  queues: int32(1).always().unlisted().default(64),
+  handSize: int32(2).always().unlisted().default(8),
+  queueLengthLimit: int32(3).always().unlisted().default(50),
 });
 export interface QueuingConfiguration extends Infer<typeof queuingConfigurationShape> {}
 
@@ -17,16 +17,16 @@ export const limitResponseShape = object("api.flowcontrol.v1.LimitResponse", {
 export interface LimitResponse extends Infer<typeof limitResponseShape> {}
 
 export const limitedPriorityLevelConfigurationShape = object("api.flowcontrol.v1.LimitedPriorityLevelConfiguration", {
-  nominalConcurrencyShares: int32(1),
+  nominalConcurrencyShares: int32(1).default(30),
   limitResponse: of(2, limitResponseShape).always().unlisted(),
-  lendablePercent: int32(3),
+  lendablePercent: int32(3).default(0),
   borrowingLimitPercent: int32(4),
 });
 export interface LimitedPriorityLevelConfiguration extends Infer<typeof limitedPriorityLevelConfigurationShape> {}
 
 export const exemptPriorityLevelConfigurationShape = object("api.flowcontrol.v1.ExemptPriorityLevelConfiguration", {
-  nominalConcurrencyShares: int32(1),
-  lendablePercent: int32(2),
+  nominalConcurrencyShares: int32(1).default(0),
+  lendablePercent: int32(2).default(0),
 });
 export interface ExemptPriorityLevelConfiguration extends Infer<typeof exemptPriorityLevelConfigurationShape> {}
 

@@ -7,7 +7,7 @@ export const ingressClassParametersReferenceShape = object("api.networking.v1.In
   apiGroup: string(1).keepZero(),
   kind: string(2).always(),
   name: string(3).always(),
-  scope: string(4).keepZero(),
+  scope: string(4).keepZero().default("Cluster"),
   namespace: string(5).keepZero(),
 });
 export interface IngressClassParametersReference extends Infer<typeof ingressClassParametersReferenceShape> {}

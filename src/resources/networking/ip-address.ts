@@ -39,4 +39,5 @@ export const ipAddresses = resource<IPAddress>({
   namespaced: false,
   shape: ipAddressShape,
   columns: [nameColumn, text("ParentRef", parentText), ageColumn],
+  generationFields: [],
 });

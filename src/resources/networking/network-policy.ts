@@ -6,7 +6,7 @@ import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 import { selectorText } from "../column-texts.ts";
 
 export const networkPolicyPortShape = object("api.networking.v1.NetworkPolicyPort", {
-  protocol: oneOf(1, ["TCP", "UDP", "SCTP"]).keepZero(),
+  protocol: oneOf(1, ["TCP", "UDP", "SCTP"]).keepZero().default("TCP"),
   port: intOrString(2),
   endPort: int32(3),
 });
@@ -59,4 +59,7 @@ export const networkPolicies = resource<NetworkPolicy>({
   namespaced: true,
   shape: networkPolicyShape,
   columns: [nameColumn, text("Pod-Selector", (one) => selectorText(one.spec.podSelector)), ageColumn],
+  defaults: ({ spec }) => {
+    spec.policyTypes ??= spec.egress ? ["Ingress", "Egress"] : ["Ingress"];
+  },
 });

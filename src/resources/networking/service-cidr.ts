@@ -28,4 +28,5 @@ export const serviceCIDRs = resource<ServiceCIDR>({
   namespaced: false,
   shape: serviceCIDRShape,
   columns: [nameColumn, text("CIDRs", (one) => (one.spec.cidrs ?? []).join(",")), ageColumn],
+  generationFields: [],
 });

@@ -15,4 +15,5 @@ export const evictions = resource<Eviction>({
   plural: "evictions",
   namespaced: true,
   shape: evictionShape,
+  verbs: [],
 });

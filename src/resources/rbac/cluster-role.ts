@@ -22,4 +22,5 @@ export const clusterRoles = resource<ClusterRole>({
   plural: "clusterroles",
   namespaced: false,
   shape: clusterRoleShape,
+  nameRule: "path",
 });

@@ -2,7 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { list, of, type Infer } from "#machinery/shape.ts";
 import { roleRefShape } from "./role-ref.ts";
-import { subjectShape, subjectsText } from "./subject.ts";
+import { subjectShape, subjectsText, defaultSubject } from "./subject.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 
 export const roleBindingShape = kind("api.rbac.v1.RoleBinding", {
@@ -26,4 +26,6 @@ export const roleBindings = resource<RoleBinding>({
     text("Groups", (one) => subjectsText(one.subjects, "Group"), 1),
     text("ServiceAccounts", (one) => subjectsText(one.subjects, "ServiceAccount"), 1),
   ],
+  defaults: ({ subjects }) => subjects?.forEach(defaultSubject),
+  nameRule: "path",
 });

@@ -15,4 +15,5 @@ export const roles = resource<Role>({
   plural: "roles",
   namespaced: true,
   shape: roleShape,
+  nameRule: "path",
 });

@@ -3,7 +3,7 @@ import { int64, object, oneOf, string, type Infer } from "#machinery/shape.ts";
 
 export const deviceTolerationShape = object("api.resource.v1.DeviceToleration", {
   key: string(1),
-  operator: oneOf(2, ["Exists", "Equal"]),
+  operator: oneOf(2, ["Exists", "Equal"]).default("Equal"),
   value: string(3),
   effect: oneOf(4, ["None", "NoSchedule", "NoExecute"]),
   tolerationSeconds: int64(5),

@@ -7,7 +7,7 @@ import { deviceTolerationShape } from "./device-toleration.ts";
 export const exactDeviceRequestShape = object("api.resource.v1.ExactDeviceRequest", {
   deviceClassName: string(1).always(),
   selectors: list(2, deviceSelectorShape),
-  allocationMode: string(3),
+  allocationMode: string(3).default("ExactCount"),
   count: int64(4).dropZero(),
   adminAccess: bool(5),
   tolerations: list(6, deviceTolerationShape),

@@ -24,4 +24,5 @@ export const resourceClaimTemplates = resource<ResourceClaimTemplate>({
   namespaced: true,
   shape: resourceClaimTemplateShape,
   columns: [nameColumn, ageColumn],
+  generationFields: [],
 });

@@ -112,4 +112,5 @@ export const resourceClaims = resource<ResourceClaim>({
   namespaced: true,
   shape: resourceClaimShape,
   columns: [nameColumn, text("State", stateText), ageColumn],
+  generationFields: [],
 });

@@ -138,4 +138,8 @@ export const resourceSlices = resource<ResourceSlice>({
     text("Pool", (one) => one.spec.pool.name),
     ageColumn,
   ],
+  selectableFields: {
+    "spec.nodeName": ({ spec }) => spec.nodeName ?? "",
+    "spec.driver": ({ spec }) => spec.driver,
+  },
 });

@@ -7,7 +7,7 @@ export const priorityClassShape = kind("api.scheduling.v1.PriorityClass", {
   value: int32(2).always().unlisted(),
   globalDefault: bool(3).dropZero(),
   description: string(4),
-  preemptionPolicy: oneOf(5, ["PreemptLowerPriority", "Never"]).keepZero(),
+  preemptionPolicy: oneOf(5, ["PreemptLowerPriority", "Never"]).keepZero().default("PreemptLowerPriority"),
 });
 export interface PriorityClass extends Infer<typeof priorityClassShape> {}
 

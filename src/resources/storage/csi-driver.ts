@@ -11,14 +11,14 @@ export const tokenRequestShape = object("api.storage.v1.TokenRequest", {
 export interface TokenRequest extends Infer<typeof tokenRequestShape> {}
 
 export const csiDriverSpecShape = object("api.storage.v1.CSIDriverSpec", {
-  attachRequired: bool(1),
-  podInfoOnMount: bool(2),
-  volumeLifecycleModes: set(3, str),
-  storageCapacity: bool(4),
-  fsGroupPolicy: string(5).keepZero(),
+  attachRequired: bool(1).default(true),
+  podInfoOnMount: bool(2).default(false),
+  volumeLifecycleModes: set(3, str).default(["Persistent"]),
+  storageCapacity: bool(4).default(false),
+  fsGroupPolicy: string(5).keepZero().default("ReadWriteOnceWithFSType"),
   tokenRequests: list(6, tokenRequestShape),
-  requiresRepublish: bool(7),
-  seLinuxMount: bool(8),
+  requiresRepublish: bool(7).default(false),
+  seLinuxMount: bool(8).default(false),
   nodeAllocatableUpdatePeriodSeconds: int64(9),
   serviceAccountTokenInSecrets: bool(10),
   preventPodSchedulingIfMissing: bool(11),

@@ -34,4 +34,5 @@ export const csiNodes = resource<CSINode>({
   namespaced: false,
   shape: csiNodeShape,
   columns: [nameColumn, integer("Drivers", (one) => one.spec.drivers.length), ageColumn],
+  generationFields: [],
 });

@@ -7,10 +7,10 @@ import { ageColumn, nameColumn, boolean, text } from "#machinery/table.ts";
 export const storageClassShape = kind("api.storage.v1.StorageClass", {
   provisioner: string(2).always(),
   parameters: map(3, str),
-  reclaimPolicy: oneOf(4, ["Recycle", "Delete", "Retain"]).keepZero(),
+  reclaimPolicy: oneOf(4, ["Recycle", "Delete", "Retain"]).keepZero().default("Delete"),
   mountOptions: list(5, str),
   allowVolumeExpansion: bool(6),
-  volumeBindingMode: oneOf(7, ["Immediate", "WaitForFirstConsumer"]).keepZero(),
+  volumeBindingMode: oneOf(7, ["Immediate", "WaitForFirstConsumer"]).keepZero().default("Immediate"),
   allowedTopologies: list(8, topologySelectorTermShape),
 });
 export interface StorageClass extends Infer<typeof storageClassShape> {}

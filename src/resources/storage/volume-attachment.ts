@@ -53,4 +53,5 @@ export const volumeAttachments = resource<VolumeAttachment>({
     boolean("Attached", (one) => one.status.attached),
     ageColumn,
   ],
+  generationFields: [],
 });

@@ -2,7 +2,7 @@
  * Opens the database file: creates it, checks that it is ours and of our version, and takes the lock that keeps a second
  * server out for as long as this one lives.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreUnavailableError } from "../store.ts";
@@ -58,18 +58,26 @@ export function openDatabase(path: string): DatabaseSync {
 function createFile(path: string): void {
   const directory = dirname(path);
   try {
-    const firstMade = mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     // Only when absent: closing any handle of a file drops every lock that this process has on it.
-    if (!existsSync(path)) closeSync(openSync(path, "wx", 0o600));
-    if (firstMade !== undefined) syncDirectory(dirname(firstMade));
+    if (existsSync(path)) accessSync(path, constants.W_OK);
+    else closeSync(openSync(path, "wx", 0o600));
     syncDirectory(directory);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new StoreUnavailableError(
-      `expected a directory for the database that can be written, found "${error.message}": check the disk and the permissions of "${directory}"`,
+      `expected a database that can be written, found "${error.message}": check the disk and the permissions of "${directory}"`,
       { cause: error },
     );
   }
+}
+
+/** With its parents, one by one: told to do it all, mkdir calls a read-only disk a missing directory. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+  syncDirectory(dirname(path));
 }
 
 /** Makes new names in a directory survive a power cut. */

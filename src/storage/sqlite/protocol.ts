@@ -1,6 +1,13 @@
 /** What the store and its storage thread say to each other. Answers come in the order of the questions. */
 import type { Entry, Revision, StoreEvent } from "../store.ts";
 
+/** What the thread is started with. */
+export interface ThreadOptions {
+  readonly path: string;
+  /** A compaction that would forget fewer revisions than this leaves the disk alone. */
+  readonly sweepRevisionsMin: number;
+}
+
 /** A write as it travels: the values of all writes of a batch are one buffer, which is handed over and not copied. */
 export interface SentWrite {
   readonly kind: "create" | "update" | "delete";

@@ -17,7 +17,7 @@ const reservedBlock = 1_000;
 const uncommittedRowsMax = 5_000;
 const uncommittedBytesMax = 2 * 1024 * 1024;
 /** Pages of the WAL after which it is copied into the database. */
-const walPagesMax = 1_000;
+const walPagesMax = 256;
 
 export class Writer {
   private readonly database: DatabaseSync;
@@ -50,6 +50,7 @@ export class Writer {
     return this.newest;
   }
 
+  /** On a failure nothing of the batch happened, not even what was lazy in it. */
   write(batch: Batch): Answer<"write"> {
     const before = { newest: this.newest, liveBytes: this.liveBytes, uncommitted: this.uncommitted.length };
     try {
@@ -100,11 +101,11 @@ export class Writer {
     if (pages >= walPagesMax) this.database.exec("PRAGMA wal_checkpoint(PASSIVE)");
   }
 
-  /** Everything durable, nothing reserved, the WAL empty. */
+  /** Everything durable, no revision reserved that was not told to anyone, the WAL empty. */
   finish(): void {
-    if (this.reserved > 0) {
+    if (this.reserved > this.newest) {
       this.begin();
-      this.counters.set("reserved", 0);
+      this.counters.set("reserved", this.newest);
     }
     this.commitAll();
     this.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");

@@ -7,6 +7,9 @@ export type SpdyHeaders = Readonly<Record<string, string>>;
 
 const blockBytesMax = 64 * 1024;
 
+// An empty stored block, which makes the reader hand out what it has.
+const flush = Buffer.from([0, 0, 0, 0xff, 0xff]);
+
 /**
  * Writes header blocks. It stores instead of compressing, which is a valid zlib stream that needs no state: our headers
  * are a few dozen bytes.
@@ -23,7 +26,7 @@ export class HeaderWriter {
     head.writeUInt16LE(~plain.length & 0xffff, 3);
     const start = this.started ? [] : [Buffer.from([0x78, 0x01])];
     this.started = true;
-    return Buffer.concat([...start, head, plain]);
+    return Buffer.concat([...start, head, plain, flush]);
   }
 }
 

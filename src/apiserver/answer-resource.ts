@@ -1,0 +1,329 @@
+/** The verbs on resources over HTTP: options out of the query, body to draft, result to bytes. */
+import { unreachable } from "#base/assert.ts";
+import { decode } from "#machinery/decode.ts";
+import { deleteOptions as deleteOptionsShape, type DeleteOptions, type KubeObject } from "#machinery/meta.ts";
+import type { JsonObject } from "#machinery/shape.ts";
+import type { Verb } from "#machinery/resource.ts";
+import { badRequest } from "#machinery/status.ts";
+import type { IncludeObject } from "#machinery/table.ts";
+import { expectedOf, integerOf, parseYamlBody, readBytes, readJson, readPatch, writeQueryOf } from "./body.ts";
+import { metaText, targetOf, type Call, type WriteCall, type Written } from "./call.ts";
+import { bodyEncoding, negotiate, patchTypeOf, type PatchType } from "./negotiate.ts";
+import type { Request } from "./pipeline.ts";
+import type { Served } from "./registry.ts";
+import { contentTypeOf, encodeJson, encodingsOf, renderObject, type Rendering } from "./render.ts";
+import { replyList } from "./reply-list.ts";
+import { isTrue, type ResourcePath } from "./request-info.ts";
+import { notAllowed } from "./route.ts";
+import type { Server } from "./server.ts";
+import type { StoredObject } from "./stored-object.ts";
+import { create } from "./verbs/create.ts";
+import { decodeDraft } from "./verbs/decode.ts";
+import { removeCollection } from "./verbs/delete-collection.ts";
+import { remove, type Deleted } from "./verbs/delete.ts";
+import { get } from "./verbs/get.ts";
+import { list, type ListOptions } from "./verbs/list.ts";
+import { trackFields } from "./verbs/managed-fields.ts";
+import { patch, type PatchBody } from "./verbs/patch.ts";
+import { update } from "./verbs/update.ts";
+import { watch } from "./verbs/watch.ts";
+import { WatchReply } from "./watch-reply.ts";
+
+/** What a path leads to. */
+export interface Place {
+  readonly served: Served;
+  readonly path: ResourcePath;
+}
+
+/** Answers a request to a resource. Returns the HTTP code. @throws StatusError */
+export async function answerResource(server: Server, request: Request, place: Place): Promise<number> {
+  const { served } = place;
+  const verb = request.info.verb;
+  if (!isVerb(verb) || !served.definition.verbs.includes(verb)) throw notAllowed();
+  switch (verb) {
+    case "create":
+      return answerCreate(server, request, place);
+    case "get":
+      return answerGet(request, place, server);
+    case "list":
+      return answerList(server, request, place);
+    case "watch":
+      return answerWatch(server, request, place);
+    case "update":
+      return answerUpdate(server, request, place);
+    case "patch":
+      return answerPatch(server, request, place);
+    case "delete":
+      return answerDelete(server, request, place);
+    case "deletecollection":
+      return answerDeleteCollection(server, request, place);
+    default:
+      return unreachable(verb);
+  }
+}
+
+const verbs = new Set(["create", "get", "list", "watch", "update", "patch", "delete", "deletecollection"]);
+
+function isVerb(text: string): text is Verb {
+  return verbs.has(text);
+}
+
+export function callOf(request: Request, { served, path }: Place): Call {
+  const namespace = served.definition.namespaced ? path.namespace : "";
+  return {
+    served,
+    key: { namespace, name: path.name },
+    subresource: path.subresource,
+    user: request.user,
+    signal: request.exchange.signal,
+  };
+}
+
+/** @param kind Of the options, e.g. "CreateOptions". */
+export function writeCallOf(request: Request, place: Place, kind: string): WriteCall {
+  const warn = (sentence: string): void => void request.warnings.push(sentence);
+  return { ...callOf(request, place), ...writeQueryOf(request.info, kind), warn };
+}
+
+export function renderingOf(server: Server, request: Request, served: Served): Rendering {
+  return {
+    served,
+    answer: negotiate(request.info, { encodings: encodingsOf(served), stream: request.info.verb === "watch" }),
+    options: { nowMs: server.clock.nowMs(), includeObject: includeObjectOf(request) },
+  };
+}
+
+function includeObjectOf({ info }: Request): IncludeObject {
+  const asked = info.query.get("includeObject") ?? "";
+  if (asked === "" || asked === "Metadata") return "Metadata";
+  if (asked === "None" || asked === "Object") return asked;
+  throw badRequest(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(asked)}: must be 'Metadata', 'Object', 'None', or empty`,
+  );
+}
+
+export async function replyObject(
+  request: Request,
+  rendering: Rendering,
+  { code, object }: { code: number; object: StoredObject | KubeObject },
+): Promise<number> {
+  const body = await renderObject(object, rendering);
+  request.exchange.reply(code, { ...headersOf(request), "content-type": contentTypeOf(rendering.answer) }, body);
+  return code;
+}
+
+export function headersOf({ warnings }: Request): Record<string, string | readonly string[]> {
+  const headers: Record<string, string | readonly string[]> = { "cache-control": "no-cache, private" };
+  if (warnings.length > 0) headers["warning"] = warnings.map((text) => `299 - ${JSON.stringify(text)}`);
+  return headers;
+}
+
+export function replyWritten(request: Request, rendering: Rendering, written: Written): Promise<number> {
+  return replyObject(request, rendering, { code: written.created ? 201 : 200, object: written.object });
+}
+
+async function answerCreate(server: Server, request: Request, place: Place): Promise<number> {
+  const { served } = place;
+  const { definition } = served;
+  if (place.path.name !== "") throw notAllowed();
+  const rendering = renderingOf(server, request, served);
+  const encoding = bodyEncoding(request.info, encodingsOf(served));
+  const bytes = await readBytes(request.exchange);
+  const call = writeCallOf(request, place, "CreateOptions");
+  const draft = decodeDraft({ definition, ...(await readJson(bytes, encoding, expectedOf(definition))) }, call);
+  const answers = server.created.get(definition.id);
+  if (answers) {
+    // Holds because decoding filled in apiVersion, kind and metadata.
+    const object = await answers(draft as unknown as KubeObject, call);
+    return replyObject(request, rendering, { code: 201, object });
+  }
+  return replyWritten(request, rendering, await create(server, call, draft));
+}
+
+async function answerGet(request: Request, place: Place, server: Server): Promise<number> {
+  const rendering = renderingOf(server, request, place.served);
+  const object = await get(callOf(request, place), request.info.query.get("resourceVersion") ?? "");
+  return replyObject(request, rendering, { code: 200, object });
+}
+
+export function listOptionsOf({ info }: Request): ListOptions {
+  const text = (name: string): string => info.query.get(name) ?? "";
+  const limit = integerOf(info, "limit");
+  if (limit < 0) throw badRequest("limit: Invalid value: must be greater than or equal to 0");
+  return {
+    labelSelector: text("labelSelector"),
+    fieldSelector: text("fieldSelector"),
+    limit,
+    continue: text("continue"),
+    resourceVersion: text("resourceVersion"),
+    resourceVersionMatch: text("resourceVersionMatch"),
+  };
+}
+
+async function answerList(server: Server, request: Request, place: Place): Promise<number> {
+  const rendering = renderingOf(server, request, place.served);
+  // The name of a field selector is for the authorizer; the selector itself does the work.
+  const call = { ...callOf(request, place), key: { namespace: place.path.namespace, name: "" } };
+  await replyList(request.exchange, await list(server, call, listOptionsOf(request)), rendering);
+  return 200;
+}
+
+async function answerWatch(server: Server, request: Request, place: Place): Promise<number> {
+  const { query } = request.info;
+  const rendering = renderingOf(server, request, place.served);
+  const listOptions = listOptionsOf(request);
+  const named = place.path.name !== "" && !query.has("fieldSelector");
+  const fieldSelector = named ? `metadata.name=${place.path.name}` : listOptions.fieldSelector;
+  const sendInitial = query.get("sendInitialEvents");
+  const options = {
+    ...listOptions,
+    fieldSelector,
+    allowBookmarks: isTrue(query.get("allowWatchBookmarks")),
+    sendInitialEvents: sendInitial === null ? undefined : isTrue(sendInitial),
+    timeoutSeconds: integerOf(request.info, "timeoutSeconds"),
+  };
+  const sink = new WatchReply(request.exchange, rendering, server.frames);
+  const call = { ...callOf(request, place), key: { namespace: place.path.namespace, name: "" } };
+  await watch(server, call, { options, sink });
+  const { signal } = sink.open();
+  if (!signal.aborted)
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  return 200;
+}
+
+async function answerUpdate(server: Server, request: Request, place: Place): Promise<number> {
+  const { served } = place;
+  const { definition } = served;
+  const rendering = renderingOf(server, request, served);
+  const encoding = bodyEncoding(request.info, encodingsOf(served));
+  const bytes = await readBytes(request.exchange);
+  const call = writeCallOf(request, place, "UpdateOptions");
+  const read = await readJson(bytes, encoding, expectedOf(definition));
+  return replyWritten(request, rendering, await replace(server, call, read));
+}
+
+/** A PUT: each try decodes anew, since a draft is used up by it. */
+export function replace(
+  server: Server,
+  call: WriteCall,
+  read: { json: (JsonObject[string] & {}) | null; problems: readonly string[] },
+) {
+  const { served, key } = call;
+  const { definition } = served;
+  let first: ReturnType<typeof decodeDraft> | undefined = decodeDraft({ definition, ...read }, call);
+  const given = metaText(first, "name");
+  if (given !== "" && given !== key.name)
+    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${key.name})`);
+  return update(server, call, {
+    creates: served.rules.createdByUpdate,
+    make: (current) => {
+      const draft = first ?? decodeDraft({ definition, ...read }, { ...call, fieldValidation: "Ignore" });
+      first = undefined;
+      trackFields(server, call, { draft, old: current });
+      return draft;
+    },
+  });
+}
+
+const allPatches: readonly PatchType[] = ["json", "merge", "strategic", "apply"];
+const customPatches: readonly PatchType[] = ["json", "merge", "apply"];
+
+async function answerPatch(server: Server, request: Request, place: Place): Promise<number> {
+  const rendering = renderingOf(server, request, place.served);
+  const body = await readPatchBody(request, place.served);
+  const call = writeCallOf(request, place, "PatchOptions");
+  return replyWritten(request, rendering, await patch(server, call, body));
+}
+
+/** @throws StatusError 400, 415 */
+export async function readPatchBody(request: Request, served: Served): Promise<PatchBody> {
+  const { info, exchange } = request;
+  const type = patchTypeOf(info, served.custom ? customPatches : allPatches);
+  const bytes = await readBytes(exchange);
+  if (type !== "apply") {
+    if (info.query.has("force")) throw badRequest("force: Forbidden: may not be specified for non-apply patch");
+    return { type, patch: readPatch(bytes) };
+  }
+  if ((info.query.get("fieldManager") ?? "") === "")
+    throw badRequest("fieldManager: Required value: is required for apply patch");
+  const parsed = await parseYamlBody(bytes);
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
+    throw badRequest("expected an object to apply, found none");
+  // Holds because arrays and null are excluded above.
+  return { type, patch: parsed as JsonObject, force: isTrue(info.query.get("force")) };
+}
+
+/** Options of a deletion, from the body or, without one, from the query. */
+export async function deleteOptionsOf(request: Request): Promise<DeleteOptions> {
+  const { info, exchange } = request;
+  const bytes = await readBytes(exchange);
+  const { query } = info;
+  if (bytes.length > 0) {
+    const encoding = bodyEncoding(info);
+    const { json } = await readJson(bytes, encoding, { kind: "DeleteOptions", shape: deleteOptionsShape });
+    return readDeleteOptions(json);
+  }
+  const raw: Record<string, JsonObject[string]> = {};
+  if (query.has("gracePeriodSeconds")) raw["gracePeriodSeconds"] = integerOf(info, "gracePeriodSeconds");
+  if (query.has("orphanDependents")) raw["orphanDependents"] = isTrue(query.get("orphanDependents"));
+  if (query.has("propagationPolicy")) raw["propagationPolicy"] = query.get("propagationPolicy") ?? "";
+  if (query.has("dryRun")) raw["dryRun"] = query.getAll("dryRun");
+  return readDeleteOptions(raw);
+}
+
+export function readDeleteOptions(json: (JsonObject[string] & {}) | null): DeleteOptions {
+  return decode(deleteOptionsShape, json).object;
+}
+
+async function answerDelete(server: Server, request: Request, place: Place): Promise<number> {
+  const rendering = renderingOf(server, request, place.served);
+  const options = await deleteOptionsOf(request);
+  const call = { ...writeCallOf(request, place, "DeleteOptions"), dryRun: isDry(request, options) };
+  return replyDeleted(request, rendering, { call, options, deleted: await remove(server, call, options) });
+}
+
+function isDry({ info }: Request, options: DeleteOptions): boolean {
+  return (options.dryRun ?? []).length > 0 || info.query.getAll("dryRun").includes("All");
+}
+
+interface Deletion {
+  readonly call: WriteCall;
+  readonly options: DeleteOptions;
+  readonly deleted: Deleted;
+}
+
+async function replyDeleted(
+  request: Request,
+  rendering: Rendering,
+  { call, options, deleted }: Deletion,
+): Promise<number> {
+  const code = !deleted.gone && options.orphanDependents === false ? 202 : 200;
+  if (!deleted.gone || call.served.rules.deletedIsReturned)
+    return replyObject(request, rendering, { code, object: deleted.object });
+  const { group, resource, name } = targetOf(call);
+  const meta = ("metadata" in deleted.object ? deleted.object : deleted.object.object).metadata;
+  const details = { name, ...(group === "" ? {} : { group }), kind: resource, uid: meta.uid };
+  return replyStatus(request, rendering, {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Success",
+    details,
+  });
+}
+
+async function replyStatus(request: Request, { answer }: Rendering, status: object): Promise<number> {
+  const encoding = answer.encoding === "protobuf" ? "json" : answer.encoding;
+  const body = await encodeJson(status, { encoding, pretty: answer.pretty });
+  request.exchange.reply(200, { ...headersOf(request), "content-type": contentTypeOf({ encoding }) }, body);
+  return 200;
+}
+
+async function answerDeleteCollection(server: Server, request: Request, place: Place): Promise<number> {
+  const rendering = renderingOf(server, request, place.served);
+  const options = await deleteOptionsOf(request);
+  const call = { ...writeCallOf(request, place, "DeleteOptions"), dryRun: isDry(request, options) };
+  const page = await removeCollection(server, call, { selection: listOptionsOf(request), options });
+  await replyList(request.exchange, page, rendering);
+  return 200;
+}

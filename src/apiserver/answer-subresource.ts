@@ -1,0 +1,173 @@
+/** Requests to subresources over HTTP. */
+import type { KubeObject } from "#machinery/meta.ts";
+import { applyJsonPatch } from "#machinery/json-patch.ts";
+import { applyMergePatch } from "#machinery/merge-patch.ts";
+import { untyped } from "#machinery/resource.ts";
+import { applyStrategicMerge } from "#machinery/strategic-merge.ts";
+import type { JsonValue } from "#machinery/shape.ts";
+import { scales, scaleShape, type Scale } from "#resources/autoscaling/scale-v1.ts";
+import {
+  callOf,
+  headersOf,
+  readPatchBody,
+  renderingOf,
+  replace,
+  replyObject,
+  replyWritten,
+  writeCallOf,
+  type Place,
+} from "./answer-resource.ts";
+import { expectedOf, readBytes, readJson } from "./body.ts";
+import { bodyEncoding } from "./negotiate.ts";
+import type { Request } from "./pipeline.ts";
+import type { Served } from "./registry.ts";
+import { contentTypeOf, encodeJson, encodingsOf } from "./render.ts";
+import { notAllowed, pageNotFound } from "./route.ts";
+import { shown } from "./registry.ts";
+import type { Server } from "./server.ts";
+import type { ConnectSubresource, PartSubresource, PostSubresource } from "./subresource.ts";
+import { scaleOf, scalePathsOf, setScale } from "./subresources/scale.ts";
+import { decodeDraft } from "./verbs/decode.ts";
+import { get } from "./verbs/get.ts";
+import { asJson, patch, type PatchBody } from "./verbs/patch.ts";
+
+/** Returns the HTTP code. @throws StatusError */
+export async function answerSubresource(server: Server, request: Request, place: Place): Promise<number> {
+  const { served, path } = place;
+  const subresource = served.subresources.get(path.subresource);
+  if (!subresource) return pageNotFound(request.exchange);
+  switch (subresource.kind) {
+    case "part":
+      return answerPart(server, request, { place, subresource });
+    case "scale":
+      return answerScale(server, request, place);
+    case "post":
+      return answerPost(server, request, { place, subresource });
+    case "connect":
+      return answerConnect(server, request, { place, subresource });
+  }
+}
+
+async function answerPart(
+  server: Server,
+  request: Request,
+  { place, subresource }: { place: Place; subresource: PartSubresource },
+): Promise<number> {
+  const { served } = place;
+  const { verb } = request.info;
+  const rendering = renderingOf(server, request, served);
+  if (!subresource.verbs.some((each) => each === verb)) throw notAllowed();
+  if (verb === "get") {
+    const object = await get(callOf(request, place), request.info.query.get("resourceVersion") ?? "");
+    return replyObject(request, rendering, { code: 200, object });
+  }
+  if (verb === "patch") {
+    const body = await readPatchBody(request, served);
+    return replyWritten(request, rendering, await patch(server, writeCallOf(request, place, "PatchOptions"), body));
+  }
+  const encoding = bodyEncoding(request.info, encodingsOf(served));
+  const bytes = await readBytes(request.exchange);
+  const read = await readJson(bytes, encoding, expectedOf(served.definition));
+  return replyWritten(request, rendering, await replace(server, writeCallOf(request, place, "UpdateOptions"), read));
+}
+
+/** Scales are answered as a kind of their own, whatever kind they are of. */
+const asScale: Served = {
+  definition: untyped(scales),
+  rules: {
+    createdByUpdate: false,
+    versionRequired: false,
+    deletedIsReturned: true,
+    dependents: "background",
+    statusKeepsLabels: false,
+  },
+  cache: undefined,
+  subresources: new Map(),
+  isStoredVersion: false,
+  custom: false,
+};
+
+async function answerScale(server: Server, request: Request, place: Place): Promise<number> {
+  const { served } = place;
+  const { info, exchange } = request;
+  const rendering = renderingOf(server, request, asScale);
+  const reply = (object: Scale): Promise<number> => replyObject(request, rendering, { code: 200, object });
+  if (info.verb === "get") {
+    const object = await get(callOf(request, place), info.query.get("resourceVersion") ?? "");
+    return reply(scaleOf(shown(served, object), scalePathsOf(served)));
+  }
+  if (info.verb === "patch") {
+    const body = await readPatchBody(request, served);
+    const call = writeCallOf(request, place, "PatchOptions");
+    return reply(await setScale(server, call, (current) => ({ json: patchedScale(current, body) })));
+  }
+  if (info.verb !== "update") throw notAllowed();
+  const encoding = bodyEncoding(info, encodingsOf(served));
+  const bytes = await readBytes(exchange);
+  const read = await readJson(bytes, encoding, { kind: "Scale", shape: scaleShape });
+  return reply(await setScale(server, writeCallOf(request, place, "UpdateOptions"), () => read));
+}
+
+function patchedScale(current: Scale, body: PatchBody): JsonValue {
+  const json = asJson(current);
+  switch (body.type) {
+    case "json":
+      return applyJsonPatch(json, body.patch);
+    case "merge":
+    case "apply":
+      return applyMergePatch(json, body.patch);
+    case "strategic":
+      return applyStrategicMerge(json, body.patch, scaleShape);
+  }
+}
+
+async function answerPost(
+  server: Server,
+  request: Request,
+  { place, subresource }: { place: Place; subresource: PostSubresource },
+): Promise<number> {
+  if (request.info.verb !== "create") throw notAllowed();
+  const { body: definition, run } = subresource;
+  const rendering = renderingOf(server, request, { ...asScale, definition });
+  const bytes = await readBytes(request.exchange);
+  const encoding = bodyEncoding(request.info);
+  const call = writeCallOf(request, place, "CreateOptions");
+  const read = await readJson(bytes, encoding, expectedOf(definition));
+  const draft = decodeDraft({ definition, ...read }, call);
+  draft.metadata["name"] ??= place.path.name;
+  draft.metadata["namespace"] ??= place.path.namespace;
+  // Holds because decoding filled in apiVersion, kind and metadata.
+  const made = await run(server, call, draft as unknown as KubeObject);
+  if (isKind(made, definition.kind)) return replyObject(request, rendering, { code: 201, object: made });
+  const encodingOut = rendering.answer.encoding === "protobuf" ? "json" : rendering.answer.encoding;
+  const answer = { encoding: encodingOut, pretty: rendering.answer.pretty };
+  const headers = { ...headersOf(request), "content-type": contentTypeOf(answer) };
+  request.exchange.reply(201, headers, await encodeJson(made, answer));
+  return 201;
+}
+
+function isKind(value: unknown, kind: string): value is KubeObject {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === kind;
+}
+
+async function answerConnect(
+  server: Server,
+  request: Request,
+  { place, subresource }: { place: Place; subresource: ConnectSubresource },
+): Promise<number> {
+  const { exchange, info, user } = request;
+  const { served, path } = place;
+  const hook = server.connect[`${path.resource}/${path.subresource}`];
+  if (!hook || !subresource.verbs.some((verb) => verb === info.verb)) throw notAllowed();
+  const { key } = callOf(request, place);
+  const admitted = { user, operation: "connect" as const, resource: served.definition, key };
+  await server.admission.validate({
+    ...admitted,
+    subresource: path.subresource,
+    dryRun: false,
+    object: undefined,
+    old: undefined,
+  });
+  await hook(exchange, info, user);
+  return 200;
+}

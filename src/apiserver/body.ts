@@ -1,0 +1,137 @@
+/** Reads what a request brings: its body in any encoding, and the options in its query. */
+import { messageOf } from "#base/assert.ts";
+import { textOf } from "#base/bytes.ts";
+import { duplicateKeys } from "#machinery/duplicate-keys.ts";
+import { invalid as invalidField, notSupported, tooLong, type FieldError } from "#machinery/field-error.ts";
+import { decodeEnvelope, decodeMessage } from "#machinery/protobuf.ts";
+import type { ResourceDefinition } from "#machinery/resource.ts";
+import type { JsonObject, JsonValue, ObjectShape } from "#machinery/shape.ts";
+import { badRequest, invalid, tooLarge } from "#machinery/status.ts";
+import { BodyTooLargeError, httpLimits, type Exchange } from "#wire/http.ts";
+import type { FieldValidation } from "./call.ts";
+import type { Encoding } from "./negotiate.ts";
+import type { RequestInfo } from "./request-info.ts";
+
+/** @throws StatusError 413 */
+export async function readBytes(exchange: Exchange): Promise<Uint8Array> {
+  try {
+    return await exchange.body(httpLimits.bodyBytes, exchange.signal);
+  } catch (error) {
+    if (error instanceof BodyTooLargeError) throw tooLarge(`Request entity too large: limit is ${error.sizeBytesMax}`);
+    throw error;
+  }
+}
+
+export interface ReadBody {
+  readonly json: JsonValue;
+  /** What strict validation refuses: duplicate keys. */
+  readonly problems: readonly string[];
+}
+
+export interface Expected {
+  readonly kind: string;
+  readonly shape: ObjectShape;
+}
+
+/** A body as JSON. @throws StatusError 400 */
+export async function readJson(bytes: Uint8Array, encoding: Encoding, expected: Expected): Promise<ReadBody> {
+  switch (encoding) {
+    case "protobuf": {
+      const { apiVersion, kind, raw } = decodeEnvelope(bytes);
+      // Holds because a decoded message has JSON's values only.
+      const json = { ...decodeMessage(expected.shape, raw), apiVersion, kind } as JsonObject;
+      return { json, problems: [] };
+    }
+    case "json":
+      return { json: parseJson(bytes, expected), problems: duplicateKeys(bytes) };
+    case "yaml":
+      return { json: await parseYamlBody(bytes), problems: [] };
+  }
+}
+
+function parseJson(bytes: Uint8Array, expected: Pick<Expected, "kind">): JsonValue {
+  try {
+    // Holds because JSON.parse makes nothing else.
+    return JSON.parse(textOf(bytes)) as JsonValue;
+  } catch (error) {
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${expected.kind}): couldn't get version/kind; json parse error: ${messageOf(error)}`,
+    );
+  }
+}
+
+/** YAML, of which JSON is a part: what starts like JSON is read as such. @throws StatusError 400 */
+export async function parseYamlBody(bytes: Uint8Array): Promise<JsonValue> {
+  try {
+    const text = textOf(bytes);
+    // Holds because JSON.parse makes nothing else.
+    if (/^\s*\{/.test(text)) return JSON.parse(text) as JsonValue;
+    const { parseYaml } = await import("#wire/yaml.ts");
+    // Holds because of the text only JSON's values are kept.
+    return JSON.parse(JSON.stringify(parseYaml(text) ?? null)) as JsonValue;
+  } catch (error) {
+    throw badRequest(`error decoding YAML: ${messageOf(error)}`);
+  }
+}
+
+/** A patch. @throws StatusError 400 */
+export function readPatch(bytes: Uint8Array): JsonValue {
+  try {
+    // Holds because JSON.parse makes nothing else.
+    return JSON.parse(textOf(bytes)) as JsonValue;
+  } catch (error) {
+    throw badRequest(`error decoding patch: ${messageOf(error)}`);
+  }
+}
+
+export interface WriteQuery {
+  readonly dryRun: boolean;
+  readonly manager: string;
+  readonly fieldValidation: FieldValidation;
+}
+
+const managerLengthMax = 128;
+
+/** The options of a write. @throws StatusError 422 with `kind`, e.g. "CreateOptions". */
+export function writeQueryOf(info: RequestInfo, kind: string): WriteQuery {
+  const { query } = info;
+  const dryRun = query.getAll("dryRun").filter((value) => value !== "");
+  const manager = query.get("fieldManager") ?? "";
+  const validation = query.get("fieldValidation") ?? "";
+  const errors: FieldError[] = [];
+  if (dryRun.some((value) => value !== "All")) errors.push(notSupported("dryRun", dryRun, ["All"]));
+  if (manager.length > managerLengthMax) errors.push(tooLong("fieldManager", managerLengthMax));
+  if (/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(manager))
+    errors.push(invalidField("fieldManager", manager, "should only contain printable characters"));
+  if (!isValidation(validation))
+    errors.push(notSupported("fieldValidation", validation, ["", "Ignore", "Strict", "Warn"]));
+  if (errors.length > 0) throw invalid({ group: "meta.k8s.io", resource: kind, name: "" }, errors);
+  return {
+    dryRun: dryRun.length > 0,
+    manager: manager === "" ? managerOf(info.header("user-agent")) : manager,
+    fieldValidation: isValidation(validation) && validation !== "" ? validation : "Warn",
+  };
+}
+
+function isValidation(text: string): text is FieldValidation | "" {
+  return text === "" || text === "Ignore" || text === "Warn" || text === "Strict";
+}
+
+/** A program's name, the manager of fields it does not name one for. */
+function managerOf(userAgent: string | undefined): string {
+  const name = (userAgent ?? "").split("/")[0] ?? "";
+  return name.replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]/gu, "").slice(0, managerLengthMax) || "unknown";
+}
+
+/** @throws StatusError 400 when a number is not one. */
+export function integerOf(info: RequestInfo, name: string): number {
+  const text = info.query.get(name);
+  if (text === null || text === "") return 0;
+  if (/^-?\d{1,18}$/.test(text)) return Number(text);
+  throw badRequest(`expected ${name} to be a whole number, found ${JSON.stringify(text)}`);
+}
+
+/** What a request to a resource brings. */
+export function expectedOf(definition: ResourceDefinition): Expected {
+  return { kind: definition.kind, shape: definition.shape };
+}

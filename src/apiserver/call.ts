@@ -1,0 +1,80 @@
+/** What every verb is given: the parts of the server it needs, and who asks for what. */
+import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import type { Random } from "#base/random.ts";
+import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
+import { internal, type Target } from "#machinery/status.ts";
+import type { Store } from "#storage/store.ts";
+import type { Authorizer, User } from "./access.ts";
+import type { AdmissionChain } from "./admission-chain.ts";
+import type { KeyLocks } from "./key-locks.ts";
+import type { Registry, Served } from "./registry.ts";
+import type { StoredObject } from "./stored-object.ts";
+import type { WatchCache } from "./watch-cache.ts";
+
+/** The parts of the API server that verbs work with. */
+export interface Core {
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly admission: AdmissionChain;
+  readonly authorizer: Authorizer;
+  readonly locks: KeyLocks;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** One request to one resource, whatever it came by. */
+export interface Call {
+  readonly served: Served;
+  /** The name is "" where a collection is meant. */
+  readonly key: ObjectKey;
+  readonly subresource: string;
+  readonly user: User;
+  readonly signal: AbortSignal;
+}
+
+export interface WriteCall extends Call {
+  /** Who owns the fields that are written. */
+  readonly manager: string;
+  readonly dryRun: boolean;
+  readonly fieldValidation: FieldValidation;
+  /** Takes a sentence for the person at the other end. */
+  readonly warn: (sentence: string) => void;
+}
+
+export type FieldValidation = "Ignore" | "Warn" | "Strict";
+
+/** An object under construction, which its holder owns and may change. */
+export type Draft = Record<string, unknown> & { metadata: Record<string, unknown> };
+
+/** A text of a draft's metadata; "" when there is none. */
+export function metaText(draft: Draft, name: string): string {
+  const value = draft.metadata[name];
+  return typeof value === "string" ? value : "";
+}
+
+/** What a write answers with. */
+export interface Written {
+  readonly created: boolean;
+  /** The object as stored, or a frozen one in the served version when it was not stored (dry run). */
+  readonly object: StoredObject | KubeObject;
+}
+
+/** Which object refusals are about. */
+export function targetOf(call: Call): Target {
+  return { group: call.served.definition.group, resource: call.served.definition.plural, name: call.key.name };
+}
+
+/** The same with the kind in place of the resource, as upstream has it in failed validations. */
+export function kindTargetOf(call: Call, name = call.key.name): Target {
+  return { group: call.served.definition.group, resource: call.served.definition.kind, name };
+}
+
+/** The cache of a resource that is stored, loaded. */
+export async function cacheOf(served: Served): Promise<WatchCache> {
+  const { cache } = served;
+  if (!cache) throw internal(`${served.definition.plural} are not stored`);
+  await cache.ready();
+  return cache;
+}

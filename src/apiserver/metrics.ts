@@ -1,0 +1,55 @@
+/** The API server's own figures, by upstream's names. */
+import type { Metrics } from "#base/metrics.ts";
+import type { RequestInfo } from "./request-info.ts";
+import type { Seats } from "./seats.ts";
+
+const bucketsSeconds = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30, 60];
+
+export class RequestMetrics {
+  private readonly total;
+  private readonly duration;
+
+  constructor(metrics: Metrics, seats: Seats) {
+    this.total = metrics.counter(
+      "apiserver_request_total",
+      "Requests, by verb, group, version, resource, scope and HTTP code.",
+    );
+    this.duration = metrics.histogram(
+      "apiserver_request_duration_seconds",
+      "Time to answer requests that end, in seconds.",
+      bucketsSeconds,
+    );
+    metrics.gaugesFrom("apiserver_current_inflight_requests", "Requests that are worked on now.", () => [
+      { labels: { request_kind: "readOnly" }, value: seats.inUse("read") },
+      { labels: { request_kind: "mutating" }, value: seats.inUse("write") },
+    ]);
+    metrics.gaugeFrom("apiserver_longrunning_requests", "Watches and connections now.", () => seats.inUse("long"));
+  }
+
+  note(info: RequestInfo | undefined, code: number, tookMs: number): void {
+    const labels = labelsOf(info);
+    this.total.add({ ...labels, code: String(code) });
+    if (labels["verb"] !== "WATCH" && labels["verb"] !== "CONNECT") this.duration.observe(labels, tookMs / 1000);
+  }
+}
+
+const noLabels = { group: "", version: "", resource: "", subresource: "", scope: "" };
+
+function labelsOf(info: RequestInfo | undefined): Readonly<Record<string, string>> {
+  // Paths and methods come from outside: only what is known becomes a label.
+  if (!info?.resource) return { verb: info?.method === "GET" ? "GET" : "OTHER", ...noLabels };
+  const { group, version, resource, subresource, namespace, name } = info.resource;
+  const scope = name === "" ? (namespace === "" ? "cluster" : "namespace") : "resource";
+  return { verb: verbs[info.verb] ?? "OTHER", group, version, resource, subresource, scope };
+}
+
+const verbs: Readonly<Record<string, string>> = {
+  create: "POST",
+  get: "GET",
+  list: "LIST",
+  watch: "WATCH",
+  update: "PUT",
+  patch: "PATCH",
+  delete: "DELETE",
+  deletecollection: "DELETECOLLECTION",
+};

@@ -1,0 +1,150 @@
+/**
+ * One object at one revision. The stored bytes are the truth and are shared by every get, list and watch; the decoded
+ * object is made when somebody needs it and kept as long as somebody holds it.
+ *
+ * A stored value is JSON that begins with kind, apiVersion and `"metadata":{`, without the resourceVersion, which is
+ * not known before the write. Answers put it in as the first member of metadata, so that an answer is three copies.
+ */
+import { textOf, utf8 } from "#base/bytes.ts";
+import { deepFreeze } from "#machinery/freeze.ts";
+import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
+import type { ResourceDefinition } from "#machinery/resource.ts";
+import type { JsonObject } from "#machinery/shape.ts";
+import { prefixEnd, type Entry, type Revision } from "#storage/store.ts";
+
+/** A resource as it is stored: where its keys are and how its values begin. */
+export class StoredKind {
+  readonly definition: ResourceDefinition;
+  /** "/registry/pods/", "/registry/apps/deployments/": ends in a slash. */
+  readonly prefix: string;
+  readonly prefixEnd: string;
+  /** What every stored value begins with. */
+  readonly storedHead: Buffer;
+  /** What every answer begins with, up to the digits of the resourceVersion. */
+  readonly answerHead: Buffer;
+
+  constructor(definition: ResourceDefinition) {
+    const { group, plural, kind, apiVersion } = definition;
+    this.definition = definition;
+    this.prefix = group === "" ? `/registry/${plural}/` : `/registry/${group}/${plural}/`;
+    this.prefixEnd = prefixEnd(this.prefix);
+    const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{`;
+    this.storedHead = Buffer.from(head);
+    this.answerHead = Buffer.from(`${head}"resourceVersion":"`);
+  }
+
+  storeKey(key: ObjectKey): string {
+    return key.namespace === "" ? this.prefix + key.name : `${this.prefix}${key.namespace}/${key.name}`;
+  }
+
+  objectKey(storeKey: string): ObjectKey {
+    const rest = storeKey.slice(this.prefix.length);
+    const slash = this.definition.namespaced ? rest.indexOf("/") : -1;
+    return slash < 0 ? { namespace: "", name: rest } : { namespace: rest.slice(0, slash), name: rest.slice(slash + 1) };
+  }
+
+  /** The value to store for an object of the stored version. */
+  encode(object: KubeObject): Uint8Array {
+    const { kind, apiVersion, metadata, ...rest } = object;
+    const { resourceVersion: _, selfLink: __, ...kept } = metadata;
+    const restText = JSON.stringify(rest);
+    const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":`;
+    return utf8(`${head}${JSON.stringify(kept)}${restText === "{}" ? "}" : `,${restText.slice(1)}`}`);
+  }
+
+  /** An entry of the store as an object; one that somebody else wrote in another order is put in ours. */
+  fromEntry(entry: Entry): StoredObject {
+    const head = entry.value.subarray(0, this.storedHead.length);
+    if (this.storedHead.equals(head)) return new StoredObject(this, entry, entry.modRevision);
+    // Holds because only objects are ever stored below this prefix.
+    const found = JSON.parse(textOf(entry.value)) as KubeObject;
+    const { kind, apiVersion } = this.definition;
+    const value = this.encode({ ...found, kind, apiVersion });
+    return new StoredObject(this, { ...entry, value }, entry.modRevision);
+  }
+}
+
+const comma = Buffer.from('",');
+
+export class StoredObject {
+  readonly kind: StoredKind;
+  readonly entry: Entry;
+  /** The resourceVersion: that of the last write, or of the deletion for an object that a watch reports as gone. */
+  readonly revision: Revision;
+  private decoded: WeakRef<KubeObject> | undefined = undefined;
+  private knownLabels: Readonly<Record<string, string>> | undefined = undefined;
+
+  constructor(kind: StoredKind, entry: Entry, revision: Revision) {
+    this.kind = kind;
+    this.entry = entry;
+    this.revision = revision;
+  }
+
+  get storeKey(): string {
+    return this.entry.key;
+  }
+
+  /** The object in the stored version, frozen and shared. */
+  get object(): KubeObject {
+    const known = this.decoded?.deref();
+    if (known) return known;
+    // Holds because only objects are ever stored, and `fromEntry` brought them in form.
+    const parsed = JSON.parse(textOf(this.entry.value)) as KubeObject & { metadata: { resourceVersion?: string } };
+    parsed.metadata.resourceVersion = String(this.revision);
+    const made = deepFreeze(parsed);
+    this.decoded = new WeakRef(made);
+    return made;
+  }
+
+  /** An object of this revision that is at hand already: spares decoding it. Must be frozen and equal to the bytes. */
+  remember(object: KubeObject): this {
+    this.decoded = new WeakRef(object);
+    return this;
+  }
+
+  /** A copy of the object that the caller owns and may change. */
+  draft(): JsonObject & KubeObject {
+    // Holds as in `object`.
+    const parsed = JSON.parse(textOf(this.entry.value)) as KubeObject & { metadata: { resourceVersion?: string } };
+    parsed.metadata.resourceVersion = String(this.revision);
+    return parsed as JsonObject & KubeObject;
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    this.knownLabels ??= this.object.metadata.labels ?? {};
+    return this.knownLabels;
+  }
+
+  get key(): ObjectKey {
+    return this.kind.objectKey(this.entry.key);
+  }
+
+  /** Size of the JSON answer. */
+  get jsonBytes(): number {
+    const { answerHead, storedHead } = this.kind;
+    return answerHead.length + digits(this.revision) + 2 + this.entry.value.length - storedHead.length;
+  }
+
+  /** Writes the JSON answer to `target` from `at` on. Returns where it ends. */
+  writeJson(target: Buffer, at: number): number {
+    const { answerHead, storedHead } = this.kind;
+    target.set(answerHead, at);
+    let end = at + answerHead.length;
+    end += target.write(String(this.revision), end, "latin1");
+    target.set(comma, end);
+    end += 2;
+    target.set(this.entry.value.subarray(storedHead.length), end);
+    return end + this.entry.value.length - storedHead.length;
+  }
+
+  /** The JSON answer, as bytes nobody else holds. */
+  json(): Buffer {
+    const target = Buffer.allocUnsafe(this.jsonBytes);
+    this.writeJson(target, 0);
+    return target;
+  }
+}
+
+function digits(value: number): number {
+  return String(value).length;
+}

@@ -1,0 +1,30 @@
+/** DELETE of a collection: every selected object by itself; what is gone meanwhile is passed over. */
+import type { DeleteOptions } from "#machinery/meta.ts";
+import { isReason } from "#machinery/status.ts";
+import type { Core, WriteCall } from "../call.ts";
+import { remove } from "./delete.ts";
+import { list, type ListOptions, type Page } from "./list.ts";
+
+// Deletions under way at once: enough to share commits, few enough to leave room for others.
+const atOnceMax = 32;
+
+/** @returns What was selected. @throws StatusError of the first deletion that is refused. */
+export async function removeCollection(
+  core: Core,
+  call: WriteCall,
+  { selection, options }: { selection: ListOptions; options: DeleteOptions },
+): Promise<Page> {
+  const page = await list(core, { ...call, key: { ...call.key, name: "" } }, selection);
+  const waiting = page.objects.values();
+  const work = async (): Promise<void> => {
+    for (const object of waiting) {
+      try {
+        await remove(core, { ...call, key: object.key }, options);
+      } catch (error) {
+        if (!isReason(error, "NotFound")) throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnceMax }, work));
+  return page;
+}

@@ -1,0 +1,56 @@
+/** Who owns which fields of an object, kept with every write; and server-side apply, which decides by it. */
+import { applyPatch, asksReset, sameButTimes, trackUpdate, type FieldWrite } from "#machinery/apply.ts";
+import type { KubeObject } from "#machinery/meta.ts";
+import type { JsonObject, JsonValue } from "#machinery/shape.ts";
+import type { Core, Draft, WriteCall } from "../call.ts";
+
+export interface Tracking {
+  readonly draft: Draft;
+  /** Absent on create. */
+  readonly old: KubeObject | undefined;
+}
+
+/** Notes in the draft's managedFields what this write sets. */
+export function trackFields(core: Core, call: WriteCall, { draft, old }: Tracking): void {
+  // Holds because a draft is decoded JSON.
+  const json = draft as unknown as JsonObject;
+  const tracked = trackUpdate({ ...fieldWrite(core, call, old), reset: asksReset(json) }, json);
+  setManagers(draft, tracked);
+}
+
+/** Server-side apply: the object with the applied fields, not decoded yet. @throws StatusError 400, 409 */
+export function applyFields(
+  core: Core,
+  call: WriteCall,
+  { patch, force, old }: { patch: JsonObject; force: boolean; old: KubeObject | undefined },
+): JsonObject {
+  return applyPatch({ ...fieldWrite(core, call, old), force }, patch);
+}
+
+function fieldWrite(core: Core, call: WriteCall, old: KubeObject | undefined): FieldWrite {
+  const { served, subresource, manager } = call;
+  const { apiVersion, kind, shape } = served.definition;
+  return {
+    kind: { apiVersion, kind, shape, status: served.subresources.has("status") },
+    // Holds because objects are decoded JSON.
+    live: old as unknown as JsonObject | undefined,
+    manager,
+    subresource,
+    nowMs: core.clock.nowMs(),
+  };
+}
+
+/** Keeps the old times of managedFields when they are all that differs in them. */
+export function keepTimes(draft: Draft, old: KubeObject): void {
+  const { managedFields } = old.metadata;
+  // Both hold because they are JSON.
+  if (sameButTimes(draft.metadata["managedFields"] as JsonValue, managedFields as unknown as JsonValue))
+    draft.metadata["managedFields"] = managedFields;
+}
+
+function setManagers(draft: Draft, { metadata }: JsonObject): void {
+  // Holds because tracking answers with an object that has metadata.
+  const { managedFields } = metadata as JsonObject;
+  if (managedFields === undefined) delete draft.metadata["managedFields"];
+  else draft.metadata["managedFields"] = managedFields;
+}

@@ -1,0 +1,89 @@
+/** PATCH: the new object is the current one with a patch applied. */
+import { applyJsonPatch } from "#machinery/json-patch.ts";
+import { applyMergePatch } from "#machinery/merge-patch.ts";
+import { decode } from "#machinery/decode.ts";
+import { invalid as invalidField } from "#machinery/field-error.ts";
+import type { KubeObject } from "#machinery/meta.ts";
+import type { JsonObject, JsonValue } from "#machinery/shape.ts";
+import { badRequest, invalid, StatusError } from "#machinery/status.ts";
+import { applyStrategicMerge, strategicMergeRefused } from "#machinery/strategic-merge.ts";
+import type { Core, Draft, WriteCall, Written } from "../call.ts";
+import { asDraft, fillDefaults } from "./decode.ts";
+import { applyFields, trackFields } from "./managed-fields.ts";
+import { update } from "./update.ts";
+
+export type PatchBody =
+  | { readonly type: "json" | "merge" | "strategic"; readonly patch: JsonValue }
+  | { readonly type: "apply"; readonly patch: JsonObject; readonly force: boolean };
+
+/** @throws StatusError as `update`, and 400, 409 (apply conflicts), 413, 422 when the patch does not apply. */
+export function patch(core: Core, call: WriteCall, body: PatchBody): Promise<Written> {
+  if (body.type === "apply") {
+    checkApplied(call, body.patch);
+    return update(core, call, {
+      creates: true,
+      make: (old) => decodePatched(call, applyFields(core, call, { ...body, old })),
+    });
+  }
+  return update(core, call, { creates: false, make: (current) => patched(core, call, { body, current }) });
+}
+
+/** What is applied must be of the kind and the object of the URL. @throws StatusError 400 */
+function checkApplied(call: WriteCall, patch: JsonObject): void {
+  const { definition } = call.served;
+  const { apiVersion, kind } = patch;
+  if (apiVersion !== definition.apiVersion || kind !== definition.kind)
+    throw badRequest(
+      `expected to apply an object with apiVersion ${JSON.stringify(definition.apiVersion)} and kind ${JSON.stringify(definition.kind)}, found ${JSON.stringify(apiVersion ?? "")} and ${JSON.stringify(kind ?? "")}`,
+    );
+}
+
+interface Patching {
+  readonly body: Exclude<PatchBody, { type: "apply" }>;
+  readonly current: KubeObject | undefined;
+}
+
+function patched(core: Core, call: WriteCall, { body, current }: Patching): Draft {
+  // `update` makes a missing object only where a patch creates, which these do not.
+  const json = asJson(current);
+  const draft = decodePatched(call, applied(call, json, body));
+  trackFields(core, call, { draft, old: current });
+  return draft;
+}
+
+export function asJson(object: KubeObject | undefined): JsonObject {
+  // Holds because objects are decoded JSON.
+  return (object ?? {}) as unknown as JsonObject;
+}
+
+function applied(call: WriteCall, object: JsonObject, { type, patch }: Patching["body"]): JsonValue {
+  switch (type) {
+    case "json":
+      return applyJsonPatch(object, patch);
+    case "merge":
+      return applyMergePatch(object, patch);
+    case "strategic":
+      if (call.served.custom) throw strategicMergeRefused();
+      return applyStrategicMerge(object, patch, call.served.definition.shape);
+  }
+}
+
+/** The patched JSON as a draft. @throws StatusError 422 when it is no object of the kind any more. */
+export function decodePatched(call: WriteCall, json: JsonValue): Draft {
+  const { definition } = call.served;
+  const refuse = (detail: string): StatusError =>
+    invalid({ group: "", resource: "", name: "" }, [invalidField("patch", JSON.stringify(json), detail)]);
+  let decoded;
+  try {
+    decoded = decode(definition.shape, json);
+  } catch (error) {
+    if (error instanceof StatusError) throw refuse(error.message);
+    throw error;
+  }
+  if (decoded.problems.length > 0 && call.fieldValidation === "Strict")
+    throw refuse(`strict decoding error: ${decoded.problems.join(", ")}`);
+  if (call.fieldValidation === "Warn") for (const problem of decoded.problems) call.warn(problem);
+  const draft = asDraft(decoded.object);
+  fillDefaults(definition, draft);
+  return draft;
+}

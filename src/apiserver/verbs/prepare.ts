@@ -1,0 +1,168 @@
+/**
+ * What happens to an object on its way into the store, the same for every kind: metadata is stamped, what the writer
+ * may not change is put back, the generation is counted, and everything is validated at once.
+ */
+import { rfc3339 } from "#base/clock.ts";
+import { zeroOf } from "#machinery/decode.ts";
+import { deepEqual } from "#machinery/equal.ts";
+import type { FieldError } from "#machinery/field-error.ts";
+import type { KubeObject } from "#machinery/meta.ts";
+import { checkMetaUpdate, checkNewMeta } from "#machinery/object-meta-rules.ts";
+import type { ResourceDefinition } from "#machinery/resource.ts";
+import { validate } from "#machinery/shape-rules.ts";
+import { badRequest, invalid, StatusError } from "#machinery/status.ts";
+import { kindTargetOf, metaText, type Core, type Draft, type WriteCall } from "../call.ts";
+import type { Served } from "../registry.ts";
+
+// A generated name is at most a DNS label.
+const generatedPrefixMax = 58;
+const generatedSuffixLength = 5;
+
+/** Makes the namespace of a body that of the URL. @throws StatusError 400 when it names another one. */
+export function fitNamespace(call: WriteCall, draft: Draft): void {
+  const { namespace } = call.key;
+  const given = metaText(draft, "namespace");
+  if (!call.served.definition.namespaced) {
+    if (given !== "") throw badRequest("namespace field specified on a cluster-scoped object, expected none");
+    delete draft.metadata["namespace"];
+    return;
+  }
+  if (given !== "" && given !== namespace)
+    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+  draft.metadata["namespace"] = namespace;
+}
+
+/** @throws StatusError 400 when a body names another object than the URL. */
+export function fitName(call: WriteCall, draft: Draft): void {
+  const given = metaText(draft, "name");
+  if (given === "") throw badRequest("name must be provided");
+  if (given !== call.key.name)
+    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${call.key.name})`);
+}
+
+/** Takes away what only the server sets. @throws StatusError 500 when a resourceVersion is given, as upstream. */
+export function wipeSystemMeta(draft: Draft): void {
+  const { metadata } = draft;
+  if (metaText(draft, "resourceVersion") !== "")
+    throw new StatusError({
+      code: 500,
+      reason: "",
+      message: "resourceVersion should not be set on objects to be created",
+    });
+  for (const name of ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"])
+    delete metadata[name];
+  delete metadata["resourceVersion"];
+}
+
+/** Gives a new object its name, uid, time and first generation, and wipes what is not the creator's to say. */
+export function stampNew(core: Core, served: Served, draft: Draft): void {
+  const { metadata } = draft;
+  const { definition } = served;
+  metadata["uid"] = core.random.uuid();
+  metadata["creationTimestamp"] = rfc3339(core.clock.nowMs());
+  if (metaText(draft, "name") === "") metadata["name"] = generatedName(core, draft);
+  delete metadata["generation"];
+  if (generationFieldsOf(served, draft).length > 0) metadata["generation"] = 1;
+  if (served.subresources.has("status") && definition.creatorSetsStatus !== true) wipeStatus(definition, draft);
+  definition.prepare?.(draft, { old: undefined, subresource: "" });
+}
+
+export function generatedName(core: Core, draft: Draft): string {
+  const prefix = metaText(draft, "generateName");
+  if (prefix === "") return "";
+  return prefix.slice(0, generatedPrefixMax) + core.random.suffix(generatedSuffixLength);
+}
+
+/** A status that is always there becomes its zero value, another one is gone. */
+function wipeStatus(definition: ResourceDefinition, draft: Draft): void {
+  const field = definition.shape.declared["status"];
+  if (field?.presence === "always") draft["status"] = zeroOf(field.shape);
+  else delete draft["status"];
+}
+
+/** The fields whose change counts a generation. */
+function generationFieldsOf(served: Served, draft: Draft): readonly string[] {
+  const { definition, custom } = served;
+  if (custom)
+    return Object.keys(draft)
+      .filter((name) => !["apiVersion", "kind", "metadata", "status"].includes(name))
+      .concat("spec");
+  return definition.generationFields ?? ("spec" in definition.shape.declared ? ["spec"] : []);
+}
+
+/**
+ * Puts back what an update may not change, and counts the generation.
+ *
+ * @param old The object as it is, frozen.
+ * @param oldCopy The same, the caller's own.
+ */
+export function stampUpdate(call: WriteCall, draft: Draft, old: { frozen: KubeObject; copy: () => Draft }): void {
+  const { served, subresource } = call;
+  const { frozen } = old;
+  const { metadata } = draft;
+  if (frozen.metadata.generation === undefined) delete metadata["generation"];
+  else metadata["generation"] = frozen.metadata.generation;
+  keepParts(call, draft, old);
+  served.definition.prepare?.(draft, { old: frozen, subresource });
+  if (metaText(draft, "uid") === "") metadata["uid"] = frozen.metadata.uid;
+  metadata["creationTimestamp"] = frozen.metadata.creationTimestamp;
+  if (frozen.metadata.deletionTimestamp === undefined) delete metadata["deletionTimestamp"];
+  else metadata["deletionTimestamp"] = frozen.metadata.deletionTimestamp;
+  const grace = frozen.metadata.deletionGracePeriodSeconds;
+  if (grace !== undefined) metadata["deletionGracePeriodSeconds"] ??= grace;
+  else delete metadata["deletionGracePeriodSeconds"];
+  delete metadata["selfLink"];
+  // Holds: any object can be read by name.
+  const before = frozen as unknown as Readonly<Record<string, unknown>>;
+  const counted = new Set(generationFieldsOf(served, draft));
+  if (served.custom) for (const name of generationFieldsOf(served, asPlainDraft(before))) counted.add(name);
+  if ([...counted].some((name) => !deepEqual(draft[name], before[name])))
+    metadata["generation"] = (frozen.metadata.generation ?? 0) + 1;
+}
+
+function asPlainDraft(object: Readonly<Record<string, unknown>>): Draft {
+  // Holds because only names are read from it.
+  return object as Draft;
+}
+
+function keepParts(call: WriteCall, draft: Draft, old: { frozen: KubeObject; copy: () => Draft }): void {
+  const { served, subresource } = call;
+  if (subresource === "") {
+    if (!served.subresources.has("status")) return;
+    const { status } = old.copy();
+    if (status === undefined) delete draft["status"];
+    else draft["status"] = status;
+    return;
+  }
+  const part = served.subresources.get(subresource);
+  if (part?.kind === "part") part.keep(draft, old.copy());
+}
+
+/** Refuses with all that is wrong at once. @throws StatusError 422 */
+export function checkNew(call: WriteCall, draft: Draft): void {
+  const { definition } = call.served;
+  const object = asObject(draft);
+  const errors: FieldError[] = [
+    ...checkNewMeta(object.metadata, definition),
+    ...validate(definition.shape, draft),
+    ...(definition.check?.(object, { old: undefined, subresource: call.subresource }) ?? []),
+  ];
+  if (errors.length > 0) throw invalid(kindTargetOf(call, object.metadata.name ?? ""), errors);
+}
+
+/** The same for an update. @throws StatusError 422 */
+export function checkUpdate(call: WriteCall, draft: Draft, old: KubeObject): void {
+  const { definition } = call.served;
+  const object = asObject(draft);
+  const errors: FieldError[] = [
+    ...checkMetaUpdate(object.metadata, old.metadata),
+    ...validate(definition.shape, draft, old),
+    ...(definition.check?.(object, { old, subresource: call.subresource }) ?? []),
+  ];
+  if (errors.length > 0) throw invalid(kindTargetOf(call), errors);
+}
+
+export function asObject(draft: Draft): KubeObject {
+  // Holds because decoding filled in apiVersion, kind and metadata.
+  return draft as unknown as KubeObject;
+}

@@ -1,0 +1,217 @@
+/**
+ * Every change of an object that is there: PUT, PATCH and the actions of subresources. The new object is made from the
+ * current one, checked, and written if nothing changed in between; else it is made anew.
+ */
+import { deepEqual } from "#machinery/equal.ts";
+import { deepFreeze } from "#machinery/freeze.ts";
+import type { KubeObject } from "#machinery/meta.ts";
+import { conflict, forbidden, invalid, modified, notFound, timeout } from "#machinery/status.ts";
+import * as fieldError from "#machinery/field-error.ts";
+import type { WriteOptions } from "#storage/store.ts";
+import type { AdmissionRequest } from "../access.ts";
+import { cacheOf, metaText, targetOf, type Core, type Draft, type WriteCall, type Written } from "../call.ts";
+import { shown, type Served } from "../registry.ts";
+import { StoredObject, type StoredKind } from "../stored-object.ts";
+import { createPrepared } from "./create.ts";
+import { keepTimes } from "./managed-fields.ts";
+import { asDraft } from "./decode.ts";
+import { asObject, checkUpdate, fitName, fitNamespace, stampUpdate, wipeSystemMeta } from "./prepare.ts";
+
+export interface Change {
+  /**
+   * Makes the new object in the served version, defaults filled in and managed fields tracked; it owns what it returns.
+   * Called again when the object changed meanwhile.
+   *
+   * @param current Frozen; undefined when there is none and `creates` allows it.
+   */
+  readonly make: (current: KubeObject | undefined) => Draft | Promise<Draft>;
+  /** The object is created when it is not there. */
+  readonly creates: boolean;
+}
+
+// Only writers of other servers can come in between, since this one's wait for each other.
+const triesMax = 20;
+
+/** @throws StatusError 404, 409 when the draft has another resourceVersion or uid, 422, what admission throws. */
+export async function update(core: Core, call: WriteCall, change: Change): Promise<Written> {
+  const cache = await cacheOf(call.served);
+  const storeKey = cache.kind.storeKey(call.key);
+  return core.locks.run(storeKey, async () => {
+    let current = cache.get(storeKey);
+    for (let tries = 1; tries <= triesMax; tries += 1) {
+      if (!current) return createMissing(core, call, change);
+      const attempt = await tryUpdate(core, call, { change, current });
+      if (attempt.kind === "written") return attempt.written;
+      current = attempt.current;
+    }
+    throw timeout(`the object was changed by others ${triesMax} times while it was updated; try again`);
+  });
+}
+
+async function createMissing(core: Core, call: WriteCall, change: Change): Promise<Written> {
+  if (!change.creates || call.subresource !== "") throw notFound(targetOf(call));
+  const draft = await change.make(undefined);
+  const uid = metaText(draft, "uid");
+  if (uid !== "")
+    throw conflict(
+      targetOf(call),
+      `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+    );
+  fitNamespace(call, draft);
+  fitName(call, draft);
+  const { group, version, plural } = call.served.definition;
+  const decision = core.authorizer.authorize({
+    kind: "resource",
+    user: call.user,
+    verb: "create",
+    group,
+    version,
+    resource: plural,
+    subresource: "",
+    ...call.key,
+    fieldSelector: "",
+    labelSelector: "",
+  });
+  if (decision.kind !== "allowed")
+    throw forbidden(targetOf(call), `User ${JSON.stringify(call.user.name)} cannot create it, which this update would`);
+  delete draft.metadata["resourceVersion"];
+  wipeSystemMeta(draft);
+  return createPrepared(core, call, draft);
+}
+
+type Attempt =
+  | { readonly kind: "written"; readonly written: Written }
+  | { readonly kind: "again"; readonly current: StoredObject | undefined };
+
+async function tryUpdate(
+  core: Core,
+  call: WriteCall,
+  { change, current }: { change: Change; current: StoredObject },
+): Promise<Attempt> {
+  const { served } = call;
+  const old = shown(served, current);
+  const draft = await change.make(old);
+  fitNamespace(call, draft);
+  fitName(call, draft);
+  const isPinned = checkVersion(call, draft, old);
+  await core.admission.mutate(admissionOf(call, draft, old), draft);
+  stampUpdate(call, draft, { frozen: old, copy: () => copyOf(served, current) });
+  checkUpdate(call, draft, old);
+  keepTimes(draft, old);
+  const rollback = await core.admission.validate(admissionOf(call, draft, old));
+  let written: StoredObject | KubeObject | "conflict" | "missing";
+  try {
+    written = await store(core, call, { draft, current, old });
+  } catch (error) {
+    rollback();
+    throw error;
+  }
+  if (typeof written !== "string") {
+    if (call.dryRun) rollback();
+    return { kind: "written", written: { created: false, object: written } };
+  }
+  rollback();
+  if (written === "conflict" && isPinned) throw modified(targetOf(call));
+  const entry = await core.store.get(current.storeKey);
+  return { kind: "again", current: entry && current.kind.fromEntry(entry) };
+}
+
+/** The caller's own copy of a stored object, in the served version. */
+export function copyOf(served: Served, current: StoredObject): Draft {
+  const draft = current.draft();
+  const { storedAs } = served.definition;
+  // Holds: both are fresh JSON objects with metadata; conversion makes new ones around its parts.
+  return asDraft((storedAs ? structuredClone(storedAs.fromStored(draft)) : draft) as unknown as Draft);
+}
+
+/** True when the writer named the resourceVersion. @throws StatusError 409, or 422 when it must be named. */
+function checkVersion(call: WriteCall, draft: Draft, old: KubeObject): boolean {
+  const uid = metaText(draft, "uid");
+  const resourceVersion = metaText(draft, "resourceVersion");
+  if (uid !== "" && uid !== old.metadata.uid)
+    throw conflict(
+      targetOf(call),
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
+    );
+  if (resourceVersion === "" || resourceVersion === "0") {
+    if (call.served.rules.versionRequired)
+      throw invalid(targetOf(call), [
+        fieldError.invalid("metadata.resourceVersion", 0, "must be specified for an update"),
+      ]);
+    draft.metadata["resourceVersion"] = old.metadata.resourceVersion;
+    return false;
+  }
+  if (resourceVersion !== old.metadata.resourceVersion) throw modified(targetOf(call));
+  return true;
+}
+
+function admissionOf(call: WriteCall, draft: Draft, old: KubeObject): AdmissionRequest {
+  const { served, key, subresource, user, dryRun } = call;
+  const resource = served.definition;
+  return { user, operation: "update", resource, key, subresource, dryRun, object: asObject(draft), old };
+}
+
+interface Writing {
+  readonly draft: Draft;
+  readonly current: StoredObject;
+  readonly old: KubeObject;
+}
+
+async function store(
+  core: Core,
+  call: WriteCall,
+  { draft, current, old }: Writing,
+): Promise<StoredObject | KubeObject | "conflict" | "missing"> {
+  const object = asObject(draft);
+  const { storedAs } = call.served.definition;
+  const { kind } = current;
+  const value = kind.encode(storedAs ? storedAs.toStored(object) : object);
+  if (Buffer.compare(value, current.entry.value) === 0) return current;
+  if (call.dryRun) return deepFreeze(object);
+  if (endsDeletion(object, old)) {
+    const outcome = await core.store.delete(current.storeKey, current.revision);
+    // The writer expects the object as it wrote it.
+    if (outcome.kind === "deleted" || outcome.kind === "missing")
+      return written(kind, { key: current.storeKey, value, revision: current.revision });
+    return "conflict";
+  }
+  const { storeKey: key, revision: expected } = current;
+  const options: WriteOptions = isRenewal(object, old) ? { durability: "lazy" } : {};
+  const outcome = await core.store.update({ key, value, expected }, options);
+  if (outcome.kind !== "updated") return outcome.kind;
+  const held = call.served.cache?.get(key);
+  return held?.revision === outcome.revision ? held : written(kind, { key, value, revision: outcome.revision });
+}
+
+function written(kind: StoredKind, { key, value, revision }: { key: string; value: Uint8Array; revision: number }) {
+  return new StoredObject(kind, { key, value, createRevision: revision, modRevision: revision }, revision);
+}
+
+/** True when the last finalizer of an object that waits to be deleted is gone. */
+function endsDeletion(object: KubeObject, old: KubeObject): boolean {
+  if ((object.metadata.finalizers ?? []).length > 0) return false;
+  if (old.metadata.deletionTimestamp === undefined) return false;
+  if ((old.metadata.deletionGracePeriodSeconds ?? 0) !== 0) return false;
+  return namespaceFinalizers(object).length === 0;
+}
+
+/** The finalizers that namespaces alone have in their spec. */
+export function namespaceFinalizers(object: KubeObject): readonly string[] {
+  if (object.kind !== "Namespace" || object.apiVersion !== "v1") return [];
+  // Holds because it is a namespace.
+  return (object as KubeObject & { spec?: { finalizers?: readonly string[] } }).spec?.finalizers ?? [];
+}
+
+/** True when a lease only says that its holder is still there: that may be lost in a crash. */
+function isRenewal(object: KubeObject, old: KubeObject): boolean {
+  if (object.kind !== "Lease" || object.apiVersion !== "coordination.k8s.io/v1") return false;
+  return deepEqual(withoutRenewal(object), withoutRenewal(old));
+}
+
+function withoutRenewal(lease: KubeObject): unknown {
+  // Holds because it is a lease.
+  const { metadata, spec, ...rest } = lease as KubeObject & { spec?: Readonly<Record<string, unknown>> };
+  const { managedFields: _, resourceVersion: __, ...keptMeta } = metadata;
+  const { renewTime: ___, ...keptSpec } = spec ?? {};
+  return { ...rest, metadata: keptMeta, spec: keptSpec };
+}

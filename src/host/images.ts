@@ -1,0 +1,138 @@
+/**
+ * Images from files: whatever image archive lies in a folder is brought into containerd, at once and without a restart,
+ * and each `*.txt` beside them lists images to pull. What is imported is pinned, so that garbage collection spares it.
+ */
+import { mkdirSync, readFileSync, readdirSync, statSync, watch, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf } from "#base/assert.ts";
+import type { Clock } from "#base/clock.ts";
+import type { Component } from "#base/component.ts";
+import type { Log } from "#base/log.ts";
+import { WorkQueue } from "#base/queue.ts";
+import type { ContainerRuntime } from "./cri.ts";
+import { importImages } from "./image-archive.ts";
+import type { RuntimeBundle } from "./runtime-bundle.ts";
+
+// A file that is still being copied here grows; one that has not for so long is whole.
+const settledMs = 500;
+const archiveName = /\.(?:tar|tgz|tar\.gz|tar\.zst)$/;
+
+export interface ImageFolderOptions {
+  readonly bundle: RuntimeBundle;
+  /** `agent/images` of the data directory. */
+  readonly folder: string;
+  /** Remembers which files were imported; lies beside the images, so that it goes when they do. */
+  readonly memory: string;
+  readonly socket: string;
+  readonly runtime: ContainerRuntime;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** File name to its size and time of change when it was imported. */
+type Imported = Record<string, string>;
+
+export class ImageFolder implements Component {
+  readonly name = "image-folder";
+  private readonly options: ImageFolderOptions;
+
+  constructor(options: ImageFolderOptions) {
+    this.options = options;
+  }
+
+  /** One file after another, so that a large one does not slow the node down more than it must. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { folder, clock } = this.options;
+    mkdirSync(folder, { recursive: true });
+    // Names wait here once each, however often a file changes.
+    const queue = new WorkQueue(clock);
+    using watcher = disposable(
+      watch(folder, { persistent: false }, (_, name) => {
+        if (name !== null) queue.addAfter(name, settledMs);
+      }),
+    );
+    watcher.on("error", (error) =>
+      this.options.log.error("image folder is not watched any more", { error: error.message }),
+    );
+    for (const name of readdirSync(folder).sort()) queue.add(name);
+    try {
+      for (;;) {
+        const name = await queue.next(signal);
+        await this.take(name, queue, signal);
+        queue.done(name);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      queue.close();
+    }
+  }
+
+  /** Imports or pulls what the file says. A file that cannot be used is reported, and the next one is taken. */
+  private async take(name: string, queue: WorkQueue, signal: AbortSignal): Promise<void> {
+    const { folder, clock, log } = this.options;
+    const path = join(folder, name);
+    const stamp = stampOf(path);
+    const isList = name.endsWith(".txt");
+    if (stamp === undefined || (!isList && !archiveName.test(name)) || this.imported()[name] === stamp.text) return;
+    const quietMs = clock.nowMs() - stamp.changedMs;
+    // A file from the future is taken as it is: its time says nothing.
+    if (quietMs >= 0 && quietMs < settledMs) {
+      queue.addAfter(name, settledMs - quietMs);
+      return;
+    }
+    const startMs = clock.monotonicMs();
+    try {
+      const images = isList ? await this.pull(path, signal) : await importImages(path, this.options, signal);
+      this.remember(name, stamp.text);
+      log.info(isList ? "images of list pulled" : "image archive imported", {
+        file: path,
+        images: images.join(" "),
+        seconds: Math.round((clock.monotonicMs() - startMs) / 100) / 10,
+      });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      // Grown meanwhile: its next change brings it here again.
+      if (stampOf(path)?.text !== stamp.text) return;
+      log.error(isList ? "image list could not be pulled" : "image archive could not be imported", {
+        file: path,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  private async pull(path: string, signal: AbortSignal): Promise<readonly string[]> {
+    const images = readFileSync(path, "utf8")
+      .split("\n")
+      .map((line) => line.replace(/#.*/, "").trim())
+      .filter((line) => line !== "");
+    for (const image of images) await this.options.runtime.pullImage({ image: { image } }, signal);
+    return images;
+  }
+
+  private imported(): Imported {
+    try {
+      // `remember` alone writes it; a wrong value only means importing once more.
+      return JSON.parse(readFileSync(this.options.memory, "utf8")) as Imported;
+    } catch {
+      return {}; // Nothing was imported yet, or the note was cut short.
+    }
+  }
+
+  private remember(name: string, stamp: string): void {
+    const { folder, memory } = this.options;
+    const here = new Set(readdirSync(folder));
+    const kept = Object.entries(this.imported()).filter(([file]) => here.has(file));
+    writeFileSync(memory, JSON.stringify({ ...Object.fromEntries(kept), [name]: stamp }));
+  }
+}
+
+/** What tells a file from its next version; undefined when there is no file. */
+function stampOf(path: string): { readonly text: string; readonly changedMs: number } | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() ? { text: `${stat.size} ${stat.mtimeMs}`, changedMs: stat.mtimeMs } : undefined;
+}
+
+function disposable<T extends { close(): void }>(thing: T): T & Disposable {
+  return Object.assign(thing, { [Symbol.dispose]: () => thing.close() });
+}

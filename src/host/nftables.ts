@@ -1,0 +1,64 @@
+/** The kernel's packet rules, changed in transactions by nft(8): a script holds as a whole or not at all. */
+import { CommandError, run } from "./processes.ts";
+
+export type NftFamily = "ip" | "ip6" | "inet" | "arp" | "bridge" | "netdev";
+
+export interface NftTable {
+  readonly family: NftFamily;
+  readonly name: string;
+}
+
+export class Nftables {
+  private readonly program: string;
+
+  /** @param program The bundle's nft. */
+  constructor(program: string) {
+    this.program = program;
+  }
+
+  /**
+   * Makes all the changes of a script in nft's language, or none.
+   *
+   * @throws Error that names the first line the kernel or nft refused.
+   */
+  async apply(script: string, signal?: AbortSignal): Promise<void> {
+    try {
+      await run(this.program, ["-f", "-"], { input: script, ...(signal && { signal }) });
+    } catch (error) {
+      if (error instanceof CommandError) throw new Error(complaintOf(error.stderr, script), { cause: error });
+      throw error;
+    }
+  }
+
+  async tables(): Promise<readonly NftTable[]> {
+    const found: NftTable[] = [];
+    for (const item of await this.list(["tables"]))
+      // nft's own form of a table; so it is below.
+      if ("table" in item) found.push(item.table as NftTable);
+    return found;
+  }
+
+  /** Everything in a table as nft's JSON objects; undefined when there is no such table. */
+  async table({ family, name }: NftTable): Promise<readonly object[] | undefined> {
+    if (!(await this.tables()).some((table) => table.family === family && table.name === name)) return undefined;
+    return this.list(["table", family, name]);
+  }
+
+  async removeTable({ family, name }: NftTable): Promise<void> {
+    // Adding it first makes removing it right whether it is there or not.
+    await this.apply(`add table ${family} ${name}\ndelete table ${family} ${name}\n`);
+  }
+
+  private async list(what: readonly string[]): Promise<readonly object[]> {
+    const answer: unknown = JSON.parse(await run(this.program, ["-j", "list", ...what]));
+    return (answer as { readonly nftables: readonly object[] }).nftables;
+  }
+}
+
+/** nft marks a place as `/dev/stdin:3:1-5: Error: …`; the line itself says more than its number. */
+function complaintOf(stderr: string, script: string): string {
+  const [, line = "", what = ""] = /:(\d+):\d+-\d+: Error: (.*)/.exec(stderr) ?? [];
+  if (line === "") return `nftables refused the rules: ${stderr.trim().split("\n")[0] ?? ""}`;
+  const refused = script.split("\n")[Number(line) - 1]?.trim().slice(0, 200) ?? "";
+  return `nftables refused the rule "${refused}" (line ${line}): ${what}`;
+}

@@ -1,0 +1,219 @@
+/**
+ * What changed between two objects of a shape, as field sets. An added or removed object or list counts with itself
+ * and all it holds; what the shape calls atomic counts as one field.
+ */
+import { deepEqual } from "../equal.ts";
+import { isList, isObject, member } from "../json-object.ts";
+import { fieldsOf, resolved, type JsonObject, type JsonValue, type ListShape, type Shape } from "../shape.ts";
+import { finished, isEmpty, leaf, union, withSelf, type FieldSet, type FieldSetDraft } from "./field-set.ts";
+import { fieldElement, storedElement } from "./path-element.ts";
+
+export interface Difference {
+  readonly added: FieldSet;
+  readonly modified: FieldSet;
+  readonly removed: FieldSet;
+}
+
+type Change = keyof Difference;
+/** What changed at and below one value; absent parts did not happen, `leaf` is the value itself. */
+type Below = { readonly [C in Change]?: FieldSet };
+type Draft = { [C in Change]?: FieldSetDraft };
+
+const changes: readonly Change[] = ["added", "modified", "removed"];
+const modifiedHere: Below = { modified: leaf };
+
+/** How a value is walked: member by member, item by item, or as one. */
+export type Walk = { readonly kind: "leaf" } | MapWalk | ListWalk;
+
+export interface MapWalk {
+  readonly kind: "map";
+  readonly of: (name: string) => Shape | undefined;
+  /** False for keys of maps, and in free JSON. */
+  readonly isField: (name: string) => boolean;
+}
+
+export interface ListWalk {
+  readonly kind: "list";
+  readonly shape: ListShape;
+}
+
+const asLeaf: Walk = { kind: "leaf" };
+const freeMap: MapWalk = { kind: "map", of: () => undefined, isField: () => false };
+const walks = new WeakMap<Shape, Walk | "free">();
+
+/** `value` decides where the shape leaves it open: free JSON has granular objects and atomic lists. */
+export function walkOf(shape: Shape | undefined, value: JsonValue | undefined): Walk {
+  const walk = shape ? shapeWalk(shape) : "free";
+  if (walk !== "free") return walk;
+  return isObject(value) ? freeMap : asLeaf;
+}
+
+function shapeWalk(shape: Shape): Walk | "free" {
+  const known = walks.get(shape);
+  if (known) return known;
+  const made = makeWalk(shape);
+  walks.set(shape, made);
+  return made;
+}
+
+function makeWalk(shape: Shape): Walk | "free" {
+  const at = resolved(shape);
+  switch (at.kind) {
+    case "scalar":
+      return at.type === "any" || at.type === "rawExtension" || at.type === "fieldsV1" ? "free" : asLeaf;
+    case "list":
+      return at.listType === "atomic" ? asLeaf : { kind: "list", shape: at };
+    case "map":
+      return at.atomic ? asLeaf : { kind: "map", of: () => at.value, isField: () => false };
+    case "object": {
+      if (at.atomic) return asLeaf;
+      const fields = fieldsOf(at);
+      return { kind: "map", of: (name) => fields.get(name)?.shape, isField: (name) => fields.has(name) };
+    }
+  }
+}
+
+const nothing: JsonObject = Object.freeze({});
+const noItems: readonly JsonValue[] = Object.freeze([]);
+
+/** Undefined when nothing changed that anyone could own. */
+export function compareObjects(before: JsonObject, after: JsonObject, shape: Shape): Difference | undefined {
+  const found = compare(before, after, shape);
+  return found && { added: found.added ?? leaf, modified: found.modified ?? leaf, removed: found.removed ?? leaf };
+}
+
+function compare(before: JsonValue, after: JsonValue, shape: Shape | undefined): Below | undefined {
+  if (before === after) return undefined;
+  const walk = walkOf(shape, before);
+  const other = shape && walk.kind !== "leaf" ? walk : walkOf(shape, after);
+  if (walk.kind !== other.kind) return kindChanged(before, after);
+  if (walk.kind === "map") {
+    const [old, now] = [isObject(before) ? before : nothing, isObject(after) ? after : nothing];
+    if (!hasMembers(old) && !hasMembers(now)) return deepEqual(before, after) ? undefined : modifiedHere;
+    return compareMembers(old, now, walk);
+  }
+  if (walk.kind === "list") {
+    const [old, now] = [isList(before) ? before : noItems, isList(after) ? after : noItems];
+    if (old.length === 0 && now.length === 0) return deepEqual(before, after) ? undefined : modifiedHere;
+    return compareItems(old, now, walk.shape);
+  }
+  return deepEqual(before, after) ? undefined : modifiedHere;
+}
+
+/** In free JSON, an object became something else, or the other way round. */
+function kindChanged(before: JsonValue, after: JsonValue): Below {
+  const removed = isObject(before) ? membersSet(before, freeMap) : leaf;
+  const added = isObject(after) ? membersSet(after, freeMap) : leaf;
+  return { modified: leaf, ...(isEmpty(removed) ? {} : { removed }), ...(isEmpty(added) ? {} : { added }) };
+}
+
+function compareMembers(before: JsonObject, after: JsonObject, walk: MapWalk): Below | undefined {
+  const draft: Draft = {};
+  for (const name in before) {
+    const old = before[name];
+    if (old === undefined) continue;
+    const now = member(after, name);
+    if (old === now) continue;
+    const shape = walk.of(name);
+    note(draft, fieldElement(name), now === undefined ? { removed: wholeSet(old, shape) } : compare(old, now, shape));
+  }
+  for (const name in after) {
+    const now = after[name];
+    if (now !== undefined && member(before, name) === undefined)
+      note(draft, fieldElement(name), { added: wholeSet(now, walk.of(name)) });
+  }
+  return done(draft);
+}
+
+function compareItems(before: readonly JsonValue[], after: readonly JsonValue[], shape: ListShape): Below | undefined {
+  const draft: Draft = {};
+  const [old, now] = [itemsOf(before, shape), itemsOf(after, shape)];
+  for (const [element, was] of old) {
+    const is = now.get(element);
+    note(draft, element, is === undefined ? { removed: itemSet(was, shape) } : compareItem(was, is, shape));
+  }
+  for (const [element, is] of now) if (!old.has(element)) note(draft, element, { added: itemSet(is, shape) });
+  return done(draft);
+}
+
+/** Items that share a step. More than one is a mistake that stored objects may hold: they count as one field. */
+type Same = JsonValue | Duplicates;
+
+class Duplicates {
+  readonly items: JsonValue[];
+
+  constructor(items: JsonValue[]) {
+    this.items = items;
+  }
+}
+
+function itemsOf(list: readonly JsonValue[], shape: ListShape): Map<string, Same> {
+  const items = new Map<string, Same>();
+  for (const item of list) {
+    const element = storedElement(shape, item);
+    if (element === undefined) continue;
+    const same = items.get(element);
+    if (same === undefined) items.set(element, item);
+    else if (same instanceof Duplicates) same.items.push(item);
+    else items.set(element, new Duplicates([same, item]));
+  }
+  return items;
+}
+
+function itemSet(item: Same, shape: ListShape): FieldSet {
+  return item instanceof Duplicates ? leaf : wholeSet(item, shape.item);
+}
+
+function compareItem(was: Same, is: Same, shape: ListShape): Below | undefined {
+  if (was instanceof Duplicates && is instanceof Duplicates)
+    return deepEqual(was.items, is.items) ? undefined : modifiedHere;
+  if (was instanceof Duplicates) return { removed: leaf, added: itemSet(is, shape) };
+  if (is instanceof Duplicates) return { added: leaf, removed: itemSet(was, shape) };
+  return compare(was, is, shape.item);
+}
+
+/** The set of a value that was not there before: itself and all it holds, to stand behind its step. */
+function wholeSet(value: JsonValue, shape: Shape | undefined): FieldSet {
+  const walk = walkOf(shape, value);
+  if (walk.kind === "map" && isObject(value)) return withSelf(membersSet(value, walk));
+  if (walk.kind !== "list" || !isList(value)) return leaf;
+  const draft: FieldSetDraft = {};
+  for (const [element, item] of itemsOf(value, walk.shape)) draft[element] = itemSet(item, walk.shape);
+  return withSelf(finished(draft));
+}
+
+function membersSet(value: JsonObject, walk: MapWalk): FieldSet {
+  const draft: FieldSetDraft = {};
+  for (const name in value) {
+    const inner = value[name];
+    if (inner !== undefined) draft[fieldElement(name)] = wholeSet(inner, walk.of(name));
+  }
+  return finished(draft);
+}
+
+function note(draft: Draft, element: string, found: Below | undefined): void {
+  if (!found) return;
+  for (const change of changes) {
+    const set = found[change];
+    if (set) (draft[change] ??= {})[element] = set;
+  }
+}
+
+function done(draft: Draft): Below | undefined {
+  if (!draft.added && !draft.modified && !draft.removed) return undefined;
+  return {
+    ...(draft.added ? { added: finished(draft.added) } : {}),
+    ...(draft.modified ? { modified: finished(draft.modified) } : {}),
+    ...(draft.removed ? { removed: finished(draft.removed) } : {}),
+  };
+}
+
+/** Everything that is new or other. */
+export function changedIn(found: Difference): FieldSet {
+  return union(found.modified, found.added);
+}
+
+function hasMembers(object: JsonObject): boolean {
+  for (const name in object) if (object[name] !== undefined) return true;
+  return false;
+}

@@ -1,0 +1,173 @@
+/**
+ * Sets of field paths, kept in the very form of FieldsV1: an object whose members are the steps. A step to `{}` is a
+ * path of the set; a step to more holds longer paths, and is itself a path of the set when it holds `"."` too. So a
+ * stored entry needs no decoding, and what two sets have in common is shared.
+ *
+ * @see https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
+ */
+import { isObject } from "../json-object.ts";
+import type { JsonValue } from "../shape.ts";
+import { canonicalElement, compareElements, self, shownElement } from "./path-element.ts";
+
+export interface FieldSet {
+  readonly [element: string]: FieldSet;
+}
+
+/** A path that ends, and as a whole set: the empty one. */
+export const leaf: FieldSet = Object.freeze({});
+const selfOnly: FieldSet = Object.freeze({ [self]: leaf });
+
+export function isEmpty(set: FieldSet): boolean {
+  for (const _ in set) return false;
+  return true;
+}
+
+/** A set under construction: steps in any order. */
+export type FieldSetDraft = Record<string, FieldSet>;
+
+/** The set of a draft's steps in canonical order. */
+export function finished(draft: FieldSetDraft): FieldSet {
+  const elements = Object.keys(draft);
+  for (let index = 1; index < elements.length; index += 1) {
+    if (compareElements(elements[index - 1] ?? "", elements[index] ?? "") > 0) return inOrder(draft, elements);
+  }
+  return draft;
+}
+
+function inOrder(draft: FieldSetDraft, elements: string[]): FieldSet {
+  const ordered: FieldSetDraft = {};
+  for (const element of elements.sort(compareElements)) ordered[element] = draft[element] ?? leaf;
+  return ordered;
+}
+
+/** What a step leads to, in the form where every path ends with `"."`. */
+function opened(node: FieldSet): FieldSet {
+  return isEmpty(node) ? selfOnly : node;
+}
+
+/** The inverse of `opened`; undefined when nothing is left. */
+function closed(node: FieldSet): FieldSet | undefined {
+  let elements = 0;
+  for (const _ in node) elements += 1;
+  if (elements === 0) return undefined;
+  return elements === 1 && Object.hasOwn(node, self) ? leaf : node;
+}
+
+export function union(a: FieldSet, b: FieldSet): FieldSet {
+  if (a === b || isEmpty(b)) return a;
+  if (isEmpty(a)) return b;
+  let draft: FieldSetDraft | undefined;
+  for (const element in b) {
+    const theirs = b[element] ?? leaf;
+    const ours = Object.hasOwn(a, element) ? a[element] : undefined;
+    const both = ours === undefined ? theirs : unionBelow(ours, theirs);
+    if (both === ours) continue;
+    draft ??= { ...a };
+    draft[element] = both;
+  }
+  return draft ? finished(draft) : a;
+}
+
+function unionBelow(a: FieldSet, b: FieldSet): FieldSet {
+  if (isEmpty(a) && isEmpty(b)) return a;
+  const both = union(opened(a), opened(b));
+  return both === opened(a) ? a : both;
+}
+
+export function intersection(a: FieldSet, b: FieldSet): FieldSet {
+  const draft: FieldSetDraft = {};
+  for (const element in a) {
+    const theirs = Object.hasOwn(b, element) ? b[element] : undefined;
+    if (theirs === undefined) continue;
+    const both = element === self ? leaf : closed(intersection(opened(a[element] ?? leaf), opened(theirs)));
+    if (both) draft[element] = both;
+  }
+  return draft;
+}
+
+/** The paths of `a` that are not in `b`. */
+export function difference(a: FieldSet, b: FieldSet): FieldSet {
+  let draft: FieldSetDraft | undefined;
+  for (const element in b) {
+    const ours = Object.hasOwn(a, element) ? a[element] : undefined;
+    if (ours === undefined) continue;
+    const rest = element === self ? undefined : closed(difference(opened(ours), opened(b[element] ?? leaf)));
+    if (rest === ours) continue;
+    draft ??= { ...a };
+    if (rest) draft[element] = rest;
+    else delete draft[element];
+  }
+  return draft ?? a;
+}
+
+/** The paths of `a` that neither are in `b` nor go on from a path in `b`. */
+export function without(a: FieldSet, b: FieldSet): FieldSet {
+  let draft: FieldSetDraft | undefined;
+  for (const element in b) {
+    const ours = Object.hasOwn(a, element) ? a[element] : undefined;
+    const theirs = b[element] ?? leaf;
+    if (ours === undefined || element === self) continue;
+    const whole = isEmpty(theirs) || Object.hasOwn(theirs, self);
+    const rest = whole ? undefined : closed(without(opened(ours), theirs));
+    if (rest === ours) continue;
+    draft ??= { ...a };
+    if (rest) draft[element] = rest;
+    else delete draft[element];
+  }
+  return draft ?? a;
+}
+
+/** True when the path of this one step is in the set. */
+export function holds(set: FieldSet, element: string): boolean {
+  const node = Object.hasOwn(set, element) ? set[element] : undefined;
+  return node !== undefined && (isEmpty(node) || Object.hasOwn(node, self));
+}
+
+/** The paths that go on from a step. */
+export function below(set: FieldSet, element: string): FieldSet {
+  const node = Object.hasOwn(set, element) ? (set[element] ?? leaf) : leaf;
+  return Object.hasOwn(node, self) ? difference(node, selfOnly) : node;
+}
+
+/** The set of one path and all in `inner`, to stand behind a step. */
+export function withSelf(inner: FieldSet): FieldSet {
+  return isEmpty(inner) ? leaf : { [self]: leaf, ...inner };
+}
+
+/** Every path in the form of messages, in upstream's order: what ends at a level, then what goes on. */
+export function shownPaths(set: FieldSet, prefix = ""): string[] {
+  const elements = Object.keys(set).filter((element) => element !== self);
+  return [
+    ...elements.filter((element) => holds(set, element)).map((element) => prefix + shownElement(element)),
+    ...elements.flatMap((element) => shownPaths(set[element] ?? leaf, prefix + shownElement(element))),
+  ];
+}
+
+// No object is this deep; a request that claims so is not read further.
+const depthMax = 200;
+
+/**
+ * The set that a client wrote, in canonical form; steps of a kind that is not known are dropped.
+ *
+ * @throws PathError when a step is malformed.
+ */
+export function parsedSet(value: JsonValue | undefined, depth = 0): FieldSet {
+  const draft: FieldSetDraft = {};
+  if (!isObject(value) || depth > depthMax) return draft;
+  for (const text of Object.keys(value)) {
+    const element = text === self ? (depth === 0 ? undefined : self) : canonicalElement(text);
+    if (element !== undefined) draft[element] = parsedSet(value[text], depth + 1);
+  }
+  for (const element of Object.keys(draft)) draft[element] = closed(opened(draft[element] ?? leaf)) ?? leaf;
+  return finished(draft);
+}
+
+/** A set of paths of member names. */
+export function setOf(paths: readonly (readonly string[])[]): FieldSet {
+  let set = leaf;
+  for (const path of paths) {
+    const one = path.toReversed().reduce<FieldSet>((inner, name) => ({ [`f:${name}`]: inner }), leaf);
+    set = union(set, one);
+  }
+  return set;
+}

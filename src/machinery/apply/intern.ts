@@ -1,0 +1,31 @@
+/**
+ * Field sets that many objects have in common are kept once: the pods of a deployment differ in their names, not in
+ * who manages what.
+ */
+import { deepFreeze } from "../freeze.ts";
+import { leaf, type FieldSet } from "./field-set.ts";
+
+// Enough for the kinds and writers of a cluster; a set is some kilobytes.
+const keptMax = 1_000;
+let kept = new Map<string, FieldSet>();
+
+/** The one frozen copy of an equal set. */
+export function interned(set: FieldSet): FieldSet {
+  const text = JSON.stringify(set);
+  const known = kept.get(text);
+  if (known) return known;
+  if (kept.size >= keptMax) kept = new Map();
+  const frozen = deepFreeze(withSharedLeaves(set));
+  kept.set(text, frozen);
+  return frozen;
+}
+
+function withSharedLeaves(set: FieldSet): FieldSet {
+  const shared: Record<string, FieldSet> = {};
+  let any = false;
+  for (const element in set) {
+    shared[element] = withSharedLeaves(set[element] ?? leaf);
+    any = true;
+  }
+  return any ? shared : leaf;
+}

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseJsonPath } from "./json-path.ts";
+
+const document = {
+  kind: "Pod",
+  metadata: { name: "web", annotations: { "a.b/c": "x" } },
+  spec: { list: [1, 2, 3, 4], containers: [{ name: "a", port: 80 }, { name: "b" }] },
+  status: {
+    conditions: [
+      { type: "Ready", status: "True" },
+      { type: "Other", status: "False" },
+    ],
+  },
+};
+
+test("paths lead where kubectl's lead", () => {
+  const rows: readonly (readonly [string, unknown[]])[] = [
+    [".kind", ["Pod"]],
+    ["$.metadata.name", ["web"]],
+    [".metadata.absent.deeper", []],
+    [".metadata.annotations['a.b/c']", ["x"]],
+    [".metadata.annotations.a\\.b/c", ["x"]],
+    [".spec.list[0]", [1]],
+    [".spec.list[-1]", [4]],
+    [".spec.list[9]", []],
+    [".spec.list[1:3]", [2, 3]],
+    [".spec.list[0:4:2]", [1, 3]],
+    [".spec.list[0,2]", [1, 3]],
+    [".spec.containers[*].name", ["a", "b"]],
+    [".spec.containers.*.name", ["a", "b"]],
+    ["..port", [80]],
+    [".metadata['name','absent']", ["web"]],
+    ['.status.conditions[?(@.type=="Ready")].status', ["True"]],
+    [".status.conditions[?(@.type == 'Other')].status", ["False"]],
+    [".spec.containers[?(@.port>79)].name", ["a"]],
+    [".spec.containers[?(@.port)].name", ["a"]],
+    ['.spec.containers[?(@.name!="a")].name', ["b"]],
+    ['.spec.containers[?(@.name==")]")].name', []],
+    [".spec[?(@.x)].y[?(@.z)]", []],
+    [".metadata.constructor", []],
+    [".", [document]],
+  ];
+  for (const [path, expected] of rows) assert.deepEqual(parseJsonPath(path)(document), expected, path);
+});
+
+test("what is no path is refused", () => {
+  for (const path of ["kind", ".a[", ".a[?(@.b", ".a[x]", ".a[]", ".a,b"])
+    assert.throws(() => parseJsonPath(path), { name: "JsonPathError" }, path);
+});
