@@ -137,21 +137,22 @@ function loggedInstance(worker: PodWorker, request: ContainerLogRequest): Observ
   const { container, pod, previous } = request;
   requireContainer(worker.current, request);
   const instances = worker.observed.containers.filter((one) => one.metadata.name === container);
-  const [newest, before] = instances;
+  const [newest] = instances;
+  const shown = worker.shownStatus;
+  const statuses = [
+    ...(shown?.containerStatuses ?? []),
+    ...(shown?.initContainerStatuses ?? []),
+    ...(shown?.ephemeralContainerStatuses ?? []),
+  ];
+  const status = statuses.find((one) => one.name === container);
   if (previous) {
-    // While a container waits to be started again, its last end is the previous instance.
-    const ended = isRunning(newest) ? before : newest;
-    if (ended?.state === "CONTAINER_EXITED") return ended;
+    const id = status?.lastState?.terminated?.containerID;
+    const ended = instances.find((one) => id?.endsWith(`//${one.id}`));
+    if (ended) return ended;
     throw badRequest(`previous terminated container "${container}" in pod "${pod}" not found`);
   }
   if (newest && newest.state !== "CONTAINER_CREATED") return newest;
-  const statuses = [
-    ...(worker.shownStatus?.containerStatuses ?? []),
-    ...(worker.shownStatus?.initContainerStatuses ?? []),
-    ...(worker.shownStatus?.ephemeralContainerStatuses ?? []),
-  ];
-  const waiting = statuses.find((status) => status.name === container)?.state?.waiting;
-  const why = waiting?.reason ?? "ContainerCreating";
+  const why = status?.state?.waiting?.reason ?? "ContainerCreating";
   const isPull = why === "ErrImagePull" || why === "ImagePullBackOff";
   throw badRequest(
     isPull

@@ -69,63 +69,52 @@ function samples<T>(
 
 const seconds = (nanos: number | undefined): number | undefined => (nanos === undefined ? undefined : nanos / 1e9);
 
+/** What is measured of containers and pods alike, in the words of `/metrics/resource`. */
+const measures = [
+  {
+    suffix: "cpu_usage_seconds_total",
+    help: "Processor time used, in core-seconds.",
+    type: "counter",
+    of: ({ cpu }: Use) => ({ value: seconds(cpu?.usageCoreNanoSeconds?.value), nanos: cpu?.timestamp }),
+  },
+  {
+    suffix: "memory_working_set_bytes",
+    help: "Memory that the kernel cannot take back easily.",
+    type: "gauge",
+    of: ({ memory }: Use) => ({ value: memory?.workingSetBytes?.value, nanos: memory?.timestamp }),
+  },
+] as const;
+
+type Use = Pick<ContainerStats, "cpu" | "memory">;
+
 export async function resourceMetrics(stats: Stats, signal: AbortSignal): Promise<string> {
   const [node, pods] = await Promise.all([stats.node(), stats.pods(signal)]);
-  const containers = containersOf(pods);
-  const nodeSample = (value: number): readonly Sample[] => [{ labels: {}, value, timeMs: node.timeMs }];
+  const groups = {
+    container: containersOf(pods).map(({ labels, stats: use }) => ({ labels, use })),
+    pod: pods.map((pod) => ({ labels: podLabelsOf(pod), use: pod.linux ?? {} })),
+  };
+  const families = Object.entries(groups).flatMap(([prefix, users]) =>
+    measures.map(({ suffix, help, type, of }) => ({
+      name: `${prefix}_${suffix}`,
+      help,
+      type,
+      samples: samples(users, ({ labels, use }) => ({ labels, ...of(use) })),
+    })),
+  );
+  const ofNode = (suffix: string, value: number): Family => {
+    const measure = measures.find((one) => one.suffix === suffix);
+    const type = measure?.type ?? "gauge";
+    return {
+      name: `node_${suffix}`,
+      help: measure?.help ?? "",
+      type,
+      samples: [{ labels: {}, value, timeMs: node.timeMs }],
+    };
+  };
   return textOf([
-    {
-      name: "container_cpu_usage_seconds_total",
-      help: "Processor time a container has used, in core-seconds.",
-      type: "counter",
-      samples: samples(containers, ({ labels, stats: { cpu } }) => ({
-        labels,
-        value: seconds(cpu?.usageCoreNanoSeconds?.value),
-        nanos: cpu?.timestamp,
-      })),
-    },
-    {
-      name: "container_memory_working_set_bytes",
-      help: "Memory of a container that the kernel cannot take back easily.",
-      type: "gauge",
-      samples: samples(containers, ({ labels, stats: { memory } }) => ({
-        labels,
-        value: memory?.workingSetBytes?.value,
-        nanos: memory?.timestamp,
-      })),
-    },
-    {
-      name: "node_cpu_usage_seconds_total",
-      help: "Processor time the node has used, in core-seconds.",
-      type: "counter",
-      samples: nodeSample(node.cpuNanoSeconds / 1e9),
-    },
-    {
-      name: "node_memory_working_set_bytes",
-      help: "Memory of the node that the kernel cannot take back easily.",
-      type: "gauge",
-      samples: nodeSample(node.memoryWorkingSetBytes),
-    },
-    {
-      name: "pod_cpu_usage_seconds_total",
-      help: "Processor time a pod has used, in core-seconds.",
-      type: "counter",
-      samples: samples(pods, (pod) => ({
-        labels: podLabelsOf(pod),
-        value: seconds(pod.linux?.cpu?.usageCoreNanoSeconds?.value),
-        nanos: pod.linux?.cpu?.timestamp,
-      })),
-    },
-    {
-      name: "pod_memory_working_set_bytes",
-      help: "Memory of a pod that the kernel cannot take back easily.",
-      type: "gauge",
-      samples: samples(pods, (pod) => ({
-        labels: podLabelsOf(pod),
-        value: pod.linux?.memory?.workingSetBytes?.value,
-        nanos: pod.linux?.memory?.timestamp,
-      })),
-    },
+    ...families,
+    ofNode("cpu_usage_seconds_total", node.cpuNanoSeconds / 1e9),
+    ofNode("memory_working_set_bytes", node.memoryWorkingSetBytes),
     {
       name: "resource_scrape_error",
       help: "1 if the figures could not be had.",

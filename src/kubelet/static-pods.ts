@@ -24,6 +24,8 @@ export interface StaticPodParts {
   readonly log: Log;
   readonly nodeName: string;
   readonly folder: string;
+  /** Pods that the API has on this node. */
+  readonly nodePods: () => readonly Pod[];
 }
 
 // Below the watch of the folder: a file system may not tell of changes.
@@ -35,20 +37,29 @@ export class StaticPods {
   private readonly pods: Pods;
   /** By path of the manifest. */
   private readonly known = new Map<string, Pod>();
+  private readonly read = Promise.withResolvers<void>();
 
   constructor(parts: StaticPodParts, pods: Pods) {
     this.parts = parts;
     this.pods = pods;
   }
 
+  /** Resolves once the folder was read for the first time. */
+  get whenRead(): Promise<void> {
+    return this.read.promise;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { files, clock, log, folder } = this.parts;
     await files.makeFolder(folder, 0o700);
+    this.pods.mirrorGone = (mirror) => void this.restoreMirror(mirror, signal);
     let wake = (): void => undefined;
     files.watch(folder, () => wake(), signal);
-    while (!signal.aborted) {
+    for (let first = true; !signal.aborted; first = false) {
       try {
         await this.look(signal);
+        this.read.resolve();
+        if (first) await this.removeOrphans();
       } catch (error) {
         log.warn("static pods not read", { folder, error: messageOf(error) });
       }
@@ -64,7 +75,7 @@ export class StaticPods {
     for (const name of await files.list(folder)) {
       if (name.startsWith(".") || !/\.(?:yaml|yml|json)$/.test(name)) continue;
       const path = `${folder}/${name}`;
-      const pod = await this.read(path);
+      const pod = await this.podAt(path);
       // A manifest that broke keeps its pod as it was.
       const kept = pod ?? this.known.get(path);
       if (kept) found.set(path, kept);
@@ -83,7 +94,7 @@ export class StaticPods {
     }
   }
 
-  private async read(path: string): Promise<Pod | undefined> {
+  private async podAt(path: string): Promise<Pod | undefined> {
     const { files, log, nodeName } = this.parts;
     const facts = await files.facts(path);
     if (facts?.kind !== "file") return undefined;
@@ -113,6 +124,23 @@ export class StaticPods {
         }
       }
       await clock.sleep(backoff.nextMs(), signal).catch(() => undefined);
+    }
+  }
+
+  /** Somebody deleted a mirror: the pod itself still runs, and gets another. */
+  private async restoreMirror(mirror: Pod, signal: AbortSignal): Promise<void> {
+    if (mirror.metadata.deletionTimestamp !== undefined) await this.removeMirror(mirror);
+    const uid = mirror.metadata.annotations?.[annotation.configMirror];
+    const pod = [...this.known.values()].find((one) => one.metadata.uid === uid);
+    if (pod) await this.mirror(pod, signal);
+  }
+
+  /** Removes mirrors whose manifest went while kedge was not running. */
+  private async removeOrphans(): Promise<void> {
+    const uids = new Set([...this.known.values()].map((pod) => pod.metadata.uid));
+    for (const mirror of this.parts.nodePods()) {
+      const uid = mirror.metadata.annotations?.[annotation.configMirror];
+      if (uid !== undefined && !uids.has(uid)) await this.removeMirror(mirror);
     }
   }
 

@@ -17,6 +17,8 @@ export interface StatsParts {
   readonly clock: Clock;
   readonly nodeName: string;
   readonly rootFolder: string;
+  /** When a container, or a sandbox, was started; undefined when it is not running. */
+  readonly startedAtMs: (id: string) => number | undefined;
 }
 
 export interface NodeUsage {
@@ -40,8 +42,16 @@ export class Stats {
     this.parts = parts;
   }
 
-  pods(signal: AbortSignal): Promise<readonly PodSandboxStats[]> {
-    return this.parts.runtime.listPodSandboxStats({}, signal);
+  /** Of what runs: the runtime also lists what has ended. */
+  async pods(signal: AbortSignal): Promise<readonly PodSandboxStats[]> {
+    const all = await this.parts.runtime.listPodSandboxStats({}, signal);
+    const runs = (one: { readonly attributes: { readonly id: string } }): boolean =>
+      this.parts.startedAtMs(one.attributes.id) !== undefined;
+    return all
+      .filter(runs)
+      .map((pod) =>
+        pod.linux ? { ...pod, linux: { ...pod.linux, containers: pod.linux.containers.filter(runs) } } : pod,
+      );
   }
 
   async node(): Promise<NodeUsage> {
@@ -73,7 +83,7 @@ export class Stats {
   }
 
   async summary(signal: AbortSignal): Promise<JsonObject> {
-    const { files, clock, nodeName, rootFolder, runtime } = this.parts;
+    const { files, clock, nodeName, rootFolder, runtime, startedAtMs } = this.parts;
     const [node, pods, space, imageFs] = await Promise.all([
       this.node(),
       this.pods(signal),
@@ -109,7 +119,7 @@ export class Stats {
         fs,
         runtime: { imageFs: { ...fs, ...(imageUsed !== undefined && { usedBytes: imageUsed }) } },
       },
-      pods: pods.map((pod) => podSummary(pod, clock.nowMs())),
+      pods: pods.map((pod) => podSummary(pod, { nowMs: clock.nowMs(), startedAtMs })),
     };
   }
 }
@@ -153,18 +163,26 @@ function fsSummary(name: string, fs: FilesystemUsage | undefined, nowMs: number)
   };
 }
 
-function containerSummary(container: ContainerStats, nowMs: number): JsonObject {
+interface Times {
+  readonly nowMs: number;
+  readonly startedAtMs: StatsParts["startedAtMs"];
+}
+
+function containerSummary(container: ContainerStats, { nowMs, startedAtMs }: Times): JsonObject {
+  const { attributes, cpu, memory, writableLayer } = container;
   return {
-    name: container.attributes.labels[label.containerName] ?? container.attributes.metadata.name,
-    startTime: timeText(container.cpu?.timestamp ?? 0, nowMs),
-    ...cpuSummary(container.cpu, nowMs),
-    ...memorySummary(container.memory, nowMs),
-    ...fsSummary("rootfs", container.writableLayer, nowMs),
+    name: attributes.labels[label.containerName] ?? attributes.metadata.name,
+    startTime: rfc3339(startedAtMs(attributes.id) ?? nowMs),
+    ...cpuSummary(cpu, nowMs),
+    ...memorySummary(memory, nowMs),
+    ...fsSummary("rootfs", writableLayer, nowMs),
   };
 }
 
-function podSummary({ attributes, linux }: PodSandboxStats, nowMs: number): JsonObject {
+function podSummary({ attributes, linux }: PodSandboxStats, times: Times): JsonObject {
   const { name, namespace, uid } = attributes.metadata;
+  const { nowMs, startedAtMs } = times;
+  const containers = linux?.containers ?? [];
   const network = linux?.network?.defaultInterface;
   const counters = {
     rxBytes: network?.rxBytes,
@@ -174,11 +192,14 @@ function podSummary({ attributes, linux }: PodSandboxStats, nowMs: number): Json
   };
   const known = Object.entries(counters).flatMap(([key, figure]) => (figure ? [[key, figure.value] as const] : []));
   const processes = linux?.process?.processCount?.value;
+  // The runtime knows the present use of containers only; the pause program uses nothing.
+  const value = containers.reduce((sum, { cpu }) => sum + (cpu?.usageNanoCores?.value ?? 0), 0);
+  const cpu = linux?.cpu && { ...linux.cpu, usageNanoCores: linux.cpu.usageNanoCores ?? { value } };
   return {
     podRef: { name, namespace, uid },
-    startTime: timeText(linux?.cpu?.timestamp ?? 0, nowMs),
-    containers: (linux?.containers ?? []).map((container) => containerSummary(container, nowMs)),
-    ...cpuSummary(linux?.cpu, nowMs),
+    startTime: rfc3339(startedAtMs(attributes.id) ?? nowMs),
+    containers: containers.map((container) => containerSummary(container, times)),
+    ...cpuSummary(cpu, nowMs),
     ...memorySummary(linux?.memory, nowMs),
     ...(network && {
       network: {
