@@ -9,6 +9,7 @@ import { silentLog } from "#base/log.ts";
 import { textOf, utf8 } from "#base/bytes.ts";
 import { must } from "#base/assert.ts";
 import { bridgeName, writePodNetwork } from "./cni.ts";
+import { Cgroups, detectCgroups } from "./cgroups.ts";
 import { Containerd } from "./containerd.ts";
 import { importImages } from "./image-archive.ts";
 import { Links } from "./links.ts";
@@ -63,6 +64,7 @@ before(async () => {
 after(async () => {
   await started.stop();
   await stopContainers(data, { clock: machineClock, signal: never });
+  await new Cgroups(detectCgroups()).remove("/kedge-host-test");
   await new Links(bundle().ip).remove(bridgeName(started.containerd.folders));
   rmSync(data, { recursive: true });
 });

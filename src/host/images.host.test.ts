@@ -22,6 +22,7 @@ import { supervise } from "#base/component.ts";
 import { createLog, silentLog } from "#base/log.ts";
 import { writeTar } from "#wire/tar.ts";
 import { bridgeName, writePodNetwork } from "./cni.ts";
+import { Cgroups, detectCgroups } from "./cgroups.ts";
 import { Containerd } from "./containerd.ts";
 import { ImageFolder } from "./images.ts";
 import { Links } from "./links.ts";
@@ -79,6 +80,7 @@ after(async () => {
   life.abort(new Error("the test is over"));
   await Promise.all(parts);
   await stopContainers(data, { clock: machineClock, signal: never });
+  await new Cgroups(detectCgroups()).remove("/kedge-images-test");
   await new Links(must(locateBundle(root), "the bundle was built").ip).remove(bridgeName(containerd.folders));
   rmSync(data, { recursive: true });
 });
@@ -143,7 +145,11 @@ async function inImage(
   const { runtime } = containerd;
   copyFileSync(join(examples, `${name}.tar`), join(folder, `${name}.tar`));
   await logged(new RegExp(`imported.*${name}\\.tar.*kedge\\.local/${name}:1`));
-  const sandboxConfig = { metadata: { name, namespace: "default", uid: name, attempt: 0 }, hostname: name };
+  const sandboxConfig = {
+    metadata: { name, namespace: "default", uid: name, attempt: 0 },
+    hostname: name,
+    dnsConfig: { servers: ["127.0.0.1"] },
+  };
   const podSandboxId = await runtime.runPodSandbox({ config: sandboxConfig }, never);
   const containerId = await runtime.createContainer(
     {
