@@ -17,7 +17,7 @@ export type OpenStore = () => Promise<Store>;
 
 /** Histories that once failed, by seed, so that they are tried first for ever. */
 const seedsThatFailed: readonly number[] = [];
-const historiesPerRun = 40;
+const historiesPerRun = 30;
 const testdata = join(import.meta.dirname, "contract", "testdata");
 const conversations = ["write.txt", "range.txt", "watch.txt", "compact.txt"];
 

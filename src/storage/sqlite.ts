@@ -40,7 +40,8 @@ export interface SqliteStoreOptions {
   readonly sweepRevisionsMin?: number;
 }
 
-const lazyCommitMsDefault = 60_000;
+// A renewal that is lost in a crash is made again by its holder; on an idle cluster each commit costs ten pages.
+const lazyCommitMsDefault = 300_000;
 const historyBytesMaxDefault = 128 * 1024 * 1024;
 
 const sweepRevisionsMinDefault = 1_000;

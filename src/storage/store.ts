@@ -50,7 +50,7 @@ export type DeleteOutcome =
   | { readonly kind: "missing" };
 
 export interface WriteOptions {
-  /** Lazy: acknowledged from memory, checkpointed within seconds. For renewals that change only a timestamp. */
+  /** Lazy: acknowledged from memory, written to disk with the next durable write, or within minutes. For renewals that change only a timestamp. */
   readonly durability?: "durable" | "lazy";
 }
 
