@@ -59,7 +59,7 @@ export interface RangeRequest {
   readonly from: string;
   /** End of the range, exclusive. */
   readonly to: string;
-  /** At most this many entries; absent for all. */
+  /** At most this many entries, at least 1; absent for all. */
   readonly limit?: number;
   /** State as of this revision; absent for now. */
   readonly revision?: Revision;
