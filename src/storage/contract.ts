@@ -98,8 +98,8 @@ function testReplay(name: string, open: OpenStore): void {
     await using store = await open();
     const seen: string[] = [];
     const written: Promise<unknown>[] = [];
-    for (let at = 0; at < 1_500; at += 1) written.push(store.create(`/key/${at}`, utf8("v")));
-    await Promise.all(written.slice(0, 700));
+    for (let at = 0; at < 2_500; at += 1) written.push(store.create(`/key/${at}`, utf8("v")));
+    await Promise.all(written.slice(0, 2_200));
     const watching = store.watch(
       { from: "/key/", to: "/key0", afterRevision: 100 },
       (events) => {
@@ -108,7 +108,7 @@ function testReplay(name: string, open: OpenStore): void {
       },
       new AbortController().signal,
     );
-    for (let at = 1_500; at < 2_000; at += 1) written.push(store.create(`/key/${at}`, utf8("v")));
+    for (let at = 2_500; at < 3_000; at += 1) written.push(store.create(`/key/${at}`, utf8("v")));
     await Promise.all([watching, ...written]);
     const { entries } = await store.range({ from: "/key/", to: "/key0" });
     const expected = entries
