@@ -5,14 +5,15 @@
  * @see https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/
  */
 import type { Client } from "#client/client.ts";
+import { messageOf } from "#base/assert.ts";
 import { badRequest, internal, notFound, unavailable } from "#machinery/status.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
 import { services } from "#resources/core/service.ts";
 import { endpointSlices } from "#resources/discovery/endpoint-slice.ts";
 import { HttpClient } from "#wire/http-client.ts";
-import type { Exchange } from "#wire/http.ts";
-import { forward } from "./connect/forward.ts";
+import type { Exchange, ReplyHeaders } from "#wire/http.ts";
+import { relay } from "#wire/http-relay.ts";
 import type { RequestInfo, ResourcePath } from "./request-info.ts";
 import type { ConnectHook } from "./subresource.ts";
 
@@ -34,6 +35,27 @@ export function connectHooks(options: ConnectOptions): Readonly<Record<string, C
     "services/proxy": (exchange, info) => serviceProxy(options, exchange, info),
     "nodes/proxy": (exchange, info) => nodeProxy(options, exchange, info),
   };
+}
+
+interface Destination {
+  readonly client: HttpClient;
+  readonly target: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly replyHeaders?: (headers: ReplyHeaders) => ReplyHeaders;
+}
+
+/** Hands the request on without the credentials that were meant for this server. */
+async function pass(exchange: Exchange, { client, target, headers, replyHeaders }: Destination): Promise<void> {
+  try {
+    await relay(exchange, {
+      client,
+      target,
+      headers: { authorization: undefined, "x-forwarded-for": exchange.remoteAddress, ...headers },
+      ...(replyHeaders ? { replyHeaders } : {}),
+    });
+  } catch (error) {
+    throw unavailable(`error trying to reach service: ${messageOf(error)}`);
+  }
 }
 
 function pathOf(info: RequestInfo): ResourcePath {
@@ -77,7 +99,7 @@ async function podLog(options: ConnectOptions, exchange: Exchange, info: Request
   const query = new URLSearchParams(info.query);
   query.delete("container");
   const path = `/containerLogs/${namespace}/${name}/${container}`;
-  await forward(exchange, { client, target: withQuery(path, query), headers: { "accept-encoding": "identity" } });
+  await pass(exchange, { client, target: withQuery(path, query), headers: { "accept-encoding": "identity" } });
 }
 
 function checkLogOptions(query: URLSearchParams): void {
@@ -110,7 +132,7 @@ async function podStream(options: ConnectOptions, { exchange, info, path }: PodS
     translateStreams(query);
   }
   const client = options.kubeletOf(await nodeOf(options, nodeName));
-  await forward(exchange, { client, target: withQuery(target, query) });
+  await pass(exchange, { client, target: withQuery(target, query) });
 }
 
 // The kubelet calls the streams by other names than the API, and takes "1" for true.
@@ -162,18 +184,19 @@ async function proxyTo(exchange: Exchange, { scheme, host, port }: ProxyTarget):
   const client = new HttpClient({ url: `${scheme}://${host}:${port}`, protocol: "h1", insecure: true });
   const prefix = exchange.path.slice(0, exchange.path.indexOf("/proxy") + "/proxy".length);
   try {
-    await forward(exchange, {
+    await pass(exchange, {
       client,
       target: restOf(exchange),
       headers: { "x-forwarded-uri": exchange.path },
-      rewrite: (headers) => {
+      replyHeaders: (headers) => {
         const { location } = headers;
         // What redirects within the service is to stay below the proxy.
-        if (typeof location === "string" && location.startsWith("/")) headers["location"] = prefix + location;
+        const below = typeof location === "string" && location.startsWith("/");
+        return below ? { ...headers, location: prefix + location } : headers;
       },
     });
   } finally {
-    if (!exchange.upgrade) client.close();
+    client.close();
   }
 }
 
@@ -214,5 +237,5 @@ async function nodeProxy(options: ConnectOptions, exchange: Exchange, info: Requ
   const { name } = parseTarget(asked);
   const node = await nodeOf(options, name);
   if (node.metadata.name !== name) throw notFound({ group: "", resource: "nodes", name });
-  await forward(exchange, { client: options.kubeletOf(node), target: restOf(exchange) });
+  await pass(exchange, { client: options.kubeletOf(node), target: restOf(exchange) });
 }

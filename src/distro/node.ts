@@ -74,9 +74,14 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
   const links = new Links(bundle.ip);
   await prepareMachine(options, journal, links);
   const containerd = new Containerd({ bundle, dataFolder: dataDir, clock, log: log.for("containerd") });
-  const machine = machineOf(journal);
+  const machine = machineOf();
   const port = await freePort(options);
-  const kubelet = createKubelet({ ...options, runtime: containerd.runtime, machine, config: kubeletConfig(options, port) });
+  const kubelet = createKubelet({
+    ...options,
+    runtime: containerd.runtime,
+    machine,
+    config: kubeletConfig(options, port),
+  });
   const parts: Component[] = [
     containerd,
     kubelet,
@@ -102,11 +107,17 @@ function serviceLink(dataDir: string): string {
   return `kedge-s${nodeId(dataDir).slice(0, 7)}`;
 }
 
+function cgroupRoot(dataDir: string): string {
+  return `/kedge-${nodeId(dataDir)}`;
+}
+
 async function prepareMachine(options: NodeOptions, journal: HostJournal, links: Links): Promise<void> {
   const { dataDir, serviceCidr, clusterDns: dns } = options;
   const bridgeFilter = "net.bridge.bridge-nf-call-iptables";
   await loadModule("br_netfilter", () => readSysctl(bridgeFilter) !== undefined);
-  for (const name of ["net.ipv4.ip_forward", bridgeFilter]) if (readSysctl(name) !== undefined) setSysctl(name, "1", journal);
+  for (const name of ["net.ipv4.ip_forward", bridgeFilter])
+    if (readSysctl(name) !== undefined) setSysctl(name, "1", journal);
+  journal.record({ kind: "cgroup", path: cgroupRoot(dataDir) });
   const link = serviceLink(dataDir);
   journal.record({ kind: "link", name: link });
   await links.remove(link);
@@ -118,10 +129,10 @@ async function prepareMachine(options: NodeOptions, journal: HostJournal, links:
   ]);
 }
 
-function machineOf(journal: HostJournal): Machine {
+function machineOf(): Machine {
   return {
     files: machineFiles,
-    cgroups: new Cgroups(detectCgroups(), journal),
+    cgroups: new Cgroups(detectCgroups()),
     mounts: {
       memory: (path, sizeBytes) => mountTmpfs(path, sizeBytes === undefined ? {} : { sizeBytes }),
       isMounted: isMountPoint,
@@ -143,7 +154,7 @@ function kubeletConfig(options: NodeOptions, port: number): KubeletConfig {
     rootFolder: join(dataDir, "agent/kubelet"),
     podLogsFolder: join(dataDir, "agent/pod-logs"),
     staticPodFolder: join(dataDir, "agent/pod-manifests"),
-    cgroupRoot: `/kedge-${nodeId(dataDir)}`,
+    cgroupRoot: cgroupRoot(dataDir),
     clusterDns: [options.clusterDns],
     clusterDomain: options.clusterDomain,
     version,
@@ -214,13 +225,25 @@ function proxyOf(options: NodeOptions, journal: HostJournal): Component {
     filter: {
       apply: (script, signal) => nft.apply(script, signal),
       forgetUdp: async ({ address, port }) => {
-        await forgetConnections(bundle.conntrack, { protocol: "udp", family: "ipv4", originalDestination: address, originalPort: port });
+        await forgetConnections(bundle.conntrack, {
+          protocol: "udp",
+          family: "ipv4",
+          originalDestination: address,
+          originalPort: port,
+        });
       },
     },
   });
 }
 
-function dnsOf({ informers, log, clusterDns: address, clusterDomain, clusterCidr, serviceCidr }: NodeOptions): Component {
+function dnsOf({
+  informers,
+  log,
+  clusterDns: address,
+  clusterDomain,
+  clusterCidr,
+  serviceCidr,
+}: NodeOptions): Component {
   return clusterDns({
     informers,
     log,

@@ -86,7 +86,9 @@ class ServiceProxy {
     const { filter, table, nodeName, clusterCidr } = this.options;
     const slicesOf = (service: Service): readonly EndpointSlice[] =>
       sources.slices.byIndex("service", `${service.metadata.namespace}/${service.metadata.name}`);
-    const forwarded = sources.services.list().filter(({ spec }) => !this.options.answeredHere.includes(spec.clusterIP ?? ""));
+    const forwarded = sources.services
+      .list()
+      .filter(({ spec }) => !this.options.answeredHere.includes(spec.clusterIP ?? ""));
     const rules = rulesOf(forwarded, slicesOf, { nodeName, clusterCidr });
     const before = this.applied;
     const script = before ? changedTable(table, before, rules) : wholeTable(table, clusterCidr, rules);

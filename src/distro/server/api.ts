@@ -7,8 +7,7 @@ import type { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
 import { utf8 } from "#base/bytes.ts";
 import type { Client } from "#client/client.ts";
-import type { InformerFactory } from "#client/informer.ts";
-import { createInformers } from "#client/watch-informer.ts";
+import { SharedInformers } from "#client/watch-informer.ts";
 import { catalogue } from "#resources/catalogue.ts";
 import type { TokenRequest } from "#resources/authentication/token-request.ts";
 import type { Node } from "#resources/core/node.ts";
@@ -17,9 +16,15 @@ import { createAdmission } from "#apiserver/admission.ts";
 import { createAuthentication, serviceAccountClaims, tokenRequests } from "#apiserver/authentication.ts";
 import { createAuthorization, type Authorization } from "#apiserver/authorization.ts";
 import { connectHooks } from "#apiserver/connect.ts";
-import { directClient } from "#apiserver/direct-client.ts";
+import { createDirectClient } from "#apiserver/direct-client.ts";
 import { reviewHooks } from "#apiserver/reviews.ts";
-import { createApiServer, type ApiServer, type CreateHook, type HealthCheck, type PostHook } from "#apiserver/server.ts";
+import {
+  createApiServer,
+  type ApiServer,
+  type CreateHook,
+  type HealthCheck,
+  type PostHook,
+} from "#apiserver/server.ts";
 import type { Store } from "#storage/store.ts";
 import type { HttpClient } from "#wire/http-client.ts";
 import { JwtSigner, JwtVerifier, jwksOf, uncheckedClaims } from "#wire/jwt.ts";
@@ -44,7 +49,8 @@ export interface Api {
   readonly clientFor: (user: User) => Client;
   /** The server's own client, which may do everything. */
   readonly system: Client;
-  readonly informers: InformerFactory;
+  /** To be run for as long as anything reads from them. */
+  readonly informers: SharedInformers;
   /** Resolves once roles are in memory: requests are decided as they should be from then on. */
   readonly whenReady: (signal: AbortSignal) => Promise<void>;
 }
@@ -65,15 +71,18 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
       random,
       log,
       metrics,
-      authorizer: { authorize: (attributes) => must(late.authorization, "the server was asked before it was put together").authorize(attributes) },
+      authorizer: {
+        authorize: (attributes) =>
+          must(late.authorization, "the server was asked before it was put together").authorize(attributes),
+      },
       checks: options.checks,
       ...late,
     },
     signal,
   );
-  const clientFor = (user: User): Client => directClient(server, user);
+  const clientFor = (user: User): Client => createDirectClient(server.server, { user, signal });
   const system = clientFor(systemUser);
-  const informers = createInformers(system, { clock, log }, signal);
+  const informers = new SharedInformers({ client: system, clock, log: log.for("informers") });
   const authorization = createAuthorization(informers);
   late.authorization = authorization;
   addAuthentication(late, { ...options, system, issuer, audiences, authorization }, server);
@@ -129,9 +138,22 @@ function addAuthentication(late: Late, parts: AuthenticationParts, server: ApiSe
     },
   });
   late.authenticators.push(...inOrder);
-  const reviews = reviewHooks({ authorizer: authorization, rules: authorization, tokens: serviceAccountTokens, audiences, clock });
+  const reviews = reviewHooks({
+    authorizer: authorization,
+    rules: authorization,
+    tokens: serviceAccountTokens,
+    audiences,
+    clock,
+  });
   for (const [id, hook] of reviews) late.created.set(id, hook);
-  const issue = tokenRequests({ client, clock, random, issuer, audiences, sign: async (claims) => signer.sign({ ...claims }) });
+  const issue = tokenRequests({
+    client,
+    clock,
+    random,
+    issuer,
+    audiences,
+    sign: async (claims) => signer.sign({ ...claims }),
+  });
   // Holds because the pipeline decodes the body of this subresource as a TokenRequest, and answers with plain JSON.
   late.posts["serviceaccounts/token"] = async (call, object) =>
     (await issue(call.user, call.key, object as TokenRequest)) as never;
