@@ -40,6 +40,7 @@ export async function answerResource(server: Server, request: Request, place: Pl
   const { served } = place;
   const verb = request.info.verb;
   if (!isVerb(verb) || !served.definition.verbs.includes(verb)) throw notAllowed();
+  if (place.path.name === "" && (verb === "update" || verb === "patch")) throw notAllowed();
   switch (verb) {
     case "create":
       return answerCreate(server, request, place);
@@ -162,9 +163,7 @@ export function listOptionsOf({ info }: Request): ListOptions {
 
 async function answerList(server: Server, request: Request, place: Place): Promise<number> {
   const rendering = renderingOf(server, request, place.served);
-  // The name of a field selector is for the authorizer; the selector itself does the work.
-  const call = { ...callOf(request, place), key: { namespace: place.path.namespace, name: "" } };
-  await replyList(request.exchange, await list(server, call, listOptionsOf(request)), rendering);
+  await replyList(request.exchange, await list(server, callOf(request, place), listOptionsOf(request)), rendering);
   return 200;
 }
 
@@ -172,8 +171,9 @@ async function answerWatch(server: Server, request: Request, place: Place): Prom
   const { query } = request.info;
   const rendering = renderingOf(server, request, place.served);
   const listOptions = listOptionsOf(request);
-  const named = place.path.name !== "" && !query.has("fieldSelector");
-  const fieldSelector = named ? `metadata.name=${place.path.name}` : listOptions.fieldSelector;
+  // The older form /api/v1/watch/…/name.
+  const isNamed = place.path.name !== "";
+  const fieldSelector = isNamed ? `metadata.name=${place.path.name}` : listOptions.fieldSelector;
   const sendInitial = query.get("sendInitialEvents");
   const options = {
     ...listOptions,

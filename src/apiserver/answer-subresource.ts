@@ -1,10 +1,6 @@
 /** Requests to subresources over HTTP. */
 import type { KubeObject } from "#machinery/meta.ts";
-import { applyJsonPatch } from "#machinery/json-patch.ts";
-import { applyMergePatch } from "#machinery/merge-patch.ts";
 import { untyped } from "#machinery/resource.ts";
-import { applyStrategicMerge } from "#machinery/strategic-merge.ts";
-import type { JsonValue } from "#machinery/shape.ts";
 import { scales, scaleShape, type Scale } from "#resources/autoscaling/scale-v1.ts";
 import {
   callOf,
@@ -26,10 +22,10 @@ import { notAllowed, pageNotFound } from "./route.ts";
 import { shown } from "./registry.ts";
 import type { Server } from "./server.ts";
 import type { ConnectSubresource, PartSubresource, PostSubresource } from "./subresource.ts";
-import { scaleOf, scalePathsOf, setScale } from "./subresources/scale.ts";
+import { patchedScale, scaleOf, scalePathsOf, setScale } from "./subresources/scale.ts";
 import { decodeDraft } from "./verbs/decode.ts";
 import { get } from "./verbs/get.ts";
-import { asJson, patch, type PatchBody } from "./verbs/patch.ts";
+import { patch } from "./verbs/patch.ts";
 
 /** Returns the HTTP code. @throws StatusError */
 export async function answerSubresource(server: Server, request: Request, place: Place): Promise<number> {
@@ -106,19 +102,6 @@ async function answerScale(server: Server, request: Request, place: Place): Prom
   const bytes = await readBytes(exchange);
   const read = await readJson(bytes, encoding, { kind: "Scale", shape: scaleShape });
   return reply(await setScale(server, writeCallOf(request, place, "UpdateOptions"), () => read));
-}
-
-function patchedScale(current: Scale, body: PatchBody): JsonValue {
-  const json = asJson(current);
-  switch (body.type) {
-    case "json":
-      return applyJsonPatch(json, body.patch);
-    case "merge":
-    case "apply":
-      return applyMergePatch(json, body.patch);
-    case "strategic":
-      return applyStrategicMerge(json, body.patch, scaleShape);
-  }
 }
 
 async function answerPost(

@@ -41,6 +41,7 @@ export class Registry {
   private readonly caches = new Map<string, WatchCache>();
   /** Counts changes, so that what is derived from the whole registry knows when it is old. */
   generation = 0;
+  private readonly listeners = new Set<() => void>();
 
   constructor(options: RegistryOptions) {
     this.options = options;
@@ -70,14 +71,25 @@ export class Registry {
       custom,
     };
     this.served.set(`${definition.group}/${definition.version}/${definition.plural}`, made);
-    this.generation += 1;
+    this.changed();
     return made;
   }
 
   /** Stops serving a resource. What is stored stays. */
   remove(definition: ResourceDefinition): void {
     this.served.delete(`${definition.group}/${definition.version}/${definition.plural}`);
+    this.changed();
+  }
+
+  /** Calls `listener` after every change until the signal is aborted. */
+  onChange(listener: () => void, signal: AbortSignal): void {
+    this.listeners.add(listener);
+    signal.addEventListener("abort", () => this.listeners.delete(listener), { once: true });
+  }
+
+  private changed(): void {
     this.generation += 1;
+    for (const listener of this.listeners) listener();
   }
 
   private cacheOf(stored: ResourceDefinition): WatchCache {

@@ -13,7 +13,7 @@ export interface ResourcePath {
   readonly resource: string;
   readonly subresource: string;
   readonly namespace: string;
-  /** "" for a collection; the name of a `metadata.name` field selector for a list or watch, as upstream has it. */
+  /** "" for a collection. */
   readonly name: string;
   /** What follows the subresource, for proxies: "" or "/…". */
   readonly rest: string;
@@ -34,6 +34,8 @@ export interface RequestInfo {
   readonly verb: string;
   /** Undefined for a path that is no resource. */
   readonly resource: ResourcePath | undefined;
+  /** The one name that a list or watch selects by field, which authorizers take for the name, as upstream has it. */
+  readonly selectedName: string;
   readonly query: URLSearchParams;
   header(name: string): string | undefined;
 }
@@ -56,16 +58,15 @@ export function understand(head: RequestHead): RequestInfo {
   const header = (name: string): string | undefined => head.header(name);
   const parts = decodedParts(path);
   const found = resourceParts(parts);
-  if (!found) return { method, path, verb: method.toLowerCase(), resource: undefined, query, header };
+  if (!found) return { method, path, verb: method.toLowerCase(), resource: undefined, selectedName: "", query, header };
   const { group, version, isWatch, rest } = found;
   const at = placeOf(rest);
   let verb = isWatch ? "watch" : (verbs[method] ?? "");
-  let { name } = at;
-  if (name === "" && verb === "get") {
-    verb = isTrue(query.get("watch")) ? "watch" : "list";
-    name = selectedName(query.get("fieldSelector"));
-  } else if (name === "" && verb === "delete") verb = "deletecollection";
-  return { method, path, verb, resource: { ...at, group, version, name }, query, header };
+  const isCollection = at.name === "";
+  if (isCollection && verb === "get") verb = isTrue(query.get("watch")) ? "watch" : "list";
+  else if (isCollection && verb === "delete") verb = "deletecollection";
+  const selected = verb === "list" || verb === "watch" ? selectedName(query.get("fieldSelector")) : "";
+  return { method, path, verb, resource: { ...at, group, version }, selectedName: selected, query, header };
 }
 
 function decodedParts(path: string): string[] {
@@ -121,7 +122,8 @@ const selecting = new Set(["list", "watch", "deletecollection"]);
 /** What an authorizer is asked about a request. */
 export function attributesOf(info: RequestInfo, user: User): Attributes {
   if (!info.resource) return { kind: "path", user, verb: info.verb, path: info.path };
-  const { group, version, resource, subresource, namespace, name } = info.resource;
+  const { group, version, resource, subresource, namespace } = info.resource;
+  const name = info.resource.name === "" ? info.selectedName : info.resource.name;
   const selects = selecting.has(info.verb);
   return {
     kind: "resource",

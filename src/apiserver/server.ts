@@ -1,5 +1,6 @@
 /** The API server, put together. It owns no socket: exchanges are handed to it. */
 import type { Clock } from "#base/clock.ts";
+import type { Client } from "#client/client.ts";
 import type { Log } from "#base/log.ts";
 import { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
@@ -8,9 +9,10 @@ import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonValue } from "#machinery/shape.ts";
 import type { Store } from "#storage/store.ts";
 import type { Exchange } from "#wire/http.ts";
-import type { AdmissionPlugin, Authenticator, Authorizer } from "./access.ts";
+import type { AdmissionPlugin, Authenticator, Authorizer, User } from "./access.ts";
 import { AdmissionChain } from "./admission-chain.ts";
 import type { Core, WriteCall } from "./call.ts";
+import { createDirectClient } from "./direct-client.ts";
 import { builtInPaths } from "./built-in-paths.ts";
 import type { HealthCheck } from "./health.ts";
 import { KeyLocks } from "./key-locks.ts";
@@ -68,6 +70,8 @@ export interface Server extends Core {
 export interface ApiServer {
   /** Answers one request. Never throws. */
   serve(exchange: Exchange): Promise<void>;
+  /** The API by direct call, as this user. */
+  directClient(user: User): Client;
   /** Serves a resource from now on. */
   addResource(definition: ResourceDefinition, custom?: boolean): Served;
   removeResource(definition: ResourceDefinition): void;
@@ -119,6 +123,7 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
   builtInPaths(server, { metrics, checks: options.checks ?? [] });
   return {
     serve: (exchange) => answer(server, exchange),
+    directClient: (user) => createDirectClient(server, { user, signal }),
     addResource: (definition, custom = true) => registry.add(definition, custom),
     removeResource: (definition) => registry.remove(definition),
     delegate: (groupVersion, hook) => void server.delegates.set(groupVersion, hook),

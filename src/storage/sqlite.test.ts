@@ -104,6 +104,16 @@ test("history that grows too large is compacted unasked, and the file stays smal
   assert.equal((await store.get("/a"))?.value[0], 59);
 });
 
+test("space that a compaction frees goes back to the file system", async () => {
+  await using store = await open({ sweepRevisionsMin: 1_000 });
+  await store.create("/a", utf8("v"));
+  for (let at = 0; at < 1_200; at += 1)
+    await store.update({ key: "/a", value: new Uint8Array(40_000).fill(at), expected: store.revision });
+  assert((await store.size()).totalBytes > 48e6);
+  await store.compact(store.revision);
+  assert((await store.size()).totalBytes < 24e6);
+});
+
 test("a second server on the same directory is told who holds it", async () => {
   const dataDir = newDataDir();
   await using store = await open({ dataDir });

@@ -5,16 +5,20 @@
  */
 import { must } from "#base/assert.ts";
 import { invalid as invalidField } from "#machinery/field-error.ts";
+import { applyJsonPatch } from "#machinery/json-patch.ts";
 import { selectorOf, selectorOfMap } from "#machinery/label-selector.ts";
+import { applyMergePatch } from "#machinery/merge-patch.ts";
 import type { KubeObject, LabelSelector } from "#machinery/meta.ts";
 import { untyped, type ScalePaths } from "#machinery/resource.ts";
 import type { JsonValue } from "#machinery/shape.ts";
 import { invalid } from "#machinery/status.ts";
-import { scales, type Scale } from "#resources/autoscaling/scale-v1.ts";
+import { applyStrategicMerge } from "#machinery/strategic-merge.ts";
+import { scales, scaleShape, type Scale } from "#resources/autoscaling/scale-v1.ts";
 import type { Core, Draft, WriteCall } from "../call.ts";
 import { viewOf } from "../render.ts";
 import type { Served } from "../registry.ts";
 import { decodeDraft } from "../verbs/decode.ts";
+import { asJson, type PatchBody } from "../verbs/patch.ts";
 import { update } from "../verbs/update.ts";
 import { currentDraft } from "./current-draft.ts";
 
@@ -62,6 +66,20 @@ function selectorText(value: unknown): string {
 export interface NextScale {
   readonly json: JsonValue;
   readonly problems?: readonly string[];
+}
+
+/** What a patch makes of a scale. */
+export function patchedScale(current: Scale, body: PatchBody): JsonValue {
+  const json = asJson(current);
+  switch (body.type) {
+    case "json":
+      return applyJsonPatch(json, body.patch);
+    case "merge":
+    case "apply":
+      return applyMergePatch(json, body.patch);
+    case "strategic":
+      return applyStrategicMerge(json, body.patch, scaleShape);
+  }
 }
 
 /** Sets the replicas that `next` makes of the current scale. @throws StatusError as `update` */

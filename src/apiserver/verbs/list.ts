@@ -35,6 +35,8 @@ export interface Page {
 /** @throws StatusError 400, 410 when the revision is gone, 422, 504 when it has not happened. */
 export async function list(core: Core, call: Call, options: ListOptions): Promise<Page> {
   checkOptions(options);
+  // What is computed has no list of its own: there is none of it.
+  if (!call.served.cache) return { objects: [], revision: core.store.revision, continue: "", remaining: undefined };
   const cache = await cacheOf(call.served);
   const { labelSelector, fieldSelector } = options;
   const selection = new Selection(cache.kind, { namespace: call.key.namespace, labelSelector, fieldSelector });

@@ -43,8 +43,8 @@ function fieldWrite(core: Core, call: WriteCall, old: KubeObject | undefined): F
 /** Keeps the old times of managedFields when they are all that differs in them. */
 export function keepTimes(draft: Draft, old: KubeObject): void {
   const { managedFields } = old.metadata;
-  // Both hold because they are JSON.
-  if (sameButTimes(draft.metadata["managedFields"] as JsonValue, managedFields as unknown as JsonValue))
+  // Holds because it is JSON.
+  if (sameButTimes(draft.metadata["managedFields"] as JsonValue, managedFields))
     draft.metadata["managedFields"] = managedFields;
 }
 

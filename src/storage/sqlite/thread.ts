@@ -49,7 +49,10 @@ function open(): Answers & { readonly idle: () => void; readonly opening: Openin
     history: (step) => log.history(step, writer.revision),
     compact: (target) => {
       checkSound();
-      return { more: compaction.step(target) };
+      const more = compaction.step(target);
+      // The file only becomes shorter by a checkpoint.
+      if (!more) writer.checkpoint(1);
+      return { more };
     },
     size: () => writer.size(path),
     close: () => {

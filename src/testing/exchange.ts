@@ -1,0 +1,130 @@
+/** An exchange without a socket: a request as data, and what was answered. */
+import { ClientGoneError, type Exchange, type ReplyHeaders, type ResponseStream } from "#wire/http.ts";
+import { Readable } from "node:stream";
+import { BodyTooLargeError } from "#wire/http.ts";
+
+export interface TestRequest {
+  readonly method: string;
+  /** With its query. */
+  readonly target: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+  /** Groups of the client certificate; "system:masters" by default. */
+  readonly organizations?: readonly string[];
+  readonly user?: string;
+}
+
+export class TestExchange implements Exchange {
+  readonly protocol = "h2";
+  readonly method: string;
+  readonly target: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly remoteAddress = "127.0.0.1";
+  readonly upgrade = undefined;
+  readonly organizations: readonly string[];
+  readonly user: string;
+  answered = false;
+  code = 0;
+  replyHeaders: ReplyHeaders = {};
+  /** Turns false what `write` says, as for a client that does not read. */
+  keepsUp = true;
+  private readonly chunks: Uint8Array[] = [];
+  private readonly bytes: Uint8Array;
+  private readonly left = new AbortController();
+  private wakers: (() => void)[] = [];
+
+  constructor(request: TestRequest) {
+    const { method, target, headers = {}, body = "" } = request;
+    this.method = method;
+    this.target = target;
+    [this.path = "", this.query = ""] = target.split(/\?(.*)/s);
+    this.headers = headers;
+    this.bytes = typeof body === "string" ? Buffer.from(body) : body;
+    this.organizations = request.organizations ?? ["system:masters"];
+    this.user = request.user ?? "admin";
+  }
+
+  get signal(): AbortSignal {
+    return this.left.signal;
+  }
+
+  /** What was sent so far. */
+  get sent(): Buffer {
+    return Buffer.concat(this.chunks);
+  }
+
+  header(name: string): string | undefined {
+    return this.headers[name];
+  }
+
+  peerCertificate(): ReturnType<Exchange["peerCertificate"]> {
+    if (this.user === "") return undefined;
+    const { user: commonName, organizations } = this;
+    return { commonName, organizations, serialNumber: "01", notAfterMs: 0, raw: new Uint8Array() };
+  }
+
+  peerCertificateRefusal(): undefined {
+    return undefined;
+  }
+
+  async body(sizeBytesMax: number): Promise<Uint8Array> {
+    if (this.bytes.length > sizeBytesMax) throw new BodyTooLargeError(sizeBytesMax);
+    return this.bytes;
+  }
+
+  bodyStream(): Readable {
+    return Readable.from([this.bytes]);
+  }
+
+  reply(code: number, headers: ReplyHeaders, body: Uint8Array | readonly Uint8Array[]): void {
+    this.begin(code, headers);
+    this.chunks.push(...(body instanceof Uint8Array ? [body] : body));
+    this.wake();
+  }
+
+  stream(code: number, headers: ReplyHeaders): ResponseStream {
+    this.begin(code, headers);
+    return {
+      write: (bytes) => {
+        this.chunks.push(bytes);
+        this.wake();
+        return this.keepsUp;
+      },
+      bufferedBytes: 0,
+      drained: async () => undefined,
+      end: () => this.leave(),
+      reset: () => this.leave(),
+      signal: this.signal,
+    };
+  }
+
+  /** The client goes away. */
+  leave(): void {
+    this.left.abort(new ClientGoneError());
+    this.wake();
+  }
+
+  /** Resolves once at least `count` lines were sent. */
+  async lines(count: number): Promise<string[]> {
+    for (;;) {
+      const lines = this.sent.toString().split("\n").slice(0, -1);
+      if (lines.length >= count || this.signal.aborted) return lines;
+      await new Promise<void>((resolve) => this.wakers.push(resolve));
+    }
+  }
+
+  private begin(code: number, headers: ReplyHeaders): void {
+    this.answered = true;
+    this.code = code;
+    this.replyHeaders = headers;
+    this.wake();
+  }
+
+  private wake(): void {
+    const woken = this.wakers;
+    this.wakers = [];
+    for (const resolve of woken) resolve();
+  }
+}
