@@ -341,6 +341,34 @@ test("a container that exceeds its memory is OOMKilled", async () => {
   assert.equal(status?.containerStatuses?.[0]?.state?.terminated?.reason, "OOMKilled");
 });
 
+test("a container's resources change while it runs", async () => {
+  const resources = (cpu: string, memory: string): Pod["spec"]["containers"][number]["resources"] => ({
+    requests: { cpu, memory },
+    limits: { cpu, memory },
+  });
+  const resizable = shell("exec sleep 1000", { resources: resources("100m", "32Mi") });
+  const made = await api.create(pods, podOf("sized", { containers: [resizable] }));
+  const before = await until("sized", isReady);
+  assert.equal(before?.containerStatuses?.[0]?.resources?.limits?.["cpu"], "100m");
+  const next = { ...resizable, resources: resources("200m", "64Mi") };
+  const spec = { ...made.spec, containers: [next] };
+  const shownNow = must(api.find(pods, keyOf("sized")), "the pod exists");
+  await api.update(pods, { ...shownNow, metadata: { ...shownNow.metadata, generation: 2 }, spec });
+  const after = await until("sized", (one) => one?.containerStatuses?.[0]?.resources?.limits?.["cpu"] === "200m");
+  const id = must(after?.containerStatuses?.[0]?.containerID, "it has an id").replace("containerd://", "");
+  const status = await containerd.runtime.containerStatus(id, never);
+  assert.deepEqual(
+    [status?.resources?.linux?.cpuQuota, status?.resources?.linux?.memoryLimitInBytes],
+    [20_000, 64 * 1024 * 1024],
+  );
+  assert.equal(after?.containerStatuses?.[0]?.restartCount, 0);
+  await until(
+    "sized",
+    (one) =>
+      one?.observedGeneration === 2 && one.conditions?.every(({ type }) => type !== "PodResizeInProgress") === true,
+  );
+});
+
 test("a changed config map shows in the running pod", async () => {
   const settings = await api.get(configMaps, keyOf("settings"));
   await api.update(configMaps, { ...settings, data: { greeting: "goodbye" } });

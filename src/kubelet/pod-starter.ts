@@ -11,6 +11,7 @@ import { startContainer } from "./act/start-container.ts";
 import { stopContainer, stopPod } from "./act/stop-containers.ts";
 import type { ObservedPod } from "./plan/observation.ts";
 import type { KillContainer, PodActions, StartContainer, Waiting } from "./plan/pod-actions.ts";
+import { podCgroup, podLimits } from "./plan/qos.ts";
 import { pauseAfter, type RestartPause } from "./plan/restart.ts";
 import { graceSeconds } from "./plan/termination.ts";
 import { VolumeError, type PlacedVolumes } from "./volumes/pod-volumes.ts";
@@ -35,6 +36,8 @@ export class PodStarter {
   /** True when objects that volumes show changed since they were placed. */
   volumesStale = false;
   private volumes: PlacedVolumes | undefined;
+  /** What containers were last resized to, by id. */
+  private readonly resized = new Map<string, string>();
   private readonly parts: PodParts;
 
   constructor(parts: PodParts) {
@@ -59,7 +62,12 @@ export class PodStarter {
       await this.killPod(input);
     }
     for (const kill of actions.kill) await this.kill(input, kill);
-    if (actions.start.length === 0 && !actions.createSandbox) return undefined;
+    const fresh = actions.resize.filter(
+      ({ state, resources }) => this.resized.get(state.id) !== JSON.stringify(resources),
+    );
+    if (fresh.length > 0 || actions.kill.some(({ reason }) => reason === "Resized")) await this.resize(input);
+    // What was resized is looked at again, once: the runtime has no event for it.
+    if (actions.start.length === 0 && !actions.createSandbox) return fresh.length > 0 ? 0 : undefined;
     this.volumes ??= await this.placeVolumes(input);
     const sandbox = await this.sandbox(input);
     if (!sandbox) return undefined;
@@ -177,6 +185,26 @@ export class PodStarter {
       podIp: this.facts(input.pod, input.observed.sandboxes[0]).podIps[0] ?? "",
       message: `${message}, will be restarted`,
     });
+  }
+
+  /** The pod's group grows before its containers do, and shrinks after them. */
+  private async resize({ pod, actions, record, signal }: ActInput): Promise<void> {
+    const { runtime, machine, config } = this.parts;
+    const group = podCgroup(config.cgroupRoot, pod);
+    // Refused by some kernels as long as the containers have more.
+    await machine.cgroups.ensure(group, podLimits(pod)).catch(() => undefined);
+    for (const { state, resources } of actions.resize) {
+      this.resized.set(state.id, JSON.stringify(resources));
+      await runtime.updateContainerResources({ containerId: state.id, linux: resources }, signal);
+      const message = `Container ${state.metadata.name} resized`;
+      record({
+        type: "Normal",
+        reason: "ResizeCompleted",
+        message,
+        fieldPath: `spec.containers{${state.metadata.name}}`,
+      });
+    }
+    await machine.cgroups.ensure(group, podLimits(pod));
   }
 
   private async stopUnwell(input: ActInput, containerId: string): Promise<void> {

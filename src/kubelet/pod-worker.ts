@@ -15,6 +15,8 @@ import { stopPod } from "./act/stop-containers.ts";
 import { PodCleaner } from "./pod-cleaner.ts";
 import { containersOf, newestContainer, nothingObserved, type ObservedPod } from "./plan/observation.ts";
 import { planPod, type PodActions, type Waiting } from "./plan/pod-actions.ts";
+import type { Refusal } from "./plan/admission.ts";
+import { withGranted } from "./plan/resize.ts";
 import { ownConditions, podStatus } from "./plan/pod-status.ts";
 import { deadlineMs, graceSeconds } from "./plan/termination.ts";
 import { Prober } from "./probes/prober.ts";
@@ -38,7 +40,12 @@ export class PodWorker {
   readonly uid: string;
   /** As it was when it was last observed. */
   observed: ObservedPod = nothingObserved;
+  /** With the resources that were granted, which may be others than it asks for now. */
   private pod: Pod;
+  private asked: Pod;
+  private resizePending: Refusal | undefined;
+  /** Decides whether a change of resources fits on the node. */
+  fits: (pod: Pod) => Refusal | undefined = () => undefined;
   private readonly parts: PodParts;
   private readonly status: StatusWriter;
   private readonly prober: Prober;
@@ -61,6 +68,7 @@ export class PodWorker {
   constructor(parts: PodParts, pod: Pod, life: AbortSignal) {
     this.parts = parts;
     this.pod = pod;
+    this.asked = pod;
     this.life = life;
     this.uid = pod.metadata.uid ?? "";
     this.status = new StatusWriter(parts, pod, life);
@@ -72,6 +80,10 @@ export class PodWorker {
     this.cleaner = new PodCleaner(parts);
     life.addEventListener("abort", () => this.wakeUp?.(), { once: true });
     if (pod.metadata.deletionTimestamp !== undefined || isOver(pod)) this.end({});
+  }
+
+  get waitsForRoom(): boolean {
+    return this.resizePending !== undefined;
   }
 
   get current(): Pod {
@@ -94,8 +106,9 @@ export class PodWorker {
 
   /** The pod as the API has it now. */
   update(pod: Pod): void {
-    const before = this.pod;
-    this.pod = pod;
+    const before = this.asked;
+    this.asked = pod;
+    this.pod = this.granted(pod);
     this.status.follow(pod);
     const deleted = pod.metadata.deletionTimestamp !== undefined;
     if (deleted || isOver(pod)) this.end({});
@@ -106,6 +119,16 @@ export class PodWorker {
       if (before.metadata !== pod.metadata) this.starter.volumesStale = true;
       this.wake();
     }
+  }
+
+  /** The pod with resources that the node can give. */
+  private granted(asked: Pod): Pod {
+    const had = new Map(containersOf(this.pod).map((one) => [one.name, one.resources]));
+    const kept = withGranted(asked, had);
+    const wants = JSON.stringify(containersOf(asked).map((one) => one.resources));
+    this.resizePending =
+      wants === JSON.stringify(containersOf(kept).map((one) => one.resources)) ? undefined : this.fits(asked);
+    return this.resizePending ? kept : asked;
   }
 
   /** For static pods: the API's mirror of it changed. */
@@ -216,6 +239,8 @@ export class PodWorker {
   }
 
   private plan(): PodActions {
+    // Others may have gone since, and made room.
+    if (this.resizePending) this.pod = this.granted(this.asked);
     return planPod({
       pod: this.pod,
       observed: this.observed,
@@ -271,6 +296,7 @@ export class PodWorker {
       nowMs: this.parts.clock.nowMs(),
       ...(failure && this.phase === "ended" && { failure }),
       ...(disruption && { disruption }),
+      ...(this.resizePending && { resizePending: this.resizePending }),
     });
     this.status.write(status);
     return status;

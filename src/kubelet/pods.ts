@@ -7,7 +7,7 @@ import type { Pod } from "#resources/core/pod.ts";
 import type { ContainerEvent } from "#host/cri.ts";
 import type { PodParts } from "./act/parts.ts";
 import { orphanPod } from "./orphans.ts";
-import { refusalOf } from "./plan/admission.ts";
+import { refusalOf, resizeRefusal } from "./plan/admission.ts";
 import { annotation, label } from "./plan/identity.ts";
 import { isRunning } from "./plan/observation.ts";
 import { PodWorker } from "./pod-worker.ts";
@@ -87,22 +87,31 @@ export class Pods {
   private begin(pod: Pod): PodWorker {
     const uid = pod.metadata.uid ?? "";
     const worker = new PodWorker(this.parts, pod, this.life);
+    worker.fits = (asked) =>
+      resizeRefusal({ pod: asked, others: this.others(worker), allocatable: this.parts.allocatable });
     this.workers.set(uid, worker);
     const run = worker.run().finally(() => {
       this.workers.delete(uid);
+      // Whoever waits for room may have it now.
+      for (const other of this.workers.values()) if (other.waitsForRoom) other.wake();
       this.running.delete(run);
     });
     this.running.add(run);
     return worker;
   }
 
+  /** Pods that take resources beside this one. */
+  private others(worker: PodWorker): readonly Pod[] {
+    return this.all()
+      .filter((other) => other !== worker && !other.hasEnded)
+      .map((other) => other.current);
+  }
+
   private admit(worker: PodWorker): void {
     const { config, allocatable } = this.parts;
     const refusal = refusalOf({
       pod: worker.current,
-      others: this.all()
-        .filter((other) => other !== worker && !other.hasEnded)
-        .map((other) => other.current),
+      others: this.others(worker),
       nodeName: config.nodeName,
       nodeLabels: this.node()?.metadata.labels ?? config.labels,
       allocatable,

@@ -93,6 +93,11 @@ export class StatusWriter {
     const replace = { $patch: "replace" };
     if (status.podIPs ?? before?.podIPs) body["podIPs"] = [...(status.podIPs ?? []), replace];
     if (status.hostIPs) body["hostIPs"] = [...status.hostIPs, replace];
+    const gone = (before?.conditions ?? []).filter(
+      ({ type }) => ownConditions.includes(type) && !status.conditions?.some((one) => one.type === type),
+    );
+    if (gone.length > 0)
+      body["conditions"] = [...(status.conditions ?? []), ...gone.map(({ type }) => ({ $patch: "delete", type }))];
     await this.parts.client.patch(
       { resource: pods, key: keyOf(this.target) },
       // Holds because a status is JSON.

@@ -260,5 +260,5 @@ function mergedList(before: unknown, patch: readonly unknown[]): unknown {
   const kept = ((before ?? []) as readonly Plain[]).filter(
     (old) => !items.some((item) => item["type"] === old["type"]),
   );
-  return [...kept, ...items];
+  return [...kept, ...items.filter((item) => item["$patch"] === undefined)];
 }

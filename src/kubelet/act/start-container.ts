@@ -1,7 +1,7 @@
 /** Starting one container: image, configuration, creation, start, and its own word about it. */
 import { messageOf } from "#base/assert.ts";
 import type { ObjectEvent } from "#client/recorder.ts";
-import { RuntimeError, type PodSandboxConfig } from "#host/cri.ts";
+import { RuntimeError, type Image, type PodSandboxConfig } from "#host/cri.ts";
 import { isReason } from "#machinery/status.ts";
 import { secrets, type Secret } from "#resources/core/secret.ts";
 import type { Pod } from "#resources/core/pod.ts";
@@ -81,20 +81,24 @@ function reasonOf(error: unknown): string {
 }
 
 async function create(parts: PodParts, input: StartInput): Promise<string> {
-  const { facts, start, sandboxId, sandboxConfig, volumes, signal } = input;
+  const { facts, start, sandboxId, sandboxConfig, signal } = input;
   const { pod } = facts;
   const { container, attempt } = start;
-  const image = await parts.images.ensure(
-    {
-      image: container.image ?? "",
-      policy: container.imagePullPolicy,
-      secrets: await pullSecrets(parts, pod),
-      sandboxConfig,
-      podUid: pod.metadata.uid ?? "",
-      tell: input.record,
-    },
-    signal,
-  );
+  const secretsOfPod = await pullSecrets(parts, pod);
+  const ensure = (reference: string, policy: string | undefined): Promise<Image> =>
+    parts.images.ensure(
+      {
+        image: reference,
+        policy,
+        secrets: secretsOfPod,
+        sandboxConfig,
+        podUid: pod.metadata.uid ?? "",
+        tell: input.record,
+      },
+      signal,
+    );
+  const image = await ensure(container.image ?? "", container.imagePullPolicy);
+  const volumes = await withImages(container, input.volumes, ensure);
   const links = pod.spec.enableServiceLinks !== false;
   const services = serviceEnvironment(visibleServices(parts.services.list(), pod.metadata.namespace ?? "", links));
   const environment = await environmentOf({ facts, container, services, references: parts.references.of(pod) });
@@ -123,6 +127,22 @@ async function create(parts: PodParts, input: StartInput): Promise<string> {
   });
   await parts.machine.files.makeFolder(`${sandboxConfig.logDirectory}/${container.name}`, 0o755);
   return await parts.runtime.createContainer({ podSandboxId: sandboxId, config, sandboxConfig }, signal);
+}
+
+/** The volumes, with those that are images pulled and named as the runtime knows them. */
+async function withImages(
+  container: StartContainer["container"],
+  volumes: PlacedVolumes,
+  ensure: (reference: string, policy: string | undefined) => Promise<Image>,
+): Promise<PlacedVolumes> {
+  const placed = new Map(volumes);
+  for (const { name } of container.volumeMounts ?? []) {
+    const volume = placed.get(name);
+    if (!volume?.image) continue;
+    const { id } = await ensure(volume.image.reference, volume.image.pullPolicy);
+    placed.set(name, { ...volume, image: { ...volume.image, reference: id } });
+  }
+  return placed;
 }
 
 /** The container whose processes an ephemeral container is to see. */

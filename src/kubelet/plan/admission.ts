@@ -36,7 +36,21 @@ export function refusalOf(input: AdmissionInput): Refusal | undefined {
   return resourceRefusal(input) ?? affinityRefusal(input) ?? portRefusal(input);
 }
 
-function resourceRefusal({ pod, others, allocatable }: AdmissionInput): Refusal | undefined {
+/** Why other resources cannot be granted to a running pod; undefined when they can. */
+export function resizeRefusal(input: Pick<AdmissionInput, "pod" | "others" | "allocatable">): Refusal | undefined {
+  const whenAlone = resourceRefusal({ ...input, others: [] });
+  const infeasible = whenAlone !== undefined;
+  const refusal = whenAlone ?? resourceRefusal(input);
+  if (!refusal) return undefined;
+  const message = refusal.message.replace("Pod was rejected: ", "");
+  return { reason: infeasible ? "Infeasible" : "Deferred", message };
+}
+
+function resourceRefusal({
+  pod,
+  others,
+  allocatable,
+}: Pick<AdmissionInput, "pod" | "others" | "allocatable">): Refusal | undefined {
   const podsMax = wholeOf(allocatable["pods"]);
   if (others.length + 1 > podsMax) return outOf("pods", { requested: 1, used: others.length, capacity: podsMax });
   const names = new Set(

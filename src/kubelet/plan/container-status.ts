@@ -15,6 +15,7 @@ import {
   type ObservedPod,
   type ProbeResults,
 } from "./observation.ts";
+import { resizeOf } from "./resize.ts";
 import type { Waiting } from "./pod-actions.ts";
 
 export interface StatusInput {
@@ -72,7 +73,7 @@ function statusOf(input: StatusInput, container: Container | EphemeralContainer)
     imageID: known?.imageId === undefined ? "" : imageIdOf(known),
     ...(known && { containerID: `${input.runtimeName}://${known.id}` }),
     started,
-    ...(known && isRunning(known) && resourcesOf(container)),
+    ...(known && isRunning(known) && resourcesOf(input, container, known)),
     ...volumeMountsOf(container),
     ...(user && { user: { linux: { uid: user.uid, gid: user.gid, supplementalGroups: user.supplementalGroups } } }),
   };
@@ -90,16 +91,21 @@ function imageIdOf(known: ObservedContainer): string {
   return known.imageRef === "" ? known.imageId : known.imageRef;
 }
 
-function resourcesOf(container: Container | EphemeralContainer): Partial<ContainerStatus> {
+/** What the container was granted, and what it has: those two differ until a change has come through. */
+function resourcesOf(
+  input: StatusInput,
+  container: Container | EphemeralContainer,
+  known: ObservedContainer,
+): Partial<ContainerStatus> {
   const { limits, requests } = container.resources ?? {};
   const cpu = requests?.["cpu"] ?? limits?.["cpu"];
   const memory = requests?.["memory"] ?? limits?.["memory"];
-  const allocated = { ...requests, ...(cpu !== undefined && { cpu }), ...(memory !== undefined && { memory }) };
-  const hasAny = Object.keys(allocated).length > 0;
-  return {
-    ...(hasAny && { allocatedResources: allocated }),
-    resources: { ...(limits && { limits }), ...(hasAny && { requests: allocated }) },
-  };
+  const granted = { ...requests, ...(cpu !== undefined && { cpu }), ...(memory !== undefined && { memory }) };
+  const hasAny = Object.keys(granted).length > 0;
+  const actual = { ...(limits && { limits }), ...(hasAny && { requests: granted }) };
+  const changing = resizeOf(input.pod, container, known) !== undefined;
+  const before = previousStatus(input.pod, container.name)?.resources;
+  return { ...(hasAny && { allocatedResources: granted }), resources: changing && before ? before : actual };
 }
 
 function volumeMountsOf(container: Container | EphemeralContainer): Partial<ContainerStatus> {

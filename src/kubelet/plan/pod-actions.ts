@@ -18,6 +18,7 @@ import {
   type ObservedPod,
   type ProbeResults,
 } from "./observation.ts";
+import { resizeOf, type Resize } from "./resize.ts";
 import { crashLoopMessage, dueAtMs, retriesInit, wantsRestart, type RestartPause } from "./restart.ts";
 
 export interface PlanInput {
@@ -44,7 +45,7 @@ export interface KillContainer {
   readonly message: string;
   /** The probe that failed may shorten or stretch the grace period. */
   readonly gracePeriodSeconds: number | undefined;
-  readonly reason: "FailedLivenessProbe" | "FailedStartupProbe" | "Changed" | "Unknown";
+  readonly reason: "FailedLivenessProbe" | "FailedStartupProbe" | "Changed" | "Resized";
 }
 
 export interface Waiting {
@@ -58,6 +59,8 @@ export interface PodActions {
   /** Absent when the sandbox is good, or none is needed any more. */
   readonly createSandbox?: { readonly attempt: number };
   readonly kill: readonly KillContainer[];
+  /** Containers that go on with other resources. */
+  readonly resize: readonly Resize[];
   /** In this order. */
   readonly start: readonly StartContainer[];
   /** Containers that may not start yet, by name. */
@@ -66,9 +69,16 @@ export interface PodActions {
   readonly wakeAtMs: number | undefined;
 }
 
+type Unfitness = Pick<KillContainer, "message" | "reason" | "gracePeriodSeconds">;
+
+function resized({ name }: Container): Unfitness {
+  return { message: `Container ${name} resize requires restart`, reason: "Resized", gracePeriodSeconds: undefined };
+}
+
 class Plan {
   killPod = false;
   readonly kill: KillContainer[] = [];
+  readonly resize: Resize[] = [];
   readonly start: StartContainer[] = [];
   readonly waiting = new Map<string, Waiting>();
   wakeAtMs: number | undefined;
@@ -92,23 +102,25 @@ class Plan {
     this.start.push({ role, container, attempt: ended ? ended.metadata.attempt + 1 : 0, ended });
   }
 
-  /** Kills a running container whose probe failed or whose specification changed. @returns Whether it goes. */
+  /**
+   * Kills a running container whose probe failed or whose specification changed; resizes one that is fit.
+   *
+   * @returns Whether it goes.
+   */
   killIfUnfit(container: Container, state: ObservedContainer): boolean {
-    const unfit = this.unfitness(container, state);
-    if (!unfit) return false;
-    this.kill.push({ container, state, ...unfit });
-    return true;
+    const resize = resizeOf(this.input.pod, container, state);
+    const unfit = this.unfitness(container, state) ?? (resize?.restart ? resized(container) : undefined);
+    if (unfit) this.kill.push({ container, state, ...unfit });
+    else if (resize) this.resize.push(resize);
+    return unfit !== undefined;
   }
 
   done(createSandbox?: { readonly attempt: number }): PodActions {
-    const { killPod, kill, start, waiting, wakeAtMs } = this;
-    return { killPod, kill, start, waiting, wakeAtMs, ...(createSandbox && { createSandbox }) };
+    const { killPod, kill, resize, start, waiting, wakeAtMs } = this;
+    return { killPod, kill, resize, start, waiting, wakeAtMs, ...(createSandbox && { createSandbox }) };
   }
 
-  private unfitness(
-    container: Container,
-    state: ObservedContainer,
-  ): Pick<KillContainer, "message" | "reason" | "gracePeriodSeconds"> | undefined {
+  private unfitness(container: Container, state: ObservedContainer): Unfitness | undefined {
     const name = container.name;
     const hash = state.annotations[annotation.hash];
     if (hash !== undefined && hash !== hashOf(container))

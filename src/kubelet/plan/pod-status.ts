@@ -7,9 +7,10 @@ import { rfc3339 } from "#base/clock.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { ContainerStatus, PodCondition, PodStatus } from "#resources/core/pod-status.ts";
 import { containerStatuses, concluded, type ContainerStatuses, type StatusInput } from "./container-status.ts";
-import { isSidecar } from "./observation.ts";
+import { isSidecar, newestContainer } from "./observation.ts";
 import { sandboxAttempt } from "./pod-actions.ts";
 import { qosClassOf } from "./qos.ts";
+import { resizeOf } from "./resize.ts";
 
 export interface PodStatusInput extends StatusInput {
   /** Of the node; the first is the primary one. */
@@ -19,6 +20,8 @@ export interface PodStatusInput extends StatusInput {
   readonly failure?: { readonly reason: string; readonly message: string };
   /** Set when the node ends a pod against its will: DisruptionTarget. */
   readonly disruption?: { readonly reason: string; readonly message: string };
+  /** Why other resources that the pod asks for are not granted. */
+  readonly resizePending?: { readonly reason: string; readonly message: string };
 }
 
 type Phase = "Pending" | "Running" | "Succeeded" | "Failed";
@@ -31,6 +34,8 @@ export const ownConditions: readonly string[] = [
   "ContainersReady",
   "PodScheduled",
   "DisruptionTarget",
+  "PodResizePending",
+  "PodResizeInProgress",
 ];
 
 export function podStatus(input: PodStatusInput): PodStatus {
@@ -132,8 +137,17 @@ function conditions(input: PodStatusInput, statuses: ContainerStatuses, phase: P
     Ready: readiness(pod, containersReady),
     ContainersReady: containersReady,
     PodScheduled: { status: "True" },
+    ...(input.resizePending && { PodResizePending: { status: "True", ...input.resizePending } }),
+    ...(!input.terminal && isResizing(input) && { PodResizeInProgress: { status: "True" } }),
   };
   return Object.entries(verdicts).map(([type, verdict]) => dated(input, type, verdict));
+}
+
+function isResizing({ pod, observed }: PodStatusInput): boolean {
+  return pod.spec.containers.some((container) => {
+    const state = newestContainer(observed, container.name);
+    return state !== undefined && resizeOf(pod, container, state) !== undefined;
+  });
 }
 
 /** A condition keeps the time of its last change of status. */

@@ -24,6 +24,8 @@ export interface Answer {
   /** "unknown" when it could not even be asked. */
   readonly result: "success" | "failure" | "unknown";
   readonly output: string;
+  /** It counts as a success, but whoever wrote the probe should look at it. */
+  readonly warns?: true;
 }
 
 export interface AskParts {
@@ -91,7 +93,9 @@ async function askByHttp(
     timeoutMs: asked.timeoutSeconds * 1000,
   } as const;
   const { status, body } = await network.http(request, asked.signal);
-  if (status >= 200 && status < 400) return success(body);
+  if (status >= 300 && status < 400)
+    return { ...success(`Probe terminated redirects, Response body: ${body}`), warns: true };
+  if (status >= 200 && status < 300) return success(body);
   return failure(`HTTP probe failed with statuscode: ${status}`);
 }
 

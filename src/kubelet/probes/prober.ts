@@ -155,7 +155,7 @@ export class Prober {
     });
     const result = { success: "successful", failure: "failed", unknown: "unknown" }[answer.result];
     this.parts.counts.add(pod, { container: container.name, kind, result });
-    if (answer.result !== "success") this.tell(container, kind, answer);
+    if (answer.result !== "success" || answer.warns) this.tell(container, kind, answer);
     const before = running.tallies.get(kind);
     // An answer that is none changes nothing.
     if (!before || answer.result === "unknown") return;
@@ -167,13 +167,11 @@ export class Prober {
   }
 
   private tell(container: Container, kind: ProbeKind, answer: Answer): void {
+    const fieldPath = `spec.containers{${container.name}}`;
     const title = `${kind.charAt(0).toUpperCase()}${kind.slice(1)} probe`;
-    this.listener.record({
-      type: "Warning",
-      reason: "Unhealthy",
-      message: answer.result === "failure" ? `${title} failed: ${answer.output}` : `${title} errored: ${answer.output}`,
-      fieldPath: `spec.containers{${container.name}}`,
-    });
+    const verb = { failure: "failed", unknown: "errored", success: "warning" }[answer.result];
+    const reason = answer.result === "success" ? "ProbeWarning" : "Unhealthy";
+    this.listener.record({ type: "Warning", reason, message: `${title} ${verb}: ${answer.output}`, fieldPath });
   }
 }
 
