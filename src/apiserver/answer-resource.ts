@@ -76,7 +76,10 @@ export function callOf(request: Request, { served, path }: Place): Call {
     key: { namespace, name: path.name },
     subresource: path.subresource,
     user: request.user,
-    signal: request.exchange.signal,
+    // Made on demand: most calls never wait, and a signal costs more than they do.
+    get signal() {
+      return request.exchange.signal;
+    },
   };
 }
 
