@@ -14,7 +14,8 @@ import { prefixEnd, type Entry, type Revision } from "#storage/store.ts";
 
 /** A resource as it is stored: where its keys are and how its values begin. */
 export class StoredKind {
-  readonly definition: ResourceDefinition;
+  /** Changes while it is served when a CustomResourceDefinition does; group, version and kind never. */
+  definition: ResourceDefinition;
   /** "/registry/pods/", "/registry/apps/deployments/": ends in a slash. */
   readonly prefix: string;
   readonly prefixEnd: string;
