@@ -1,11 +1,13 @@
-/** Puts the authenticators in their order and names everyone who showed nothing. */
+/** The authenticators, in their order. Who shows nothing any of them knows is anonymous (identify.ts). */
 import type { Clock } from "#base/clock.ts";
 import type { Client } from "#client/client.ts";
-import { unauthorized } from "#machinery/status.ts";
-import { anonymous, type Authenticator, type Credentials, type User } from "./access.ts";
+import type { Authenticator } from "./access.ts";
 import { bootstrapTokenAuthenticator } from "./authentication/bootstrap-token.ts";
 import { certificateAuthenticator } from "./authentication/certificate.ts";
-import { ServiceAccountTokens, type TokenVerifier } from "./authentication/service-account-token.ts";
+import { ServiceAccountTokens, type TokenClaims, type TokenVerifier } from "./authentication/service-account-token.ts";
+
+export { serviceAccountUser, type TokenClaims, type TokenVerifier } from "./authentication/service-account-token.ts";
+export { tokenRequests } from "./authentication/token-request.ts";
 
 export interface AuthenticationOptions {
   /** Looks up accounts, pods and secrets that tokens are bound to. */
@@ -17,30 +19,24 @@ export interface AuthenticationOptions {
 }
 
 export interface Authentication {
-  /** @throws StatusError 401 when credentials were shown and do not hold. */
-  authenticate(credentials: Credentials, signal: AbortSignal): Promise<User>;
+  readonly inOrder: readonly Authenticator[];
   readonly serviceAccountTokens: ServiceAccountTokens;
 }
 
-const authenticated = "system:authenticated";
-
 export function createAuthentication(options: AuthenticationOptions): Authentication {
   const serviceAccountTokens = new ServiceAccountTokens(options);
-  const inOrder: readonly Authenticator[] = [
-    certificateAuthenticator,
-    serviceAccountTokens,
-    bootstrapTokenAuthenticator(options),
-  ];
   return {
     serviceAccountTokens,
-    authenticate: async (credentials, signal) => {
-      for (const authenticator of inOrder) {
-        const user = await authenticator.authenticate(credentials, signal);
-        if (user)
-          return user.groups.includes(authenticated) ? user : { ...user, groups: [...user.groups, authenticated] };
-      }
-      if (credentials.bearerToken !== undefined && credentials.bearerToken !== "") throw unauthorized();
-      return anonymous;
-    },
+    inOrder: [certificateAuthenticator, serviceAccountTokens, bootstrapTokenAuthenticator(options)],
   };
+}
+
+/** Claims of a token, from what was in it. @throws Error when it is not one of a service account */
+export function serviceAccountClaims(claims: Readonly<Record<string, unknown>>): TokenClaims {
+  const bound = claims["kubernetes.io"];
+  if (typeof bound !== "object" || bound === null || !("serviceaccount" in bound) || !("namespace" in bound))
+    throw new Error('expected the claims of a service account under "kubernetes.io", found none');
+  const { aud } = claims;
+  // Holds because only this server signs tokens with this key, and always with these claims.
+  return { ...claims, aud: typeof aud === "string" ? [aud] : aud } as unknown as TokenClaims;
 }

@@ -41,6 +41,7 @@ export class Registry {
   private readonly caches = new Map<string, WatchCache>();
   /** Counts changes, so that what is derived from the whole registry knows when it is old. */
   generation = 0;
+  private readonly listeners = new Set<() => void>();
 
   constructor(options: RegistryOptions) {
     this.options = options;
@@ -70,7 +71,7 @@ export class Registry {
       custom,
     };
     this.served.set(`${definition.group}/${definition.version}/${definition.plural}`, made);
-    this.generation += 1;
+    this.changed();
     return made;
   }
 
@@ -79,10 +80,21 @@ export class Registry {
     const key = `${definition.group}/${definition.version}/${definition.plural}`;
     const removed = this.served.get(key)?.cache;
     this.served.delete(key);
-    this.generation += 1;
+    this.changed();
     if (!removed || [...this.served.values()].some(({ cache }) => cache === removed)) return;
     this.caches.delete(removed.kind.prefix);
     removed.stop();
+  }
+
+  /** Calls `listener` after every change until the signal is aborted. */
+  onChange(listener: () => void, signal: AbortSignal): void {
+    this.listeners.add(listener);
+    signal.addEventListener("abort", () => this.listeners.delete(listener), { once: true });
+  }
+
+  private changed(): void {
+    this.generation += 1;
+    for (const listener of this.listeners) listener();
   }
 
   private cacheOf(stored: ResourceDefinition): WatchCache {

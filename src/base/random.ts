@@ -20,6 +20,11 @@ export function suffixFrom(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => suffixAlphabet.charAt(byte % suffixAlphabet.length)).join("");
 }
 
+/** The same alphabet for a text that is given: safe in names, and never a word. */
+export function suffixLetters(text: string): string {
+  return Array.from(text, (sign) => suffixAlphabet.charAt(sign.charCodeAt(0) % suffixAlphabet.length)).join("");
+}
+
 export const machineRandom: Random = {
   uuid: () => randomUUID(),
   fraction: () => Math.random(),

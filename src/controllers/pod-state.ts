@@ -10,6 +10,11 @@ export function isActive(pod: Pod): boolean {
   return !isEnded(pod) && pod.metadata.deletionTimestamp === undefined;
 }
 
+/** Deleted, and still there. */
+export function isEnding(pod: Pod): boolean {
+  return !isEnded(pod) && pod.metadata.deletionTimestamp !== undefined;
+}
+
 export function isReady(pod: Pod): boolean {
   return readySinceMs(pod) !== undefined;
 }

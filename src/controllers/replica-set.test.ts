@@ -21,7 +21,7 @@ function replicaSet(replicas: number, status: Partial<ReplicaSet["status"]> = {}
       selector: { matchLabels: labels },
       template: { metadata: { labels }, spec: { containers: [] } },
     },
-    status: { replicas: 0, observedGeneration: 1, ...status },
+    status: { replicas: 0, observedGeneration: 1, terminatingReplicas: 0, ...status },
   };
 }
 

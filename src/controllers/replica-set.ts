@@ -5,7 +5,7 @@
  */
 import { rfc3339 } from "#base/clock.ts";
 import { selectorOf, selectorOfMap, type Selector } from "#machinery/label-selector.ts";
-import { keyOf, type ObjectKey } from "#machinery/meta.ts";
+import { controllerOf, keyOf, type ObjectKey } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
 import { replicaSets, type ReplicaSet } from "#resources/apps/replica-set.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
@@ -16,7 +16,7 @@ import { create, normal, patch, remove, together, updateStatus, warning } from "
 import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
 import { claim } from "./ownership.ts";
 import { podFromTemplate } from "./pod-from-template.ts";
-import { availableInMs, compareForDeletion, isActive, isAvailable, isReady } from "./pod-state.ts";
+import { availableInMs, compareForDeletion, isActive, isAvailable, isEnding, isReady } from "./pod-state.ts";
 import { byOwner, own, ownedBy } from "./watches.ts";
 
 type Owner = ReplicaSet | ReplicationController;
@@ -85,9 +85,10 @@ export function planReplicas({ owner, resource, selector, candidates, nowMs }: R
   const { owned } = claimed;
   const wanted = owner.spec.replicas ?? 1;
   const minReady = owner.spec.minReadySeconds ?? 0;
+  const ending = candidates.filter((pod) => isEnding(pod) && controllerOf(pod)?.uid === owner.metadata.uid);
   const scaling =
     owner.metadata.deletionTimestamp === undefined ? scale({ owner, resource, owned, wanted, nowMs }) : [];
-  const status = statusAction({ owner, resource, owned, nowMs });
+  const status = statusAction({ owner, resource, owned, nowMs, ending });
   const waits = owned.map((pod) => availableInMs(pod, minReady, nowMs)).filter((ms) => ms !== undefined);
   const actions = [...claimed.actions, ...status, ...scaling];
   if (actions.length === 0 && waits.length === 0) return nothing;
@@ -141,7 +142,12 @@ function failureAction({ owner, resource, nowMs }: Scaling, error: StatusError):
   return patch({ resource, object: owner }, body, "status");
 }
 
-function statusAction({ owner, resource, owned, nowMs }: Omit<Scaling, "wanted">): Action[] {
+interface Seen extends Omit<Scaling, "wanted"> {
+  /** Owned pods that were deleted and have not ended. */
+  readonly ending: readonly Pod[];
+}
+
+function statusAction({ owner, resource, owned, ending, nowMs }: Seen): Action[] {
   const templateLabels = selectorOfMap(owner.spec.template?.metadata.labels ?? {});
   const counts = {
     replicas: owned.length,
@@ -156,8 +162,15 @@ function statusAction({ owner, resource, owned, nowMs }: Omit<Scaling, "wanted">
   const conditions = healed
     ? owner.status.conditions?.filter(({ type }) => type !== "ReplicaFailure")
     : owner.status.conditions;
-  const next = { ...withoutZeros(counts), ...(conditions && conditions.length > 0 ? { conditions } : {}) };
-  if (deepEqual({ ...withoutZeros(owner.status) }, next)) return [];
+  // Zero is said here, so that readers can tell it from a count that is not kept; ReplicationControllers keep none.
+  const terminating = owner.kind === "ReplicaSet" ? { terminatingReplicas: ending.length } : {};
+  const next = {
+    ...withoutZeros(counts),
+    ...terminating,
+    ...(conditions && conditions.length > 0 ? { conditions } : {}),
+  };
+  const had = "terminatingReplicas" in owner.status ? { terminatingReplicas: owner.status.terminatingReplicas } : {};
+  if (deepEqual({ ...withoutZeros(owner.status), ...had }, next)) return [];
   const updated = { ...owner, status: { replicas: owned.length, ...next } };
   return [updateStatus(resource, updated)];
 }

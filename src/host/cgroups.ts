@@ -13,7 +13,11 @@ import { messageOf } from "#base/assert.ts";
 /** `v1` covers hybrid machines too, where the second version is mounted but holds no controllers of use. */
 export type CgroupHost =
   | { readonly version: "v2"; readonly root: string }
-  | { readonly version: "v1"; /** Mount point by controller. */ readonly roots: ReadonlyMap<string, string> };
+  | {
+      readonly version: "v1";
+      /** Mount point by controller; `unified` is the second version's, where a runtime makes the same groups. */
+      readonly roots: ReadonlyMap<string, string>;
+    };
 
 /** What a pod needs of the kernel. */
 const controllersNeeded = ["cpu", "memory", "pids"];
@@ -46,7 +50,10 @@ export function detectCgroups(mountInfo = readFileSync("/proc/self/mountinfo", "
       if (controllersV1.includes(option.replace(/^name=/, ""))) roots.set(option.replace(/^name=/, ""), mountPoint);
   }
   const missingV1 = controllersNeeded.filter((controller) => !roots.has(controller));
-  if (roots.has("memory") && missingV1.length === 0) return { version: "v1", roots };
+  if (missingV1.length === 0) {
+    if (unified !== undefined) roots.set("unified", unified);
+    return { version: "v1", roots };
+  }
   if (unified === undefined)
     throw new Error(
       `expected control groups with ${controllersNeeded.join(", ")}, found ${roots.size === 0 ? "none mounted" : `no ${missingV1.join(", ")}`}: mount cgroup2 at /sys/fs/cgroup`,

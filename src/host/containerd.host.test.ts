@@ -9,8 +9,10 @@ import { silentLog } from "#base/log.ts";
 import { textOf, utf8 } from "#base/bytes.ts";
 import { must } from "#base/assert.ts";
 import { bridgeName, writePodNetwork } from "./cni.ts";
+import { Cgroups, detectCgroups } from "./cgroups.ts";
 import { Containerd } from "./containerd.ts";
 import { importImages } from "./image-archive.ts";
+import { Links } from "./links.ts";
 import { stopContainers } from "./killall.ts";
 import type { ContainerEvent, PodSandboxConfig } from "./cri.ts";
 import { processesNaming, run } from "./processes.ts";
@@ -62,7 +64,8 @@ before(async () => {
 after(async () => {
   await started.stop();
   await stopContainers(data, { clock: machineClock, signal: never });
-  await run(bundle().ip, ["link", "delete", bridgeName(started.containerd.folders)]);
+  await new Cgroups(detectCgroups()).remove("/kedge-host-test");
+  await new Links(bundle().ip).remove(bridgeName(started.containerd.folders));
   rmSync(data, { recursive: true });
 });
 
@@ -98,8 +101,7 @@ test("a pod gets an address, runs, writes its log and answers a command", async 
   const listen = (async () => {
     for await (const event of runtime.events(listening.signal)) {
       seen.push(event);
-      if (event.containerEventType === "CONTAINER_STARTED_EVENT" && event.containerId === containerId)
-        running.resolve();
+      if (event.containersStatuses.some(({ state }) => state === "CONTAINER_RUNNING")) running.resolve();
     }
   })().catch((error: unknown) => error);
 

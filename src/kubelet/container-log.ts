@@ -3,6 +3,7 @@
  *
  * @see https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
  */
+import { dirname, join } from "node:path/posix";
 import type { Clock } from "#base/clock.ts";
 import type { Files } from "#host/files.ts";
 
@@ -59,10 +60,12 @@ export async function* readLog(
   let inode = (await files.facts(path))?.inode;
   let left = options.limitBytes ?? Number.POSITIVE_INFINITY;
   const writer = new LogText(options);
+  let at = path;
+  let rotated: string | undefined;
   while (!options.signal.aborted) {
     const wasOpen = options.follow && (await log.open());
     for (;;) {
-      const chunk = await files.readPart(path, { offset, length: chunkBytes });
+      const chunk = await files.readPart(at, { offset, length: chunkBytes });
       if (!chunk || chunk.length === 0) break;
       offset += chunk.length;
       const text = writer.take(chunk);
@@ -74,9 +77,17 @@ export async function* readLog(
       if (text.length > 0) yield text;
     }
     const now = await files.facts(path);
-    if (now && inode !== undefined && now.inode !== inode) {
-      // The log was rotated: the rest of the old file was read above, now comes the new one.
+    if (now && inode !== undefined && now.inode !== inode && !rotated) {
+      // The log was rotated: its end, written after the last look, now lies under another name.
+      rotated = await findByInode(files, path, inode);
       inode = now.inode;
+      at = rotated ?? path;
+      if (!rotated) offset = 0;
+      continue;
+    }
+    if (rotated) {
+      rotated = undefined;
+      at = path;
       offset = 0;
       continue;
     }
@@ -84,6 +95,16 @@ export async function* readLog(
     if (!wasOpen) return;
     await log.grown(options.signal);
   }
+}
+
+/** The file beside `path` that has this inode. */
+async function findByInode(files: Files, path: string, inode: number): Promise<string | undefined> {
+  const folder = dirname(path);
+  for (const name of await files.list(folder)) {
+    const one = join(folder, name);
+    if ((await files.facts(one))?.inode === inode) return one;
+  }
+  return undefined;
 }
 
 /** Turns bytes of the file into the text that is asked for; keeps what ends within a line. */
@@ -153,8 +174,38 @@ export async function readLastLines(
   return new TextDecoder().decode(Buffer.concat(parts).subarray(-limits.bytesMax));
 }
 
-/** A wait that polls: the runtime says nothing when a container writes. */
-export function pollGrown(clock: Clock, periodMs: number): FollowedLog["grown"] {
-  // The wait ends early only when nobody reads any more, which the reader notices itself.
-  return (signal) => clock.sleep(periodMs, signal).catch(() => undefined);
+/** A wait for the file to change, or for the next look whether its container still runs. */
+export function watchGrown(
+  parts: { readonly files: Files; readonly clock: Clock },
+  path: string,
+  lookMs: number,
+): FollowedLog["grown"] {
+  let changed = false;
+  let wake = (): void => undefined;
+  let watching = false;
+  return async (signal) => {
+    if (!watching) {
+      watching = true;
+      parts.files.watch(
+        path,
+        () => {
+          changed = true;
+          wake();
+        },
+        signal,
+      );
+      // What was written before the watch began is read at once.
+      return;
+    }
+    if (!changed)
+      await new Promise<void>((resolve) => {
+        const timer = parts.clock.after(lookMs, resolve);
+        wake = () => {
+          timer.cancel();
+          resolve();
+        };
+        signal.addEventListener("abort", () => wake(), { once: true });
+      });
+    changed = false;
+  };
 }

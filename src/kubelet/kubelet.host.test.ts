@@ -9,8 +9,11 @@ import { machineClock } from "#base/clock.ts";
 import { supervise } from "#base/component.ts";
 import { createLog } from "#base/log.ts";
 import { machineRandom } from "#base/random.ts";
+import { HttpClient } from "#wire/http-client.ts";
+import { listen } from "#wire/http-server.ts";
 import { bridgeName, writePodNetwork } from "#host/cni.ts";
 import { Containerd } from "#host/containerd.ts";
+import { machineFiles } from "#host/files.ts";
 import { importImages } from "#host/image-archive.ts";
 import { stopContainers } from "#host/killall.ts";
 import { run } from "#host/processes.ts";
@@ -131,6 +134,17 @@ async function until(name: string, holds: (status: Pod["status"]) => boolean, se
   }
 }
 
+/** The kubelet's answer to a request over HTTP. */
+async function answered(path: string): Promise<string> {
+  const server = await listen({ host: "127.0.0.1", port: 0, log }, (exchange) => kubelet.answer(exchange, true));
+  const client = new HttpClient({ url: `http://127.0.0.1:${server.port}`, protocol: "h1" });
+  const reply = await client.request({ method: "GET", target: path, signal: within(10) });
+  const text = new TextDecoder().decode(await reply.bytes(1 << 20));
+  client.close();
+  await server.close(0);
+  return text;
+}
+
 const isReady = (status: Pod["status"]): boolean =>
   status?.conditions?.some((one) => one.type === "Ready" && one.status === "True") === true;
 
@@ -177,6 +191,127 @@ test("a pod starts after its init containers, with its environment, volumes and 
   const text = logOf("web");
   assert.match(text, /from-init/);
   assert.match(text, new RegExp(`hello ${status?.podIP} web`));
+});
+
+async function textFrom(pieces: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for await (const piece of pieces) parts.push(piece);
+  return new TextDecoder().decode(Buffer.concat(parts));
+}
+
+const main = (pod: string): { namespace: string; pod: string; container: string } => ({
+  namespace: "default",
+  pod,
+  container: "main",
+});
+
+test("logs are read as a whole, from their end, and as they grow", async () => {
+  const talk = shell("for i in 1 2 3; do echo line $i; done; sleep 1; echo late");
+  await api.create(pods, podOf("talk", { restartPolicy: "Never", containers: [talk] }));
+  await until("talk", isReady);
+  const plain = { previous: false, timestamps: false, signal: within(10) };
+  const followed = await kubelet.api.containerLogs({ ...main("talk"), ...plain, follow: true });
+  assert.equal(await textFrom(followed), "line 1\nline 2\nline 3\nlate\n");
+  const tail = await kubelet.api.containerLogs({ ...main("talk"), ...plain, follow: false, tailLines: 2 });
+  assert.equal(await textFrom(tail), "line 3\nlate\n");
+  const dated = await kubelet.api.containerLogs({
+    ...main("talk"),
+    ...plain,
+    follow: false,
+    tailLines: 1,
+    timestamps: true,
+  });
+  assert.match(await textFrom(dated), /^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-][\d:]+) late\n$/);
+  await assert.rejects(kubelet.api.containerLogs({ ...main("talk"), ...plain, follow: false, previous: true }), {
+    message: 'previous terminated container "main" in pod "talk" not found',
+  });
+});
+
+test("a command in a container gets its input and tells its outcome", async () => {
+  const wants = { stdin: true, stdout: true, stderr: true, tty: false };
+  const command = await kubelet.api.exec(main("web"), ["sh", "-c", "cat; echo bad >&2; exit 7"], {
+    wants,
+    signal: within(10),
+  });
+  command.stdin?.end("given");
+  const [out, err] = await Promise.all([must(command.stdout, "stdout"), must(command.stderr, "stderr")].map(textFrom));
+  assert.deepEqual([out, err], ["given", "bad\n"]);
+  const status = JSON.parse(new TextDecoder().decode(await command.status));
+  assert.deepEqual([status.reason, status.details.causes[0].message], ["NonZeroExitCode", "7"]);
+  command.close();
+});
+
+test("a port of a pod is forwarded", async () => {
+  const serve = shell("while true; do echo pong | nc -l -p 8080; done");
+  await api.create(
+    pods,
+    podOf("port", {
+      containers: [{ ...serve, readinessProbe: { tcpSocket: { port: 9999 }, failureThreshold: 1, periodSeconds: 1 } }],
+    }),
+  );
+  await until("port", (status) => status?.phase === "Running");
+  const forward = await kubelet.api.portForward({ namespace: "default", pod: "port" }, { signal: within(10) });
+  const { data } = forward.open(8080);
+  assert.equal(await textFrom(data), "pong\n");
+  forward.close();
+  assert.ok(!isReady(shown("port")));
+});
+
+test("a failing liveness probe restarts its container", async () => {
+  const livenessProbe = { exec: { command: ["false"] }, periodSeconds: 1, failureThreshold: 1 };
+  await api.create(
+    pods,
+    podOf("sick", { containers: [shell("sleep 1000", { livenessProbe })], terminationGracePeriodSeconds: 0 }),
+  );
+  const status = await until("sick", (one) => (one?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
+  assert.equal(status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 137);
+  assert.ok(api.events.some((event) => event.about === "sick" && event.reason === "Unhealthy"));
+});
+
+test("a sidecar starts first, and stops after the containers", async () => {
+  const sidecar = shell("trap 'echo stopped; exit 0' TERM; while true; do sleep 0.1; done", {
+    name: "side",
+    restartPolicy: "Always",
+    startupProbe: { exec: { command: ["true"] }, periodSeconds: 1 },
+  });
+  await api.create(
+    pods,
+    podOf("job", { restartPolicy: "Never", initContainers: [sidecar], containers: [shell("sleep 1")] }),
+  );
+  const status = await until("job", (one) => one?.phase === "Succeeded");
+  const side = must(status?.initContainerStatuses?.[0]?.state?.terminated, "the sidecar ended");
+  const own = must(status?.containerStatuses?.[0]?.state?.terminated, "the container ended");
+  assert.ok((side.finishedAt ?? "") >= (own.finishedAt ?? ""));
+  assert.equal(side.exitCode, 0);
+});
+
+test("a static pod runs from its manifest, and has a mirror", async () => {
+  const path = join(must(config.staticPodFolder, "there is a folder"), "static.yaml");
+  const manifest = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "static" },
+    spec: { containers: [shell("sleep 1000")], terminationGracePeriodSeconds: 0 },
+  };
+  await machineFiles.write(path, JSON.stringify(manifest), 0o600);
+  const status = await until("static-node-1", isReady);
+  assert.equal(status?.phase, "Running");
+  await machineFiles.remove(path);
+  await api.until(() => (api.find(pods, keyOf("static-node-1")) ? undefined : true), within(20));
+});
+
+test("what pods use is measured", async () => {
+  const summary = JSON.parse(await answered("/stats/summary"));
+  assert.ok(summary.node.memory.workingSetBytes > 0);
+  const web = summary.pods.find((pod: { podRef: { name: string } }) => pod.podRef.name === "web");
+  assert.equal(web.containers.length, 1);
+  assert.ok(web.containers[0].memory.workingSetBytes > 0);
+  assert.match(
+    await answered("/metrics/resource"),
+    /container_memory_working_set_bytes\{container="main",namespace="default",pod="web"\} \d+/,
+  );
+  assert.match(await answered("/metrics/cadvisor"), /container_cpu_usage_seconds_total\{container="main"/);
+  assert.match(await answered("/metrics/probes"), /prober_probe_total\{probe_type="Readiness",result="successful"/);
 });
 
 test("a container that ends is started again, with a growing pause", async () => {
@@ -232,9 +367,9 @@ test("a deleted pod is stopped, and leaves nothing", async () => {
   const pod = must(api.find(pods, keyOf("web")), "the pod exists");
   const folder = join(config.rootFolder, "pods", pod.metadata.uid ?? "");
   assert.ok(existsSync(folder));
-  for (const name of ["web", "crash", "good", "bad", "hungry", "later"])
-    await api.delete(pods, keyOf(name), { gracePeriodSeconds: 1 });
-  while (kubelet.pods.length > 0) await machineClock.sleep(20, within(20));
+  for (const { metadata } of (await api.list(pods, {})).items)
+    await api.delete(pods, keyOf(metadata.name ?? ""), { gracePeriodSeconds: 1 });
+  while (kubelet.api.pods().length > 0) await machineClock.sleep(20, within(20));
   assert.equal(api.find(pods, keyOf("web")), undefined);
   assert.ok(!existsSync(folder));
   assert.deepEqual(await containerd.runtime.listPodSandboxes({}, never), []);

@@ -11,18 +11,28 @@ import type { Client } from "#client/client.ts";
 import type { Informer, InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
 import type { ContainerRuntime } from "#host/cri.ts";
+import { unavailable } from "#machinery/status.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
+import { pods as podResource } from "#resources/core/pod.ts";
 import { services } from "#resources/core/service.ts";
+import type { Exchange } from "#wire/http.ts";
 import type { PodParts } from "./act/parts.ts";
 import type { KubeletConfig } from "./config.ts";
+import { Evictor } from "./eviction.ts";
+import { ImageGc } from "./image-gc.ts";
 import { Images } from "./images.ts";
+import { PodAccess, type KubeletApi } from "./kubelet-api.ts";
+import { LogRotation } from "./log-rotation.ts";
 import type { Machine } from "./machine.ts";
-import { nodeFacts } from "./node-facts.ts";
+import { nodeFacts, type NodeFacts } from "./node-facts.ts";
 import { NodeStatusReporter } from "./node-status.ts";
 import { Pods } from "./pods.ts";
 import { probeCounts } from "./probes/prober.ts";
 import { References } from "./references.ts";
+import { answerKubelet } from "./server.ts";
+import { ServerAccess } from "./server-access.ts";
+import { StaticPods } from "./static-pods.ts";
+import { Stats } from "./stats.ts";
 import { PodVolumes } from "./volumes/pod-volumes.ts";
 
 export interface KubeletOptions {
@@ -38,28 +48,61 @@ export interface KubeletOptions {
 }
 
 export interface Kubelet extends Component {
-  /** The pods it runs. */
-  readonly pods: readonly Pod[];
+  /** What can be asked about its pods. Refuses everything until the kubelet runs. */
+  readonly api: KubeletApi;
+  /** Answers a request to the kubelet's own HTTP API; never throws. `trusted` requests are not asked who they are. */
+  answer(exchange: Exchange, trusted: boolean): Promise<void>;
 }
 
 const runtimeRetryMs = 200;
 
 export function createKubelet(options: KubeletOptions): Kubelet {
   const metrics = new Metrics();
-  let running: Pods | undefined;
+  const probeMetrics = new Metrics();
+  const access = new ServerAccess({ ...options, nodeName: options.config.nodeName });
+  let running: Running | undefined;
+  const now = (): Running => {
+    if (!running) throw unavailable("the node agent is starting");
+    return running;
+  };
   return {
     name: "kubelet",
-    get pods() {
-      return (running?.all() ?? []).map((worker) => ({
-        ...worker.current,
-        status: worker.shownStatus ?? worker.current.status,
-      }));
+    api: {
+      containerLogs: async (request) => await now().api.containerLogs(request),
+      exec: async (...args) => await now().api.exec(...args),
+      attach: async (...args) => await now().api.attach(...args),
+      portForward: async (...args) => await now().api.portForward(...args),
+      run: async (...args) => await now().api.run(...args),
+      pods: () => running?.api.pods() ?? [],
+    },
+    async answer(exchange, trusted) {
+      const { stats, api, facts, reporter } = now();
+      await answerKubelet(
+        {
+          api,
+          stats,
+          machine: { cpus: Number(facts.capacity["cpu"]), memoryBytes: facts.memoryBytes },
+          metrics,
+          probeMetrics,
+          unhealthy: () => (reporter.isReady ? undefined : "the node is not ready"),
+          nowMs: () => options.clock.nowMs(),
+          ...(!trusted && { require: (one) => access.require(one) }),
+        },
+        exchange,
+      );
     },
     async run(signal) {
-      const built = await build(options, metrics, signal);
-      running = built.pods;
+      // One part that fails takes the others along: all of them start anew.
+      const life = new AbortController();
+      const either = AbortSignal.any([signal, life.signal]);
       try {
-        await Promise.all([built.pods.run(signal), built.reporter.run(signal)]);
+        running = await build(options, probeMetrics, either);
+        const runs = running.parts.map((part) => part.run(either));
+        await Promise.all(runs).catch(async (error: unknown) => {
+          life.abort(error);
+          await Promise.allSettled(runs);
+          throw error;
+        });
       } finally {
         running = undefined;
       }
@@ -67,34 +110,70 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   };
 }
 
-interface Built {
-  readonly pods: Pods;
+interface Running {
+  readonly api: KubeletApi;
+  readonly stats: Stats;
+  readonly facts: NodeFacts;
   readonly reporter: NodeStatusReporter;
+  /** All of them run until the signal is aborted. */
+  readonly parts: readonly { run(signal: AbortSignal): Promise<void> }[];
 }
 
-async function build(options: KubeletOptions, metrics: Metrics, signal: AbortSignal): Promise<Built> {
+async function build(options: KubeletOptions, probeMetrics: Metrics, signal: AbortSignal): Promise<Running> {
   const { client, clock, log, random, config, machine, runtime, informers } = options;
-  await machine.files.makeFolder(`${config.rootFolder}/pods`, 0o750);
+  const { files } = machine;
+  await files.makeFolder(`${config.rootFolder}/pods`, 0o750);
   const version = await versionOf(options, signal);
-  const runtimeVersion = `${version.runtimeName}://${version.runtimeVersion}`;
-  const facts = await nodeFacts(machine.files, config, runtimeVersion);
-  const reporter = new NodeStatusReporter({ ...options, facts }, () => undefined);
-  const references = new References({ client, clock, log, changed: (uids) => all.referencesChanged(uids) });
+  const facts = await nodeFacts(files, config, `${version.runtimeName}://${version.runtimeVersion}`);
+  const images = new Images(runtime, clock);
+  const volumes = new PodVolumes({ machine, client, clock, random, rootFolder: config.rootFolder });
+  const references = new References({ client, clock, log, changed: (uids) => pods.referencesChanged(uids) });
   const parts: PodParts = {
     ...options,
-    images: new Images(runtime, clock),
-    volumes: new PodVolumes({ machine, client, clock, random, rootFolder: config.rootFolder }),
+    images,
+    volumes,
     references,
     services: informers.informer(services),
-    probeCounts: probeCounts(metrics),
+    probeCounts: probeCounts(probeMetrics),
     runtimeName: version.runtimeName,
     nodeMemoryBytes: facts.memoryBytes,
     allocatable: facts.allocatable,
   };
-  const own = informers.informer(pods, { fieldSelector: `spec.nodeName=${config.nodeName}` });
+  const own = informers.informer(podResource, { fieldSelector: `spec.nodeName=${config.nodeName}` });
   const node = informers.informer(nodes, { fieldSelector: `metadata.name=${config.nodeName}` });
-  const all = new Pods(parts, own, () => currentNode(node, config));
-  return { pods: all, reporter };
+  const pods = new Pods(parts, own, () => currentNode(node, config));
+  const shared = { ...options, files, rootFolder: config.rootFolder, images };
+  const imageGc = new ImageGc({ ...shared, ...config.imageGc });
+  const evictor = new Evictor(
+    {
+      ...shared,
+      cgroups: machine.cgroups,
+      cgroupRoot: config.cgroupRoot,
+      podFolder: (pod) => volumes.podFolder(pod),
+      collectImages: (stop) => imageGc.collect(stop, true),
+    },
+    pods,
+  );
+  const reporter = new NodeStatusReporter({ ...options, facts }, (short) => void evictor.relieve(short, signal));
+  const { staticPodFolder: folder, nodeName } = config;
+  const staticPods =
+    folder === undefined ? [] : [new StaticPods({ ...shared, nodeName, folder, nodePods: () => own.list() }, pods)];
+  const [first] = staticPods;
+  if (first) pods.othersKnown = first.whenRead;
+  return {
+    api: new PodAccess(shared, pods),
+    stats: new Stats({ ...shared, nodeName, startedAtMs: (id) => pods.startedAtMs(id) }),
+    facts,
+    reporter,
+    parts: [
+      pods,
+      reporter,
+      imageGc,
+      evictor,
+      new LogRotation({ ...shared, ...config.containerLog }, pods),
+      ...staticPods,
+    ],
+  };
 }
 
 function currentNode(informer: Informer<Node>, config: KubeletConfig): Node | undefined {

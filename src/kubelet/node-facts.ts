@@ -27,7 +27,8 @@ async function text(files: Files, path: string): Promise<string> {
 
 /** A figure of /proc/meminfo, in bytes. */
 export function memoryFigure(memInfo: string, name: string): number {
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(memInfo)?.[1] ?? 0) * 1024;
+  const line = memInfo.split("\n").find((one) => one.startsWith(`${name}:`));
+  return Number(/(\d+) kB$/.exec(line ?? "")?.[1] ?? 0) * 1024;
 }
 
 export async function nodeFacts(files: Files, config: KubeletConfig, runtimeVersion: string): Promise<NodeFacts> {

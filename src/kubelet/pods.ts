@@ -9,6 +9,7 @@ import type { PodParts } from "./act/parts.ts";
 import { orphanPod } from "./orphans.ts";
 import { refusalOf } from "./plan/admission.ts";
 import { annotation, label } from "./plan/identity.ts";
+import { isRunning } from "./plan/observation.ts";
 import { PodWorker } from "./pod-worker.ts";
 
 // Everything is driven by events; this is the net below them.
@@ -20,6 +21,10 @@ export class Pods {
   private readonly node: () => Node | undefined;
   private readonly workers = new Map<string, PodWorker>();
   private readonly running = new Set<Promise<void>>();
+  /** Told of mirrors of static pods that somebody deleted. */
+  mirrorGone: (mirror: Pod) => void = () => undefined;
+  /** Resolves once every pod that does not come from the API is known: until then none is an orphan. */
+  othersKnown: Promise<void> = Promise.resolve();
   private life: AbortSignal = AbortSignal.abort();
 
   constructor(parts: PodParts, informer: Informer<Pod>, node: () => Node | undefined) {
@@ -37,6 +42,17 @@ export class Pods {
     return this.all().find(({ current }) => current.metadata.namespace === namespace && current.metadata.name === name);
   }
 
+  /** When a running container, or a sandbox, was started. */
+  startedAtMs(id: string): number | undefined {
+    for (const { observed } of this.workers.values()) {
+      const container = observed.containers.find((one) => one.id === id);
+      if (container) return isRunning(container) ? container.startedAt / 1e6 : undefined;
+      const sandbox = observed.sandboxes.find((one) => one.id === id);
+      if (sandbox) return sandbox.state === "SANDBOX_READY" ? sandbox.createdAt / 1e6 : undefined;
+    }
+    return undefined;
+  }
+
   byUid(uid: string): PodWorker | undefined {
     return this.workers.get(uid);
   }
@@ -51,8 +67,7 @@ export class Pods {
     this.life = signal;
     await this.informer.whenSynced(signal);
     this.informer.onChange((change) => this.changed(change), signal);
-    await this.adoptOrphans(signal);
-    await Promise.all([this.followRuntime(signal), this.relist(signal)]);
+    await Promise.all([this.adoptOrphans(signal), this.followRuntime(signal), this.relist(signal)]);
     await Promise.all(this.running);
   }
 
@@ -102,7 +117,8 @@ export class Pods {
     const { object, old } = change;
     const mirrored = object.metadata.annotations?.[annotation.configMirror];
     if (mirrored !== undefined) {
-      if (change.type !== "deleted") this.workers.get(mirrored)?.mirror(object);
+      if (change.type === "deleted" || object.metadata.deletionTimestamp !== undefined) this.mirrorGone(object);
+      else this.workers.get(mirrored)?.mirror(object);
       return;
     }
     // A pod of the same name may have taken its place between two lists.
@@ -114,6 +130,7 @@ export class Pods {
   /** Ends what the runtime has and the API does not. */
   private async adoptOrphans(signal: AbortSignal): Promise<void> {
     const { runtime, machine, volumes, config } = this.parts;
+    await this.othersKnown;
     const [sandboxes, containers] = await Promise.all([
       runtime.listPodSandboxes({}, signal),
       runtime.listContainers({}, signal),

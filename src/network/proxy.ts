@@ -28,6 +28,8 @@ export interface ProxyOptions {
   readonly log: Log;
   readonly nodeName: string;
   readonly clusterCidr: string;
+  /** Service addresses that something on this machine answers itself, such as the DNS. */
+  readonly answeredHere: readonly string[];
   /** Name of the table, unique to this data directory. */
   readonly table: string;
 }
@@ -84,9 +86,12 @@ class ServiceProxy {
     const { filter, table, nodeName, clusterCidr } = this.options;
     const slicesOf = (service: Service): readonly EndpointSlice[] =>
       sources.slices.byIndex("service", `${service.metadata.namespace}/${service.metadata.name}`);
-    const rules = rulesOf(sources.services.list(), slicesOf, { nodeName, clusterCidr });
+    const forwarded = sources.services
+      .list()
+      .filter(({ spec }) => !this.options.answeredHere.includes(spec.clusterIP ?? ""));
+    const rules = rulesOf(forwarded, slicesOf, { nodeName, clusterCidr });
     const before = this.applied;
-    const script = before ? changedTable(table, before, rules) : wholeTable(table, rules);
+    const script = before ? changedTable(table, before, rules) : wholeTable(table, clusterCidr, rules);
     if (script === "") return;
     await filter.apply(script, signal);
     this.applied = rules;

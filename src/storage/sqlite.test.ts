@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -22,7 +22,13 @@ function newDataDir(): string {
 }
 
 function open(options: Partial<SqliteStoreOptions> = {}): Promise<Store> {
-  return openSqliteStore({ dataDir: newDataDir(), clock: machineClock, log: silentLog, ...options });
+  return openSqliteStore({
+    dataDir: newDataDir(),
+    clock: machineClock,
+    log: silentLog,
+    sweepRevisionsMin: 0,
+    ...options,
+  });
 }
 
 function pathOf(dataDir: string): string {
@@ -93,7 +99,19 @@ test("history that grows too large is compacted unasked, and the file stays smal
   assert(store.compactedRevision > 10);
   // Waits for the compaction under way.
   await store.compact(store.revision);
-  assert((await store.get("/a"))?.value[0] === 59);
+  const { totalBytes, liveBytes } = await store.size();
+  assert(totalBytes < 2 * liveBytes + 4 * 1024 * 1024);
+  assert.equal((await store.get("/a"))?.value[0], 59);
+});
+
+test("space that a compaction frees goes back to the file system", async () => {
+  await using store = await open({ sweepRevisionsMin: 1_000 });
+  await store.create("/a", utf8("v"));
+  for (let at = 0; at < 1_200; at += 1)
+    await store.update({ key: "/a", value: new Uint8Array(40_000).fill(at), expected: store.revision });
+  assert((await store.size()).totalBytes > 48e6);
+  await store.compact(store.revision);
+  assert((await store.size()).totalBytes < 24e6);
 });
 
 test("a second server on the same directory is told who holds it", async () => {
@@ -133,7 +151,7 @@ test("a database of another version or program is left alone", async () => {
   await assert.rejects(open({ dataDir: other }), /expected a sound database ".*", found it damaged: keep a copy/);
 });
 
-test("a damaged row is refused in a sentence, the rest is served, and nothing more is written", async () => {
+test("a damaged row is refused in a sentence, and every other key goes on", async () => {
   const dataDir = newDataDir();
   const before = await open({ dataDir });
   await before.create("/a", utf8("sound"));
@@ -146,8 +164,28 @@ test("a damaged row is refused in a sentence, the rest is served, and nothing mo
   assert.equal((await store.get("/a"))?.value.length, 5);
   const refusal = { name: "StoreUnavailableError", message: /found it damaged: keep a copy.*checksum of "\/b"/ };
   await assert.rejects(store.get("/b"), refusal);
-  await assert.rejects(store.create("/c", utf8("v")), refusal);
+  await assert.rejects(store.delete("/b"), refusal);
+  assert.equal((await store.create("/c", utf8("v"))).kind, "created");
   assert.equal((await store.get("/a"))?.value.length, 5);
+});
+
+test("a damaged page is refused in a sentence, and nothing more is written", async () => {
+  const dataDir = newDataDir();
+  const before = await open({ dataDir });
+  for (let at = 0; at < 100; at += 1) await before.create(`/${at}`, new Uint8Array(1_000));
+  await before[Symbol.asyncDispose]();
+  const pageBytes = 4_096;
+  const file = openSync(pathOf(dataDir), "r+");
+  for (let page = 10; page < 20; page += 1) writeSync(file, new Uint8Array(64).fill(0xff), 0, 64, page * pageBytes);
+  closeSync(file);
+  const damaged = readFileSync(pathOf(dataDir));
+
+  await using store = await open({ dataDir });
+  const refusal = { name: "StoreUnavailableError", message: /found it damaged: keep a copy of its directory/ };
+  await assert.rejects(store.range(all), refusal);
+  await assert.rejects(store.create("/new", utf8("v")), refusal);
+  await store[Symbol.asyncDispose]();
+  assert.deepEqual(readFileSync(pathOf(dataDir)), damaged);
 });
 
 test("a path that cannot be a directory is refused in a sentence", async () => {

@@ -36,17 +36,25 @@ export interface SqliteStoreOptions {
   readonly lazyCommitMs?: number;
   /** History on disk beyond the size of the live data: more is compacted unasked. */
   readonly historyBytesMax?: number;
+  /** A compaction that would forget fewer revisions than this leaves the disk alone: reads are refused all the same. */
+  readonly sweepRevisionsMin?: number;
 }
 
-const lazyCommitMsDefault = 60_000;
+// A renewal that is lost in a crash is made again by its holder; on an idle cluster each commit costs ten pages.
+const lazyCommitMsDefault = 300_000;
 const historyBytesMaxDefault = 128 * 1024 * 1024;
+
+const sweepRevisionsMinDefault = 1_000;
 
 const noValue = new Uint8Array(0);
 
 /** @throws StoreUnavailableError with what to do: in use by another, of another version, damaged, not writable. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const path = join(options.dataDir, "server", "db", "state.db");
-  const { connection, opening } = await Connection.open(path);
+  const { connection, opening } = await Connection.open({
+    path,
+    sweepRevisionsMin: options.sweepRevisionsMin ?? sweepRevisionsMinDefault,
+  });
   return new SqliteStore(options, connection, opening);
 }
 
@@ -198,37 +206,24 @@ class SqliteStore implements Store {
     }
   }
 
-  private async readRange({ from, to, limit, revision }: RangeRequest): Promise<RangeAnswer> {
-    const entries: Entry[] = [];
-    const wanted = limit ?? Number.MAX_SAFE_INTEGER;
-    let at = revision;
-    for (let more = true; more;) {
-      const last = entries.at(-1);
-      const step = { from: last?.key ?? from, afterFrom: last !== undefined, to, revision: at };
-      const answer = await this.connection.ask("range", { ...step, limit: wanted - entries.length });
-      for (const entry of answer.entries) entries.push(entry);
+  private async readRange({ from, to, limit = Infinity, revision }: RangeRequest): Promise<RangeAnswer> {
+    const first = await this.connection.ask("range", { from, afterFrom: false, to, limit, revision });
+    const entries = [...first.entries];
+    let { last } = first;
+    while (last !== undefined && entries.length < limit) {
       // All later steps read the state of the first.
-      at = answer.revision;
-      more = answer.more;
+      const step = { from: last, afterFrom: true, to, limit: limit - entries.length, revision: first.revision };
+      const answer: Answer<"range"> = await this.connection.ask("range", step);
+      for (const entry of answer.entries) entries.push(entry);
+      last = answer.last;
     }
-    const remaining =
-      entries.length < wanted ? 0 : await this.count({ from: entries.at(-1)?.key ?? from, to }, at ?? 0);
-    return { entries, remaining, revision: at ?? this.newest };
-  }
-
-  /** Keys after `from`. */
-  private async count(
-    { from, to }: { readonly from: string; readonly to: string },
-    revision: Revision,
-  ): Promise<number> {
-    let total = 0;
-    for (let after: string | undefined = from; after !== undefined;) {
-      const step = { from: after, afterFrom: true, to, limit: Number.MAX_SAFE_INTEGER, revision };
-      const answer: Answer<"count"> = await this.connection.ask("count", step);
-      total += answer.count;
-      after = answer.last;
+    let remaining = 0;
+    while (last !== undefined) {
+      const answer: Answer<"count"> = await this.connection.ask("count", { after: last, to, revision: first.revision });
+      remaining += answer.count;
+      last = answer.last;
     }
-    return total;
+    return { entries, remaining, revision: first.revision };
   }
 
   private async replay(request: WatchRequest, listener: WatchListener, signal: AbortSignal): Promise<void> {

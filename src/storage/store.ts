@@ -50,7 +50,7 @@ export type DeleteOutcome =
   | { readonly kind: "missing" };
 
 export interface WriteOptions {
-  /** Lazy: acknowledged from memory, checkpointed within seconds. For renewals that change only a timestamp. */
+  /** Lazy: acknowledged from memory, written to disk with the next durable write, or within minutes. For renewals that change only a timestamp. */
   readonly durability?: "durable" | "lazy";
 }
 
@@ -59,7 +59,7 @@ export interface RangeRequest {
   readonly from: string;
   /** End of the range, exclusive. */
   readonly to: string;
-  /** At most this many entries; absent for all. */
+  /** At most this many entries, at least 1; absent for all. */
   readonly limit?: number;
   /** State as of this revision; absent for now. */
   readonly revision?: Revision;

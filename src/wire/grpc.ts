@@ -72,7 +72,11 @@ export class GrpcClient implements Disposable {
     let status: IncomingHttpHeaders = {};
     call.on("response", (headers) => (status = headers));
     call.on("trailers", (headers) => (status = headers));
-    const cancel = (): void => call.close(constants.NGHTTP2_CANCEL);
+    const cancel = (): void => {
+      call.close(constants.NGHTTP2_CANCEL);
+      // Closing alone waits for what was read ahead; whoever waits for an answer shall stop waiting.
+      call.destroy(signal.aborted ? abortReason(signal) : undefined);
+    };
     signal.addEventListener("abort", cancel, { once: true });
     const closed = once(call, "close").catch(() => undefined);
     try {
@@ -87,7 +91,7 @@ export class GrpcClient implements Disposable {
       });
     } finally {
       signal.removeEventListener("abort", cancel);
-      if (!call.closed) cancel();
+      if (!call.destroyed) cancel();
     }
     if (signal.aborted) throw abortReason(signal);
     throwUnlessOk(method, status);

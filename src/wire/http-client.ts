@@ -7,7 +7,7 @@ import { constants } from "node:http2";
 import { type Duplex, PassThrough, pipeline, type Readable, type Writable } from "node:stream";
 import { abortReason } from "#base/clock.ts";
 import { collect } from "./http/body.ts";
-import { dial, type DialOptions, targetOf } from "./http/dial.ts";
+import { dial, dialMs, type DialOptions, targetOf } from "./http/dial.ts";
 import { Sessions } from "./http/sessions.ts";
 
 export type { ClientCredentials, DialOptions } from "./http/dial.ts";
@@ -41,7 +41,6 @@ export type UpgradeReply =
   | { readonly kind: "refused"; readonly reply: HttpReply };
 
 const http1SocketsMax = 64;
-const dialMs = 30_000;
 
 /** The server closed an idle connection at the moment it was used again: nothing was asked yet. */
 class StaleConnectionError extends Error {}

@@ -5,6 +5,7 @@
 import type { Duplex } from "node:stream";
 import type { HttpClient } from "./http-client.ts";
 import type { Exchange } from "./http.ts";
+import { join } from "./join.ts";
 import { acceptSpdy, dialSpdy, streamProtocol } from "./remote/spdy-upgrade.ts";
 import { SpdyConnection, type SpdyStream } from "./spdy.ts";
 import { acceptWebSocket, requestedProtocols, WebSocketBytes } from "./websocket.ts";
@@ -74,20 +75,6 @@ export function bridgePair(client: ForwardedPair, runtime: ForwardedPair): void 
   runtime.error.pipe(client.error);
   client.error.resume();
   runtime.error.end();
-}
-
-/** Copies both ways; each end keeps its direction open by itself, and a broken one breaks the other. */
-export function join(one: Duplex, other: Duplex): void {
-  for (const [from, to] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    from.pipe(to);
-    from.on("error", () => to.destroy());
-    from.once("close", () => {
-      if (!from.readableEnded) to.destroy();
-    });
-  }
 }
 
 function pairsOf(connection: SpdyConnection, onPair: (pair: ForwardedPair) => void): PortForward {

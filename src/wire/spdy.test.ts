@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { duplexPair, type Duplex } from "node:stream";
 import { test } from "node:test";
 import { constants, deflateSync } from "node:zlib";
+import * as fc from "fast-check";
 import { SpdyConnection, type SpdyStream } from "./spdy.ts";
 import { spdyDictionary } from "./spdy/dictionary.ts";
 import { HeaderReader } from "./spdy/headers.ts";
@@ -100,6 +101,7 @@ test("a reader that is slow holds the writer back, and nothing is lost", async (
     }
     writer.end();
   })();
+  while (streams.length === 0) await new Promise(setImmediate);
   for (let turns = 0; turns < 200; turns += 1) await new Promise(setImmediate);
   assert.ok(accepted < 10, `${accepted} blocks were accepted`);
   const [reader] = streams;
@@ -118,4 +120,25 @@ test("pings are echoed, frames of other kinds passed over, and broken ones end t
   assert.equal(other.read().toString("hex"), "800300060000000400000001");
   other.write(hex("80020001 00000000"));
   await server.closed;
+});
+
+test("whatever bytes come, a connection ends without harm", async () => {
+  const frame = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    // A control frame of a known kind with any body.
+    fc
+      .tuple(fc.integer({ min: 1, max: 9 }), fc.uint8Array({ maxLength: 40 }))
+      .map(([type, body]) => Buffer.concat([Buffer.from([0x80, 3, 0, type, 0, 0, 0, body.length]), body])),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(frame, { maxLength: 5 }), async (frames) => {
+      const [one, other] = duplexPair();
+      const server = new SpdyConnection(one, "server");
+      other.resume();
+      for (const bytes of frames) other.write(bytes);
+      other.end();
+      await server.closed;
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -3,7 +3,17 @@ import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { addressBytes, addressText } from "./x509/address.ts";
-import { isSignedBy, issue, issueCa, matches, readCertificate, readRequest, signRequest } from "./x509.ts";
+import {
+  createRequest,
+  isSignedBy,
+  issue,
+  issueCa,
+  newKey,
+  matches,
+  readCertificate,
+  readRequest,
+  signRequest,
+} from "./x509.ts";
 
 const hourMs = 3_600_000;
 const nowMs = Math.floor(Date.now() / 1000) * 1000;
@@ -21,7 +31,7 @@ test("a leaf repeats what it was asked for and is signed by its CA", () => {
   assert.deepEqual(readCertificate(leaf.certificate), {
     commonName: "system:admin",
     organizations: ["a", "system:masters"],
-    names: ["kubernetes.default.svc", "10.43.0.1", "FD00:0:0:0:0:1:0:5"],
+    names: ["kubernetes.default.svc", "10.43.0.1", "fd00::1:0:5"],
     isCa: false,
     ...life,
   });
@@ -94,8 +104,16 @@ test("a signing request is read, and signed with the usages that are granted", (
     const signed = signRequest(ca, request, { usages: ["digital signature", "server auth"], ...life });
     assert.ok(isSignedBy(signed, ca.certificate, nowMs));
     assert.deepEqual(new X509Certificate(signed).keyUsage, ["1.3.6.1.5.5.7.3.1"]);
-    assert.deepEqual(readCertificate(signed).names, ["n1", "10.0.0.1", "FD00:0:0:0:0:0:0:1"]);
+    assert.deepEqual(readCertificate(signed).names, ["n1", "10.0.0.1", "fd00::1"]);
   }
+});
+
+test("a signing request made here says what it was asked to say", () => {
+  const subject = { commonName: "system:node:n2", organizations: ["system:nodes"] };
+  const read = readRequest(createRequest(newKey(), { ...subject, names: ["n2", "10.0.0.2"] }));
+  assert.deepEqual([read.commonName, read.organizations], [subject.commonName, subject.organizations]);
+  assert.deepEqual([read.dnsNames, read.ipAddresses], [["n2"], ["10.0.0.2"]]);
+  assert.equal(readRequest(createRequest(newKey(), subject)).alternativeNames, undefined);
 });
 
 test("broken signing requests are refused", () => {

@@ -17,7 +17,7 @@ import {
 } from "node:crypto";
 import { isIP } from "node:net";
 import { utf8 } from "#base/bytes.ts";
-import { addressBytes } from "./x509/address.ts";
+import { addressBytes, addressText } from "./x509/address.ts";
 import * as der from "./x509/der.ts";
 import { pemBlocks, toPem } from "./x509/pem.ts";
 import { readRequest } from "./x509/request.ts";
@@ -37,6 +37,8 @@ export interface Validity {
 
 export interface CaOptions extends Validity {
   readonly commonName: string;
+  /** An existing key in PEM. */
+  readonly key?: string;
 }
 
 export interface LeafOptions extends Validity {
@@ -50,6 +52,13 @@ export interface LeafOptions extends Validity {
 }
 
 export type LeafUsage = "client" | "server";
+
+export interface RequestOptions {
+  readonly commonName: string;
+  readonly organizations?: readonly string[];
+  /** DNS names and IP addresses. */
+  readonly names?: readonly string[];
+}
 
 /** What a signer grants a request; the names are those of the CertificateSigningRequest API. */
 export interface GrantOptions extends Validity {
@@ -73,6 +82,7 @@ const oids = {
   basicConstraints: "2.5.29.19",
   authorityKeyId: "2.5.29.35",
   extendedKeyUsage: "2.5.29.37",
+  extensionRequest: "1.2.840.113549.1.9.14",
 } as const;
 
 // Bit numbers of RFC 5280, section 4.2.1.3.
@@ -110,9 +120,9 @@ export function newKey(): string {
   return pemOfKey(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey);
 }
 
-/** A self-signed CA with a new key. */
+/** A self-signed CA, with a new key unless one is given. */
 export function issueCa(options: CaOptions): CertifiedKey {
-  const key = createPrivateKey(newKey());
+  const key = createPrivateKey(options.key ?? newKey());
   const subject = nameOf(options.commonName, []);
   const publicKey = spkiOf(createPublicKey(key));
   const extensions = [
@@ -135,6 +145,22 @@ export function issue(ca: CertifiedKey, options: LeafOptions): CertifiedKey {
     alternativeNames: names.length === 0 ? undefined : der.sequence(...names),
   };
   return { certificate: signLeaf(ca, leaf, { ...options, usages }), key: pemOfKey(key) };
+}
+
+/** A signing request for the owner of a private key, both in PEM. */
+export function createRequest(keyPem: string, options: RequestOptions): string {
+  const key = createPrivateKey(keyPem);
+  const { algorithm, hash } = signatureOf(key);
+  const names = (options.names ?? []).map(generalName);
+  const extensions = der.sequence(extension(oids.subjectAltName, der.sequence(...names)));
+  const attribute = der.sequence(der.oid(oids.extensionRequest), der.encode(der.tags.set, extensions));
+  const body = der.sequence(
+    der.integer(Uint8Array.of(0)),
+    nameOf(options.commonName, options.organizations ?? []),
+    spkiOf(createPublicKey(key)),
+    der.context(0, ...(names.length === 0 ? [] : [attribute])),
+  );
+  return toPem("CERTIFICATE REQUEST", der.sequence(body, algorithm, der.bitString(sign(hash, body, key))));
 }
 
 /**
@@ -163,6 +189,11 @@ export function readCertificate(pem: string): CertificateFacts {
     notAfterMs: read.validToDate.getTime(),
     isCa: read.ca,
   };
+}
+
+/** A name as `readCertificate` writes it: IPv6 addresses have many forms. */
+export function canonicalName(name: string): string {
+  return isIP(name) === 6 ? addressText(addressBytes(name)) : name;
 }
 
 /** True when a certificate of `caPem` signed the first one of `pem` and both are valid at `nowMs`. */
@@ -299,7 +330,8 @@ function generalName(name: string): Uint8Array {
 }
 
 function alternativeNames(text: string): string[] {
-  return text.split(", ").flatMap((entry) => /^(?:DNS|IP Address):(.*)$/.exec(entry)?.[1] ?? []);
+  const names = text.split(", ").flatMap((entry) => /^(?:DNS|IP Address):(.*)$/.exec(entry)?.[1] ?? []);
+  return names.map(canonicalName);
 }
 
 function spkiOf(key: KeyObject): Uint8Array {

@@ -78,6 +78,7 @@ function imageName(name: string): string {
 async function furnish(rootfs: string, recipe: Recipe): Promise<void> {
   for (const path of unwanted) rmSync(join(rootfs, path), { recursive: true, force: true });
   keepLicencesOnly(join(rootfs, "usr/share/doc"));
+  for (const [link, target] of Object.entries(recipe.links ?? {})) symlinkSync(target, join(rootfs, link));
   const busybox = join(rootfs, "usr/bin/busybox");
   for (const applet of (await run(busybox, ["--list"])).trim().split("\n"))
     if (!["usr/bin", "usr/sbin"].some((folder) => isThere(join(rootfs, folder, applet))))

@@ -8,6 +8,8 @@ export interface Recipe {
   readonly writable: readonly string[];
   /** Path in the image to path in examples/images. */
   readonly files: Readonly<Record<string, string>>;
+  /** Names that Debian gives by its alternatives, and what they stand for. */
+  readonly links?: Readonly<Record<string, string>>;
   readonly user: { readonly name: string; readonly uid: number };
   readonly config: Omit<ImageConfig, "User">;
 }
@@ -85,6 +87,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     ],
     writable: [],
     files: {},
+    links: { "usr/bin/nc": "nc.openbsd" },
     user: root,
     config: { Entrypoint: [], Cmd: ["bash"], Env: [path] },
   },

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from urllib.parse import parse_qs
 
 import psycopg2
@@ -95,5 +96,12 @@ class Guestbook(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class Server(ThreadingHTTPServer):
+    def server_bind(self):
+        """Without asking DNS for the server's own name, which nobody needs and a start should not wait for."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
+
+
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-ThreadingHTTPServer(("", 8080), Guestbook).serve_forever()
+Server(("", 8080), Guestbook).serve_forever()

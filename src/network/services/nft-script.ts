@@ -16,20 +16,20 @@ const empty: Ruleset = {
 };
 
 /** The table with everything in it, in place of whatever it held. */
-export function wholeTable(table: string, rules: Ruleset): string {
+export function wholeTable(table: string, clusterCidr: string, rules: Ruleset): string {
   const at = `ip ${table}`;
   const lines = [
     `add table ${at}`,
     `delete table ${at}`,
     `add table ${at}`,
     ...mapNames.map((name) => mapTypes[name].replace(/^(map|set) (\S+)/, `add $1 ${at} $2`)),
-    ...fixedChains(at),
+    ...fixedChains(at, clusterCidr),
     ...changes(table, empty, rules),
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function fixedChains(at: string): string[] {
+function fixedChains(at: string, clusterCidr: string): string[] {
   const chain = (name: string, hook: string, rules: readonly string[]): string[] => [
     `add chain ${at} ${name} ${hook === "" ? "" : `{ ${hook} }`}`,
     ...rules.map((rule) => `add rule ${at} ${name} ${rule}`),
@@ -49,6 +49,8 @@ function fixedChains(at: string): string[] {
     ...chain("nat-postrouting", "type nat hook postrouting priority srcnat; policy accept;", [
       "meta mark and 0x4000 == 0x4000 meta mark set meta mark xor 0x4000 masquerade fully-random",
       "ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random",
+      // What pods send out of the cluster carries this machine's address.
+      `ip saddr ${clusterCidr} ip daddr != ${clusterCidr} ip daddr != 224.0.0.0/4 masquerade fully-random`,
     ]),
     ...chain("filter-input", "type filter hook input priority -5; policy accept;", ["jump refused"]),
     ...chain("filter-forward", "type filter hook forward priority -5; policy accept;", ["jump refused"]),

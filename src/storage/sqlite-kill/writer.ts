@@ -58,7 +58,13 @@ async function compactForEver(store: Store): Promise<never> {
   }
 }
 
-const store = await openSqliteStore({ dataDir, clock: machineClock, log: silentLog, lazyCommitMs: 20 });
+const store = await openSqliteStore({
+  dataDir,
+  clock: machineClock,
+  log: silentLog,
+  lazyCommitMs: 20,
+  sweepRevisionsMin: 10,
+});
 process.stdout.write("open");
 await Promise.all([
   compactForEver(store),

@@ -8,8 +8,12 @@ import type { Counters } from "./counters.ts";
 import { numberOf } from "./database.ts";
 import type { Writer } from "./writer.ts";
 
-/** Rows a step looks at: each may cost a page of the table and one of the index. */
-const stepRows = 64;
+/** A step removes this many rows at most, */
+const stepRowsMax = 256;
+/** and leaps this often from one place of the log to another: each leap is another page to write. */
+const stepLeapsMax = 32;
+/** Rows nearer than this are likely on one page. */
+const neighbourRevisions = 4;
 /** Free pages that stay in the file for the writes to come. */
 const freePagesMax = 4_096;
 /** Pages a step gives back to the file system. */
@@ -21,8 +25,17 @@ export class Compaction {
   private readonly writer: Writer;
   private readonly rows: StatementSync;
   private readonly remove: StatementSync;
+  private readonly sweepRevisionsMin: number;
+  // Between the first and the last step of a sweep.
+  private sweeping = false;
 
-  constructor(parts: { readonly database: DatabaseSync; readonly counters: Counters; readonly writer: Writer }) {
+  constructor(parts: {
+    readonly database: DatabaseSync;
+    readonly counters: Counters;
+    readonly writer: Writer;
+    readonly sweepRevisionsMin: number;
+  }) {
+    this.sweepRevisionsMin = parts.sweepRevisionsMin;
     this.database = parts.database;
     this.counters = parts.counters;
     this.writer = parts.writer;
@@ -30,37 +43,52 @@ export class Compaction {
     this.rows = this.database.prepare(
       `SELECT revision, previous, value IS NULL AS deletion FROM log
        WHERE revision > ? AND revision <= ? AND revision < (SELECT max(revision) FROM log)
-       ORDER BY revision LIMIT ${stepRows}`,
+       ORDER BY revision LIMIT ${stepRowsMax}`,
     );
     this.remove = this.database.prepare("DELETE FROM log WHERE revision = ?");
   }
 
   /** @returns True when another step is due. */
   step(target: Revision): boolean {
+    // An idle cluster forgets a few renewals every few minutes: not worth a dozen pages each time.
+    this.sweeping ||= target - this.counters.get("swept") >= this.sweepRevisionsMin;
+    if (!this.sweeping && this.freePages() <= freePagesMax) return false;
     let more = false;
     this.writer.inBackground(() => {
-      more = this.sweep(target) || this.shrink();
+      this.sweeping &&= this.sweep(target);
+      more = this.sweeping || this.shrink();
     });
     return more;
   }
 
   private sweep(target: Revision): boolean {
     if (this.counters.get("compacted") < target) this.counters.set("compacted", target);
-    const rows = this.rows.all(this.counters.get("swept"), target);
+    let swept = this.counters.get("swept");
+    const rows = this.rows.all(swept, target);
+    let seen = 0;
+    let leaps = 0;
+    let lastRemoved = 0;
     for (const { revision, previous, deletion } of rows) {
-      if (typeof previous === "number") this.remove.run(previous);
-      if (deletion === 1) this.remove.run(revision ?? null);
+      if (leaps > stepLeapsMax) break;
+      for (const removed of [...(previous === null ? [] : [previous]), ...(deletion === 1 ? [revision] : [])]) {
+        this.remove.run(removed ?? null);
+        if (Math.abs(Number(removed) - lastRemoved) > neighbourRevisions) leaps += 1;
+        lastRemoved = Number(removed);
+      }
+      seen += 1;
+      swept = Number(revision);
     }
-    const last = rows.at(-1)?.["revision"];
-    if (typeof last !== "number") return false;
-    this.counters.set("swept", last);
-    return rows.length === stepRows;
+    this.counters.set("swept", swept);
+    return seen < rows.length || rows.length === stepRowsMax;
   }
 
   private shrink(): boolean {
-    const free = numberOf(this.database, "freelist_count");
-    if (free <= freePagesMax) return false;
+    if (this.freePages() <= freePagesMax) return false;
     this.database.prepare(`PRAGMA incremental_vacuum(${stepPages})`).all();
-    return free - stepPages > freePagesMax;
+    return this.freePages() > freePagesMax;
+  }
+
+  private freePages(): number {
+    return numberOf(this.database, "freelist_count");
   }
 }

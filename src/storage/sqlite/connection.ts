@@ -1,7 +1,7 @@
 /** The store's end of the line to its storage thread. */
 import { Worker } from "node:worker_threads";
 import { StoreUnavailableError } from "../store.ts";
-import type { Answer, Ask, Opening, QuestionKind, Reply } from "./protocol.ts";
+import type { Answer, Ask, Opening, QuestionKind, Reply, ThreadOptions } from "./protocol.ts";
 
 /** What the thread's JavaScript may hold; pages and values are outside of it and bounded by themselves. */
 const resourceLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64, stackSizeMb: 1 };
@@ -21,9 +21,11 @@ export class Connection {
   }
 
   /** Starts the thread, which opens the database. @throws StoreUnavailableError */
-  static async open(path: string): Promise<{ connection: Connection; opening: Exclude<Opening, { failure: string }> }> {
+  static async open(
+    options: ThreadOptions,
+  ): Promise<{ connection: Connection; opening: Exclude<Opening, { failure: string }> }> {
     const thread = new Worker(new URL("thread.ts", import.meta.url), {
-      workerData: path,
+      workerData: options,
       resourceLimits,
       name: "storage",
     });

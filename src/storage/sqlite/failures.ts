@@ -10,10 +10,10 @@ export class DamagedRowError extends Error {
   override readonly name = "DamagedRowError";
 }
 
-/** True when the file itself is damaged: writing on could make it worse. */
+/** True when the file's structure is damaged: writing on could make it worse. A damaged row harms only its key. */
 export function isDamage(error: unknown): boolean {
   const code = codeOf(error);
-  return code === codes.corrupt || code === codes.notADatabase || error instanceof DamagedRowError;
+  return code === codes.corrupt || code === codes.notADatabase;
 }
 
 /** The refusal that an error of SQLite means to the caller; undefined when it is no such error but a bug. */

@@ -4,7 +4,7 @@ import { crc32 } from "node:zlib";
 import { BugError } from "#base/assert.ts";
 import type { Entry, Revision, StoreEvent } from "../store.ts";
 import { DamagedRowError } from "./failures.ts";
-import type { Answer, HistoryStep, RangeStep } from "./protocol.ts";
+import type { Answer, CountStep, HistoryStep, RangeStep } from "./protocol.ts";
 
 /** A row to append; without a value it is a deletion. */
 export interface Row {
@@ -16,8 +16,8 @@ export interface Row {
   readonly value: Uint8Array | undefined;
 }
 
-/** One step of a question ends after this many rows or bytes, so that writers never wait long behind a reader. */
-const stepRowsMax = 500;
+/** One step of a question ends after this many keys or bytes, so that writers never wait long behind a reader. */
+const stepKeysMax = 500;
 const stepBytesMax = 1024 * 1024;
 /** History is read in windows of revisions, since a narrow range may match few of them. */
 const historyWindow = 1_000;
@@ -26,22 +26,18 @@ const countStepMax = 2_000;
 const entryColumns = "l.revision, l.key, l.created, l.checksum, l.value";
 
 /**
- * The keys of a range, each found by one seek past the last: the cost is that of the keys, however many versions they
- * have. Parameters: first key, end, bound for the number of keys.
+ * The keys of a range with their states, deleted and later ones included. Each key is found by one seek past the last, so
+ * the cost is that of the keys, however many versions they have. Parameters: first key, end, revision, keys at most.
  */
-function keysOf(comparison: ">=" | ">"): string {
-  return `WITH RECURSIVE keys (key) AS (
-    SELECT min(key) FROM log WHERE key ${comparison} ?1 AND key < ?2
-    UNION ALL
-    SELECT (SELECT min(key) FROM log WHERE log.key > keys.key AND log.key < ?2) FROM keys WHERE keys.key IS NOT NULL
-  )`;
-}
-
 function rangeOf(comparison: ">=" | ">", columns: string): string {
-  return `${keysOf(comparison)}
-    SELECT ${columns} FROM keys CROSS JOIN log l ON l.revision =
+  return `WITH RECURSIVE keys (key) AS (
+      SELECT min(key) FROM log WHERE key ${comparison} ?1 AND key < ?2
+      UNION ALL
+      SELECT (SELECT min(key) FROM log WHERE log.key > keys.key AND log.key < ?2) FROM keys WHERE keys.key IS NOT NULL
+    )
+    SELECT ${columns} FROM keys LEFT JOIN log l ON l.revision =
       (SELECT revision FROM log WHERE log.key = keys.key AND revision <= ?3 ORDER BY revision DESC LIMIT 1)
-    WHERE l.value IS NOT NULL LIMIT ?4`;
+    WHERE keys.key IS NOT NULL LIMIT ?4`;
 }
 
 export class LogTable {
@@ -63,9 +59,10 @@ export class LogTable {
     this.insert = prepare(
       "INSERT INTO log (revision, key, created, previous, live_bytes, checksum, value) VALUES (?, ?, ?, ?, ?, ?, ?)",
     );
-    this.rangeFrom = prepare(rangeOf(">=", entryColumns));
-    this.rangeAfter = prepare(rangeOf(">", entryColumns));
-    this.keysAfter = prepare(rangeOf(">", "l.key"));
+    const stateColumns = "l.revision, keys.key, l.created, l.checksum, l.value";
+    this.rangeFrom = prepare(rangeOf(">=", stateColumns));
+    this.rangeAfter = prepare(rangeOf(">", stateColumns));
+    this.keysAfter = prepare(rangeOf(">", "keys.key, l.value IS NOT NULL"));
     this.historyRows = prepare(
       `SELECT ${entryColumns}, p.revision, p.key, p.created, p.checksum, p.value
        FROM log l LEFT JOIN log p ON p.revision = l.previous
@@ -93,28 +90,29 @@ export class LogTable {
   range(step: RangeStep, newest: Revision): Answer<"range"> {
     const revision = step.revision ?? newest;
     const entries: Entry[] = [];
+    let keys = 0;
     let bytes = 0;
-    const limit = Math.min(step.limit, stepRowsMax);
     const statement = step.afterFrom ? this.rangeAfter : this.rangeFrom;
-    for (const row of rowsOf(statement, [step.from, step.to, revision, limit])) {
+    for (const row of rowsOf(statement, [step.from, step.to, revision, stepKeysMax])) {
+      keys += 1;
       const entry = entryAt(row, 0);
       if (entry) entries.push(entry);
       bytes += entry?.value.length ?? 0;
-      if (bytes >= stepBytesMax) break;
+      if (keys === stepKeysMax || bytes >= stepBytesMax || entries.length === step.limit)
+        return { entries, revision, last: textAt(row, 1) };
     }
-    const more = entries.length < step.limit && (bytes >= stepBytesMax || entries.length === limit);
-    return { entries, revision, more };
+    return { entries, revision, last: undefined };
   }
 
-  count(step: RangeStep & { readonly revision: Revision }): Answer<"count"> {
-    const limit = Math.min(step.limit, countStepMax);
+  count(step: CountStep): Answer<"count"> {
+    let keys = 0;
     let count = 0;
-    let last: string | undefined;
-    for (const row of rowsOf(this.keysAfter, [step.from, step.to, step.revision, limit])) {
-      count += 1;
-      last = textAt(row, 0);
+    for (const row of rowsOf(this.keysAfter, [step.after, step.to, step.revision, countStepMax])) {
+      keys += 1;
+      count += numberAt(row, 1);
+      if (keys === countStepMax) return { count, last: textAt(row, 0) };
     }
-    return { count, last: count === limit ? last : undefined };
+    return { count, last: undefined };
   }
 
   history(step: HistoryStep, newest: Revision): Answer<"history"> {
@@ -140,12 +138,12 @@ function eventOf(row: readonly SQLOutputValue[]): StoreEvent {
   return { kind: "deleted", key: textAt(row, 1), revision, previous };
 }
 
-/** The entry in the columns from `at`, in the order of entryColumns; undefined when the row is a deletion. */
+/** The entry in the columns from `at`, in the order of entryColumns; undefined when there is none. */
 function entryAt(row: readonly SQLOutputValue[], at: number): Entry | undefined {
-  const modRevision = numberAt(row, at);
-  const key = textAt(row, at + 1);
   const value = row[at + 4];
   if (value === null) return undefined;
+  const modRevision = numberAt(row, at);
+  const key = textAt(row, at + 1);
   if (!(value instanceof Uint8Array)) throw new BugError("expected bytes in the column of values");
   if (checksumOf(key, value) !== row[at + 3])
     throw new DamagedRowError(`the checksum of "${key}" at revision "${modRevision}" does not fit`);

@@ -1,6 +1,13 @@
 /** What the store and its storage thread say to each other. Answers come in the order of the questions. */
 import type { Entry, Revision, StoreEvent } from "../store.ts";
 
+/** What the thread is started with. */
+export interface ThreadOptions {
+  readonly path: string;
+  /** A compaction that would forget fewer revisions than this leaves the disk alone. */
+  readonly sweepRevisionsMin: number;
+}
+
 /** A write as it travels: the values of all writes of a batch are one buffer, which is handed over and not copied. */
 export interface SentWrite {
   readonly kind: "create" | "update" | "delete";
@@ -36,6 +43,13 @@ export interface RangeStep {
   readonly revision: Revision | undefined;
 }
 
+export interface CountStep {
+  /** Exclusive. */
+  readonly after: string;
+  readonly to: string;
+  readonly revision: Revision;
+}
+
 export interface HistoryStep {
   readonly from: string;
   readonly to: string;
@@ -56,14 +70,18 @@ export interface Questions {
   /** Makes lazy writes durable. */
   readonly commit: { readonly ask: undefined; readonly answer: undefined };
   readonly get: { readonly ask: string; readonly answer: Entry | undefined };
-  /** The next entries of a range: `more` when the step ended before the range or the limit did. */
+  /** The next entries of a range: `last` is the key to go on after, unless the range is over. */
   readonly range: {
     readonly ask: RangeStep;
-    readonly answer: { readonly entries: readonly Entry[]; readonly revision: Revision; readonly more: boolean };
+    readonly answer: {
+      readonly entries: readonly Entry[];
+      readonly revision: Revision;
+      readonly last: string | undefined;
+    };
   };
-  /** How many keys a range has, counted up to a bound of one step; `last` is the last key counted. */
+  /** How many of the next keys of a range are there: `last` is the key to go on after, unless the range is over. */
   readonly count: {
-    readonly ask: RangeStep & { readonly revision: Revision };
+    readonly ask: CountStep;
     readonly answer: { readonly count: number; readonly last: string | undefined };
   };
   /** The next events of the past, complete through `through`. */

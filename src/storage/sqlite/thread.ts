@@ -10,11 +10,12 @@ import { Counters } from "./counters.ts";
 import { openDatabase } from "./database.ts";
 import { isDamage, refusalOf } from "./failures.ts";
 import { LogTable } from "./log-table.ts";
-import type { Answer, Ask, Opening, Question, QuestionKind, Reply } from "./protocol.ts";
+import type { Answer, Ask, Opening, Question, QuestionKind, Reply, ThreadOptions } from "./protocol.ts";
 import { Writer } from "./writer.ts";
 
 const port = must(parentPort, "this file runs as a worker thread");
-const path = String(workerData);
+// Holds since connection.ts starts this thread with it.
+const { path, sweepRevisionsMin } = workerData as ThreadOptions;
 
 type Answers = { readonly [K in QuestionKind]: (ask: Ask<K>) => Answer<K> };
 
@@ -30,7 +31,7 @@ function open(): Answers & { readonly idle: () => void; readonly opening: Openin
   const counters = new Counters(database);
   const log = new LogTable(database);
   const writer = new Writer(database, log, counters);
-  const compaction = new Compaction({ database, counters, writer });
+  const compaction = new Compaction({ database, counters, writer, sweepRevisionsMin });
   return {
     opening: { revision: writer.revision, compactedRevision: counters.get("compacted") },
     idle: () => writer.checkpoint(),
@@ -48,7 +49,10 @@ function open(): Answers & { readonly idle: () => void; readonly opening: Openin
     history: (step) => log.history(step, writer.revision),
     compact: (target) => {
       checkSound();
-      return { more: compaction.step(target) };
+      const more = compaction.step(target);
+      // The file only becomes shorter by a checkpoint.
+      if (!more) writer.checkpoint(1);
+      return { more };
     },
     size: () => writer.size(path),
     close: () => {

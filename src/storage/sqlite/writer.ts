@@ -7,7 +7,6 @@ import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { firstRevision, type Entry, type Revision } from "../store.ts";
 import type { Counters } from "./counters.ts";
-import { numberOf } from "./database.ts";
 import type { LogTable, Row } from "./log-table.ts";
 import type { Answer, Batch, Decision, SentWrite } from "./protocol.ts";
 
@@ -17,7 +16,7 @@ const reservedBlock = 1_000;
 const uncommittedRowsMax = 5_000;
 const uncommittedBytesMax = 2 * 1024 * 1024;
 /** Pages of the WAL after which it is copied into the database. */
-const walPagesMax = 1_000;
+const walPagesMax = 256;
 
 export class Writer {
   private readonly database: DatabaseSync;
@@ -50,6 +49,7 @@ export class Writer {
     return this.newest;
   }
 
+  /** On a failure nothing of the batch happened, not even what was lazy in it. */
   write(batch: Batch): Answer<"write"> {
     const before = { newest: this.newest, liveBytes: this.liveBytes, uncommitted: this.uncommitted.length };
     try {
@@ -93,11 +93,11 @@ export class Writer {
     }
   }
 
-  /** Copies the WAL into the database once it is long. Its failure fails nobody: the WAL still holds everything. */
-  checkpoint(): void {
+  /** Copies the WAL into the database once it has that many pages. Its failure fails nobody: the WAL still holds everything. */
+  checkpoint(pagesMin = walPagesMax): void {
     if (this.open) return;
     const pages = Number(this.database.prepare("PRAGMA wal_checkpoint(NOOP)").get()?.["log"] ?? 0);
-    if (pages >= walPagesMax) this.database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    if (pages >= pagesMin) this.database.exec("PRAGMA wal_checkpoint(PASSIVE)");
   }
 
   /** Everything durable, no revision reserved that was not told to anyone, the WAL empty. */
@@ -111,9 +111,8 @@ export class Writer {
   }
 
   size(path: string): Answer<"size"> {
-    const pages = numberOf(this.database, "page_count") * numberOf(this.database, "page_size");
-    const wal = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    return { totalBytes: pages + wal, liveBytes: this.liveBytes };
+    const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    return { totalBytes: sizeOf(path) + sizeOf(`${path}-wal`), liveBytes: this.liveBytes };
   }
 
   private decide(batch: Batch): Decision[] {

@@ -3,6 +3,9 @@ import { connect as connectTcp, isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 
+/** How long a tunnel may take to stand. */
+export const dialMs = 30_000;
+
 /** How a client proves who it is. Both may be absent: it is anonymous then. */
 export interface ClientCredentials {
   readonly certificate?: string;

@@ -1,6 +1,6 @@
 /** The HTTP/2 connections of one client to one server: reused, checked when they are silent, few. */
 import { type ClientHttp2Session, connect } from "node:http2";
-import { dial, type DialOptions, targetOf } from "./dial.ts";
+import { dial, dialMs, type DialOptions, targetOf } from "./dial.ts";
 
 // A server allows so many streams on one connection at least; further ones take another connection.
 const streamsPerConnection = 250;
@@ -23,7 +23,7 @@ export interface SessionLease extends Disposable {
 export class Sessions {
   private readonly options: DialOptions;
   private readonly pool: Pooled[] = [];
-  private opening: Promise<Pooled> | undefined;
+  private opening: Promise<void> | undefined;
 
   constructor(options: DialOptions) {
     this.options = options;
@@ -31,13 +31,13 @@ export class Sessions {
 
   /** A connection with room for one more stream. Dispose of the lease when the stream is over. */
   async lease(signal: AbortSignal): Promise<SessionLease> {
-    let pooled = this.pool.find(({ streams }) => streams < streamsPerConnection);
-    if (!pooled && this.pool.length >= connectionsMax) {
-      pooled = this.pool.reduce((least, other) => (other.streams < least.streams ? other : least));
-    }
-    if (!pooled) {
-      this.opening ??= this.open(signal).finally(() => (this.opening = undefined));
-      pooled = await this.opening;
+    let pooled = this.roomiest();
+    while (!pooled) {
+      this.opening ??= this.open().finally(() => (this.opening = undefined));
+      await this.opening;
+      signal.throwIfAborted();
+      // Others waited for the same connection and may have filled it.
+      pooled = this.roomiest();
     }
     const leased = pooled;
     leased.streams += 1;
@@ -48,8 +48,15 @@ export class Sessions {
     for (const { session } of this.pool.splice(0)) session.destroy();
   }
 
-  private async open(signal: AbortSignal): Promise<Pooled> {
-    const socket = await dial(this.options, "h2", signal);
+  /** The connection to use; undefined when another one should be opened. */
+  private roomiest(): Pooled | undefined {
+    const free = this.pool.find(({ streams }) => streams < streamsPerConnection);
+    if (free || this.pool.length < connectionsMax) return free;
+    return this.pool.reduce((least, other) => (other.streams < least.streams ? other : least));
+  }
+
+  private async open(): Promise<void> {
+    const socket = await dial(this.options, "h2", AbortSignal.timeout(dialMs));
     const session = connect(targetOf(this.options).url.origin, {
       createConnection: () => socket,
       settings: { initialWindowSize: streamWindowBytes, enablePush: false },
@@ -64,7 +71,6 @@ export class Sessions {
     // Every stream of it fails with the same error, which is where it is reported.
     session.on("error", drop).once("goaway", drop).once("close", drop);
     session.setTimeout(silentMs, () => checkAlive(pooled));
-    return pooled;
   }
 }
 

@@ -1,0 +1,241 @@
+/**
+ * Subresources that are a conversation: logs, exec, attach and port-forward go to the kubelet of the pod's node, proxy
+ * requests to a node, pod or service.
+ *
+ * @see https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/
+ */
+import type { Client } from "#client/client.ts";
+import { messageOf } from "#base/assert.ts";
+import { badRequest, internal, notFound, unavailable } from "#machinery/status.ts";
+import { nodes, type Node } from "#resources/core/node.ts";
+import { pods, type Pod } from "#resources/core/pod.ts";
+import { services } from "#resources/core/service.ts";
+import { endpointSlices } from "#resources/discovery/endpoint-slice.ts";
+import { HttpClient } from "#wire/http-client.ts";
+import type { Exchange, ReplyHeaders } from "#wire/http.ts";
+import { relay } from "#wire/http-relay.ts";
+import type { RequestInfo, ResourcePath } from "./request-info.ts";
+import type { ConnectHook } from "./subresource.ts";
+
+export interface ConnectOptions {
+  /** Reads pods, nodes and services. */
+  readonly client: Client;
+  /** The way to a node's kubelet: its address is the node's business, also a tunnel. */
+  readonly kubeletOf: (node: Node) => HttpClient;
+}
+
+/** Hooks by "resource/subresource". */
+export function connectHooks(options: ConnectOptions): Readonly<Record<string, ConnectHook>> {
+  return {
+    "pods/log": (exchange, info) => podLog(options, exchange, info),
+    "pods/exec": (exchange, info) => podStream(options, { exchange, info, path: "exec" }),
+    "pods/attach": (exchange, info) => podStream(options, { exchange, info, path: "attach" }),
+    "pods/portforward": (exchange, info) => podStream(options, { exchange, info, path: "portForward" }),
+    "pods/proxy": (exchange, info) => podProxy(options, exchange, info),
+    "services/proxy": (exchange, info) => serviceProxy(options, exchange, info),
+    "nodes/proxy": (exchange, info) => nodeProxy(options, exchange, info),
+  };
+}
+
+interface Destination {
+  readonly client: HttpClient;
+  readonly target: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly replyHeaders?: (headers: ReplyHeaders) => ReplyHeaders;
+}
+
+/** Hands the request on without the credentials that were meant for this server. */
+async function pass(exchange: Exchange, { client, target, headers, replyHeaders }: Destination): Promise<void> {
+  try {
+    await relay(exchange, {
+      client,
+      target,
+      headers: { authorization: undefined, "x-forwarded-for": exchange.remoteAddress, ...headers },
+      ...(replyHeaders ? { replyHeaders } : {}),
+    });
+  } catch (error) {
+    throw unavailable(`error trying to reach service: ${messageOf(error)}`);
+  }
+}
+
+function pathOf(info: RequestInfo): ResourcePath {
+  if (!info.resource) throw internal("a connection to a resource was asked for without one");
+  return info.resource;
+}
+
+async function nodeOf(options: ConnectOptions, name: string): Promise<Node> {
+  return options.client.get(nodes, { namespace: "", name });
+}
+
+/** The container a request means: the one it names, or the only one. @throws StatusError 400 with the choice there is */
+function containerOf(pod: Pod, asked: string): string {
+  const init = (pod.spec.initContainers ?? []).map(({ name }) => name);
+  const main = pod.spec.containers.map(({ name }) => name);
+  const ephemeral = (pod.spec.ephemeralContainers ?? []).map(({ name }) => name);
+  const podName = pod.metadata.name ?? "";
+  if (asked !== "") {
+    if ([...init, ...main, ...ephemeral].includes(asked)) return asked;
+    throw badRequest(`container ${asked} is not valid for pod ${podName}`);
+  }
+  const [only] = main;
+  if (only !== undefined && main.length === 1) return only;
+  const choice = `choose one of: [${main.join(" ")}]`;
+  const others = init.length > 0 ? ` or one of the init containers: [${init.join(" ")}]` : "";
+  throw badRequest(`a container name must be specified for pod ${podName}, ${choice}${others}`);
+}
+
+async function podLog(options: ConnectOptions, exchange: Exchange, info: RequestInfo): Promise<void> {
+  const { namespace, name } = pathOf(info);
+  const pod = await options.client.get(pods, { namespace, name });
+  checkLogOptions(info.query);
+  const container = containerOf(pod, info.query.get("container") ?? "");
+  const { nodeName } = pod.spec;
+  if (nodeName === undefined) {
+    // Nothing runs yet, so nothing was logged.
+    exchange.reply(200, { "content-type": "text/plain" }, new Uint8Array());
+    return;
+  }
+  const client = options.kubeletOf(await nodeOf(options, nodeName));
+  const query = new URLSearchParams(info.query);
+  query.delete("container");
+  const path = `/containerLogs/${namespace}/${name}/${container}`;
+  await pass(exchange, { client, target: withQuery(path, query), headers: { "accept-encoding": "identity" } });
+}
+
+function checkLogOptions(query: URLSearchParams): void {
+  for (const name of ["tailLines", "limitBytes", "sinceSeconds"]) {
+    const text = query.get(name);
+    const least = name === "tailLines" ? 0 : 1;
+    if (text !== null && !(/^\d+$/.test(text) && Number(text) >= least))
+      throw badRequest(`expected ${name} to be a whole number of at least ${least}, found ${JSON.stringify(text)}`);
+  }
+}
+
+interface PodStream {
+  readonly exchange: Exchange;
+  readonly info: RequestInfo;
+  readonly path: "exec" | "attach" | "portForward";
+}
+
+async function podStream(options: ConnectOptions, { exchange, info, path }: PodStream): Promise<void> {
+  const { namespace, name } = pathOf(info);
+  const pod = await options.client.get(pods, { namespace, name });
+  const { nodeName } = pod.spec;
+  if (nodeName === undefined) throw badRequest(`pod ${name} does not have a host assigned`);
+  const query = new URLSearchParams(info.query);
+  let target = `/${path}/${namespace}/${name}`;
+  if (path !== "portForward") {
+    if (path === "exec" && !query.has("command"))
+      throw badRequest("you must specify at least one command for the container");
+    target += `/${containerOf(pod, query.get("container") ?? "")}`;
+    query.delete("container");
+    translateStreams(query);
+  }
+  const client = options.kubeletOf(await nodeOf(options, nodeName));
+  await pass(exchange, { client, target: withQuery(target, query) });
+}
+
+// The kubelet calls the streams by other names than the API, and takes "1" for true.
+function translateStreams(query: URLSearchParams): void {
+  for (const [from, to] of [
+    ["stdin", "input"],
+    ["stdout", "output"],
+    ["stderr", "error"],
+    ["tty", "tty"],
+  ] as const) {
+    const wanted = query.get(from);
+    query.delete(from);
+    if (wanted === "true" || wanted === "1") query.set(to, "1");
+  }
+}
+
+function withQuery(path: string, query: URLSearchParams): string {
+  const text = query.toString();
+  return text === "" ? path : `${path}?${text}`;
+}
+
+/** "http:name:port", "name:port" or "name". */
+function parseTarget(text: string): { readonly scheme: string; readonly name: string; readonly port: string } {
+  const parts = text.split(":");
+  if (parts.length === 1) return { scheme: "http", name: text, port: "" };
+  if (parts.length === 2) return { scheme: "http", name: parts[0] ?? "", port: parts[1] ?? "" };
+  const [scheme = "", name = "", port = ""] = parts;
+  if (parts.length > 3 || (scheme !== "http" && scheme !== "https" && scheme !== ""))
+    throw badRequest(
+      `expected "name", "name:port" or "scheme:name:port" with http or https, found ${JSON.stringify(text)}`,
+    );
+  return { scheme: scheme === "" ? "http" : scheme, name, port };
+}
+
+/** The part of the request's target after ".../proxy", as it was sent. */
+function restOf(exchange: Exchange): string {
+  const at = exchange.target.indexOf("/proxy");
+  const rest = exchange.target.slice(at + "/proxy".length);
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+interface ProxyTarget {
+  readonly scheme: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+async function proxyTo(exchange: Exchange, { scheme, host, port }: ProxyTarget): Promise<void> {
+  const client = new HttpClient({ url: `${scheme}://${host}:${port}`, protocol: "h1", insecure: true });
+  const prefix = exchange.path.slice(0, exchange.path.indexOf("/proxy") + "/proxy".length);
+  try {
+    await pass(exchange, {
+      client,
+      target: restOf(exchange),
+      headers: { "x-forwarded-uri": exchange.path },
+      replyHeaders: (headers) => {
+        const { location } = headers;
+        // What redirects within the service is to stay below the proxy.
+        const below = typeof location === "string" && location.startsWith("/");
+        return below ? { ...headers, location: prefix + location } : headers;
+      },
+    });
+  } finally {
+    client.close();
+  }
+}
+
+async function podProxy(options: ConnectOptions, exchange: Exchange, info: RequestInfo): Promise<void> {
+  const path = pathOf(info);
+  const { scheme, name, port } = parseTarget(path.name);
+  const pod = await options.client.get(pods, { namespace: path.namespace, name });
+  const { podIP = "" } = pod.status;
+  if (podIP === "") throw badRequest(`address not allowed: pod ${name} has no address yet`);
+  const first = pod.spec.containers.flatMap((container) => container.ports ?? [])[0]?.containerPort ?? 80;
+  await proxyTo(exchange, { scheme, host: podIP, port: port === "" ? first : Number(port) });
+}
+
+async function serviceProxy(options: ConnectOptions, exchange: Exchange, info: RequestInfo): Promise<void> {
+  const path = pathOf(info);
+  const { scheme, name, port } = parseTarget(path.name);
+  const key = { namespace: path.namespace, name };
+  const service = await options.client.get(services, key);
+  const ports = service.spec.ports ?? [];
+  const wanted =
+    port === "" && ports.length === 1 ? ports[0] : ports.find((one) => one.name === port || String(one.port) === port);
+  if (!wanted) throw unavailable(`no service port ${JSON.stringify(port)} found for service ${JSON.stringify(name)}`);
+  const { items } = await options.client.list(endpointSlices, {
+    namespace: path.namespace,
+    labelSelector: `kubernetes.io/service-name=${name}`,
+  });
+  for (const slice of items) {
+    const target = (slice.ports ?? []).find((one) => (one.name ?? "") === (wanted.name ?? ""))?.port;
+    const ready = slice.endpoints.find(({ conditions }) => conditions.ready !== false);
+    const host = ready?.addresses[0];
+    if (target !== undefined && host !== undefined) return proxyTo(exchange, { scheme, host, port: target });
+  }
+  throw unavailable(`no endpoints available for service ${JSON.stringify(path.name)}`);
+}
+
+async function nodeProxy(options: ConnectOptions, exchange: Exchange, info: RequestInfo): Promise<void> {
+  const { name: asked } = pathOf(info);
+  const { name } = parseTarget(asked);
+  const node = await nodeOf(options, name);
+  if (node.metadata.name !== name) throw notFound({ group: "", resource: "nodes", name });
+  await pass(exchange, { client: options.kubeletOf(node), target: restOf(exchange) });
+}

@@ -1,0 +1,53 @@
+/** What the API server does on its own: forgets old history, and events nobody will read any more. */
+import type { Clock } from "#base/clock.ts";
+import type { Component } from "#base/component.ts";
+import type { Client } from "#client/client.ts";
+import { isReason } from "#machinery/status.ts";
+import { events } from "#resources/core/event.ts";
+import type { Store } from "#storage/store.ts";
+
+/** History is kept this long, so that watchers that were cut off can go on where they were. Upstream's value. */
+const compactionMs = 300_000;
+const eventLifeMs = 3_600_000;
+const eventSweepMs = 300_000;
+
+/** Compacts to where the log was one interval ago; a log that did not grow is left alone. */
+export function compactor(store: Store, clock: Clock): Component {
+  return {
+    name: "compactor",
+    run: async (signal) => {
+      let mark = store.revision;
+      for (;;) {
+        await clock.sleep(compactionMs, signal);
+        if (mark > store.compactedRevision) await store.compact(mark);
+        mark = store.revision;
+      }
+    },
+  };
+}
+
+/** Deletes events an hour after they were last seen. */
+export function eventExpiry(client: Client, clock: Clock): Component {
+  return {
+    name: "event-expiry",
+    run: async (signal) => {
+      for (;;) {
+        await clock.sleep(eventSweepMs, signal);
+        const { items } = await client.list(events, {}, signal);
+        for (const event of items) {
+          const seen =
+            event.series?.lastObservedTime ??
+            event.lastTimestamp ??
+            event.eventTime ??
+            event.metadata.creationTimestamp ??
+            "";
+          if (clock.nowMs() - Date.parse(seen) < eventLifeMs) continue;
+          const { namespace = "", name = "" } = event.metadata;
+          await client.delete(events, { namespace, name }).catch((error: unknown) => {
+            if (!isReason(error, "NotFound")) throw error;
+          });
+        }
+      }
+    },
+  };
+}

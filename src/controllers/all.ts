@@ -1,0 +1,69 @@
+/** Every controller there is, each with the service account it acts as. */
+import type { Clock } from "#base/clock.ts";
+import type { Component } from "#base/component.ts";
+import type { Log } from "#base/log.ts";
+import type { Client } from "#client/client.ts";
+import type { InformerFactory } from "#client/informer.ts";
+import type { Recorder } from "#client/recorder.ts";
+import { clusterRoleAggregationController } from "./cluster-role-aggregation.ts";
+import { deploymentController } from "./deployment.ts";
+import type { Controller } from "./controller.ts";
+import { endpointSliceController } from "./endpoint-slice.ts";
+import { endpointController } from "./endpoint.ts";
+import { garbageCollector } from "./garbage-collector.ts";
+import { namespaceController } from "./namespace.ts";
+import { podGarbageCollector } from "./pod-garbage.ts";
+import { replicaSetController, replicationController } from "./replica-set.ts";
+import type { ResourceSource } from "./resource-source.ts";
+import { rootCaPublisher } from "./root-ca-publisher.ts";
+import { runController } from "./runner.ts";
+import { serviceAccountController } from "./service-account.ts";
+import { statefulSetController } from "./stateful-set.ts";
+
+export interface ControllersOptions {
+  /** A client that acts as a service account of kube-system. */
+  readonly clientFor: (account: string) => Client;
+  readonly recorderFor: (account: string) => Recorder;
+  readonly informers: InformerFactory;
+  readonly resources: ResourceSource;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly options: ControllerSettings;
+}
+
+export interface ControllerSettings {
+  readonly clusterCidr: string;
+  /** PEM of the CA that signed the API server's certificate. */
+  readonly rootCa: string;
+  /** Folder of local volumes. */
+  readonly localStoragePath: string;
+  /** Names of controllers that are not to run. */
+  readonly disabled: ReadonlySet<string>;
+}
+
+export function createControllers(all: ControllersOptions): readonly Component[] {
+  const { clientFor, recorderFor, informers, resources, clock, log, options } = all;
+  const run = <O>(controller: Controller<O>): Component =>
+    runController(controller, {
+      client: clientFor(controller.name),
+      recorder: recorderFor(controller.name),
+      informers,
+      clock,
+      log,
+    });
+  const components: readonly Component[] = [
+    run(serviceAccountController),
+    run(rootCaPublisher(options.rootCa)),
+    run(clusterRoleAggregationController),
+    run(deploymentController),
+    run(replicaSetController),
+    run(replicationController),
+    run(statefulSetController),
+    run(endpointController),
+    run(endpointSliceController),
+    run(podGarbageCollector()),
+    garbageCollector({ client: clientFor("generic-garbage-collector"), resources, clock, log }),
+    namespaceController({ client: clientFor("namespace-controller"), informers, resources, clock, log }),
+  ];
+  return components.filter(({ name }) => !options.disabled.has(name));
+}

@@ -1,0 +1,105 @@
+/** `kedge killall` and `kedge uninstall`: end what a data directory runs, and undo what it changed on the machine. */
+import { existsSync, rmSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { messageOf } from "#base/assert.ts";
+import { machineClock as clock } from "#base/clock.ts";
+import { journalPath, undo } from "#host/journal.ts";
+import { stopContainers } from "#host/killall.ts";
+import { lives, processOf, signalProcess } from "#host/processes.ts";
+import { locateBundle } from "#host/runtime-bundle.ts";
+import { settings } from "./config/settings.ts";
+import { holderOf } from "./data-folder.ts";
+import { installRoot } from "./places.ts";
+
+const serverEndMs = 6_000;
+const pollMs = 50;
+const never = new AbortController().signal;
+
+interface Options {
+  readonly dataDir: string;
+  readonly kubeconfig: string;
+  readonly yes: boolean;
+}
+
+export async function killall(args: readonly string[]): Promise<number> {
+  const options = read("killall", args);
+  if (!options) return 2;
+  return attempt(() => endEverything(options.dataDir));
+}
+
+export async function uninstall(args: readonly string[]): Promise<number> {
+  const options = read("uninstall", args);
+  if (!options) return 2;
+  const { dataDir, kubeconfig, yes } = options;
+  if (!yes) {
+    process.stderr.write(
+      `kedge: expected --yes, because "${dataDir}" with all its data would be deleted, found none; nothing was changed\n`,
+    );
+    return 2;
+  }
+  return attempt(async () => {
+    const leftovers = await endEverything(dataDir);
+    if (leftovers.length > 0) return leftovers;
+    rmSync(dataDir, { recursive: true, force: true });
+    rmSync(kubeconfig, { force: true });
+    return [];
+  });
+}
+
+async function attempt(work: () => Promise<readonly string[]>): Promise<number> {
+  try {
+    const leftovers = await work();
+    for (const sentence of leftovers) process.stderr.write(`kedge: ${sentence}\n`);
+    return leftovers.length === 0 ? 0 : 1;
+  } catch (error) {
+    process.stderr.write(`kedge: ${messageOf(error)}\n`);
+    return 1;
+  }
+}
+
+function read(command: string, args: readonly string[]): Options | undefined {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        "data-dir": { type: "string", short: "d" },
+        "write-kubeconfig": { type: "string", short: "o" },
+        yes: { type: "boolean" },
+      },
+    });
+    const dataDir = resolve(values["data-dir"] ?? settings.dataDir.default);
+    const kubeconfig = values["write-kubeconfig"] ?? settings.writeKubeconfig.default;
+    if (dataDir === "/" || !isAbsolute(dataDir))
+      throw new Error(`expected a data directory of kedge, found "${dataDir}"`);
+    if (existsSync(dataDir) && !existsSync(join(dataDir, "layout-version")))
+      throw new Error(
+        `expected a data directory of kedge, found "${dataDir}" without the file layout-version; nothing was changed`,
+      );
+    return { dataDir, kubeconfig, yes: values.yes === true };
+  } catch (error) {
+    process.stderr.write(
+      `kedge: ${messageOf(error)}; usage: kedge ${command} [--data-dir DIR]${command === "uninstall" ? " --yes" : ""}\n`,
+    );
+    return undefined;
+  }
+}
+
+/** Ends the server, the containers, and what was changed on the machine. @returns What could not be undone */
+async function endEverything(dataDir: string): Promise<readonly string[]> {
+  const pid = holderOf(dataDir);
+  const holder = pid === undefined ? undefined : processOf(pid);
+  if (holder) {
+    signalProcess(holder, "SIGTERM");
+    const deadlineMs = clock.monotonicMs() + serverEndMs;
+    while (lives(holder) && clock.monotonicMs() < deadlineMs) await clock.sleep(pollMs, never);
+    signalProcess(holder, "SIGKILL");
+  }
+  await stopContainers(dataDir, { clock, signal: never });
+  const bundle = locateBundle(installRoot);
+  if (!bundle)
+    return existsSync(journalPath(dataDir))
+      ? ["expected the runtime bundle to undo what was changed on this machine, found none"]
+      : [];
+  return undo(journalPath(dataDir), bundle);
+}

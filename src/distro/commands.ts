@@ -1,0 +1,67 @@
+/** `kedge server` and `kedge agent`: configuration in, a running role, an exit code out. */
+import { createWriteStream } from "node:fs";
+import { messageOf } from "#base/assert.ts";
+import { machineClock } from "#base/clock.ts";
+import { createLog, type Log } from "#base/log.ts";
+import { ConfigError, readConfig, type Config, type Role } from "./config.ts";
+import { StartError } from "./data-folder.ts";
+import { Stages } from "./stages.ts";
+
+// What is not done by then is cut off: the promise is to end within five seconds.
+const stopMs = 4_500;
+
+export const server = (args: readonly string[]): Promise<number> => run("server", args);
+export const agent = (args: readonly string[]): Promise<number> => run("agent", args);
+
+async function run(role: Role, args: readonly string[]): Promise<number> {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  try {
+    const outcome = await readConfig(role, { args, env: process.env });
+    if (outcome.kind === "help") {
+      say(outcome.text);
+      return 0;
+    }
+    if (process.getuid?.() !== 0 && !outcome.config.disableAgent)
+      throw new StartError(
+        "expected to run as root, which containers need, found another user; use sudo, or --disable-agent for a control plane without a node",
+      );
+    return await runRole(role, outcome.config, say);
+  } catch (error) {
+    if (error instanceof ConfigError) return fail(error.message, 2);
+    if (error instanceof StartError) return fail(error.message, error.exitCode);
+    throw error;
+  }
+}
+
+function fail(sentence: string, code: number): number {
+  process.stderr.write(`kedge: ${sentence}\n`);
+  return code;
+}
+
+async function runRole(role: Role, config: Config, say: (line: string) => void): Promise<number> {
+  const life = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const)
+    process.on(name, () => {
+      life.abort(new Error(`kedge was told to end by ${name}`));
+      setTimeout(() => process.exit(0), stopMs).unref();
+    });
+  const log = logOf(config);
+  const stages = new Stages(machineClock, 0, say);
+  stages.reached(`kedge ${role} starts, data in ${config.dataDir}`);
+  const start = role === "server" ? (await import("./server.ts")).runServer : (await import("./agent.ts")).runAgent;
+  try {
+    await start({ config, log, stages, say }, life.signal);
+  } catch (error) {
+    if (!life.signal.aborted) throw error;
+    log.debug("ended", { why: messageOf(error) });
+  }
+  return 0;
+}
+
+function logOf(config: Config): Log {
+  const level = config.debug || config.v >= 4 ? "debug" : "info";
+  if (config.log === undefined)
+    return createLog({ clock: machineClock, level, write: (line) => void process.stderr.write(`${line}\n`) });
+  const file = createWriteStream(config.log, { flags: "a", mode: 0o600 });
+  return createLog({ clock: machineClock, level, write: (line) => void file.write(`${line}\n`) });
+}

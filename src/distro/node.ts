@@ -1,0 +1,267 @@
+/**
+ * The node of this machine: container runtime, kubelet, pod network, service proxy and DNS, each given what it needs of
+ * the machine. What is changed on the machine is written in the journal first.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { messageOf } from "#base/assert.ts";
+import type { Clock } from "#base/clock.ts";
+import { supervise, type Component } from "#base/component.ts";
+import type { Log } from "#base/log.ts";
+import type { Random } from "#base/random.ts";
+import type { Client } from "#client/client.ts";
+import type { InformerFactory } from "#client/informer.ts";
+import type { Recorder } from "#client/recorder.ts";
+import { Cgroups, detectCgroups } from "#host/cgroups.ts";
+import { writePodNetwork } from "#host/cni.ts";
+import { forgetConnections } from "#host/conntrack.ts";
+import { Containerd } from "#host/containerd.ts";
+import { machineFiles } from "#host/files.ts";
+import { ImageFolder } from "#host/images.ts";
+import { HostJournal, journalPath } from "#host/journal.ts";
+import { Links } from "#host/links.ts";
+import { isMountPoint, mountTmpfs, unmount } from "#host/mounts.ts";
+import { Nftables } from "#host/nftables.ts";
+import { askGrpcHealth, askHttp, askTcp } from "#host/probe-network.ts";
+import type { RuntimeBundle } from "#host/runtime-bundle.ts";
+import { loadModule, readSysctl, setSysctl } from "#host/sysctl.ts";
+import { createKubelet, type Kubelet } from "#kubelet/kubelet.ts";
+import { kubeletDefaults, type KubeletConfig } from "#kubelet/config.ts";
+import type { Machine } from "#kubelet/machine.ts";
+import { clusterDns } from "#network/dns.ts";
+import { serviceProxy } from "#network/proxy.ts";
+import { nodes, type Taint } from "#resources/core/node.ts";
+import { listen, type TlsMaterial } from "#wire/http-server.ts";
+
+export interface NodeOptions {
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly recorder: Recorder;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly bundle: RuntimeBundle;
+  readonly dataDir: string;
+  readonly nodeName: string;
+  readonly nodeIp: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+  readonly clusterDns: string;
+  readonly clusterDomain: string;
+  readonly version: string;
+  /** Of the kubelet's own port. */
+  readonly tls: TlsMaterial;
+  /** Built-in parts that are not to run: "dns", "proxy". */
+  readonly disabled: ReadonlySet<string>;
+}
+
+const kubeletPort = 10_250;
+const podNetworkPollMs = 50;
+
+/** Short, and different for each data directory: part of the names of what is made on the machine. */
+export function nodeId(dataDir: string): string {
+  return createHash("sha256").update(dataDir).digest("hex").slice(0, 8);
+}
+
+/** Runs the node until the signal is aborted; containers go on afterwards. */
+export async function runNode(options: NodeOptions, signal: AbortSignal): Promise<void> {
+  const { bundle, dataDir, clock, log, disabled } = options;
+  const journal = new HostJournal(journalPath(dataDir));
+  const links = new Links(bundle.ip);
+  await prepareMachine(options, journal, links);
+  const containerd = new Containerd({ bundle, dataFolder: dataDir, clock, log: log.for("containerd") });
+  const machine = machineOf();
+  const port = await freePort(options);
+  const kubelet = createKubelet({
+    ...options,
+    runtime: containerd.runtime,
+    machine,
+    config: kubeletConfig(options, port),
+  });
+  const parts: Component[] = [
+    containerd,
+    kubelet,
+    kubeletServer(options, kubelet, port),
+    podNetwork(options, containerd),
+    new ImageFolder({
+      bundle,
+      folder: join(dataDir, "agent/images"),
+      memory: join(dataDir, "agent/images/.imported.json"),
+      socket: containerd.folders.socket,
+      runtime: containerd.runtime,
+      clock,
+      log: log.for("images"),
+    }),
+    ...(disabled.has("proxy") ? [] : [proxyOf(options, journal)]),
+    ...(disabled.has("dns") || disabled.has("coredns") ? [] : [dnsOf(options)]),
+  ];
+  await Promise.all(parts.map((part) => supervise(part, { clock, log }, signal)));
+}
+
+/** The name of the link that carries the service network: host processes reach Services over it. */
+function serviceLink(dataDir: string): string {
+  return `kedge-s${nodeId(dataDir).slice(0, 7)}`;
+}
+
+function cgroupRoot(dataDir: string): string {
+  return `/kedge-${nodeId(dataDir)}`;
+}
+
+async function prepareMachine(options: NodeOptions, journal: HostJournal, links: Links): Promise<void> {
+  const { dataDir, serviceCidr, clusterDns: dns } = options;
+  const bridgeFilter = "net.bridge.bridge-nf-call-iptables";
+  await loadModule("br_netfilter", () => readSysctl(bridgeFilter) !== undefined);
+  for (const name of ["net.ipv4.ip_forward", bridgeFilter])
+    if (readSysctl(name) !== undefined) setSysctl(name, "1", journal);
+  journal.record({ kind: "cgroup", path: cgroupRoot(dataDir) });
+  const link = serviceLink(dataDir);
+  journal.record({ kind: "link", name: link });
+  await links.remove(link);
+  await links.apply([
+    `link add name ${link} type bridge`,
+    `addr add ${dns}/32 dev ${link}`,
+    `link set dev ${link} up`,
+    `route add ${serviceCidr} dev ${link} src ${options.nodeIp}`,
+  ]);
+}
+
+function machineOf(): Machine {
+  return {
+    files: machineFiles,
+    cgroups: new Cgroups(detectCgroups()),
+    mounts: {
+      memory: (path, sizeBytes) => mountTmpfs(path, sizeBytes === undefined ? {} : { sizeBytes }),
+      isMounted: isMountPoint,
+      unmount,
+    },
+    network: { http: askHttp, tcp: askTcp, grpcHealth: askGrpcHealth },
+  };
+}
+
+function kubeletConfig(options: NodeOptions, port: number): KubeletConfig {
+  const { dataDir, nodeName, nodeIp, labels, taints, version } = options;
+  return {
+    ...kubeletDefaults,
+    nodeName,
+    hostname: hostname(),
+    nodeIps: [nodeIp],
+    labels,
+    taints,
+    rootFolder: join(dataDir, "agent/kubelet"),
+    podLogsFolder: join(dataDir, "agent/pod-logs"),
+    staticPodFolder: join(dataDir, "agent/pod-manifests"),
+    cgroupRoot: cgroupRoot(dataDir),
+    clusterDns: [options.clusterDns],
+    clusterDomain: options.clusterDomain,
+    version,
+    port,
+  };
+}
+
+/** The usual port, or any when another node on this machine has it. */
+async function freePort({ nodeIp, log }: NodeOptions): Promise<number> {
+  for (const port of [kubeletPort, 0]) {
+    try {
+      const probe = await listen({ host: nodeIp, port, log }, () => undefined);
+      await probe.close(0);
+      return probe.port;
+    } catch (error) {
+      if (port === 0) throw error;
+      log.debug("the usual port of the kubelet is taken", { error: messageOf(error) });
+    }
+  }
+  return kubeletPort;
+}
+
+function kubeletServer({ nodeIp, tls, log }: NodeOptions, kubelet: Kubelet, port: number): Component {
+  return {
+    name: "kubelet-server",
+    run: async (signal) => {
+      const server = await listen({ host: nodeIp, port, tls, log: log.for("kubelet-server") }, (exchange) =>
+        kubelet.answer(exchange, exchange.peerCertificate()?.organizations.includes("system:masters") === true),
+      );
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+      await server.close(0);
+    },
+  };
+}
+
+/** Writes the pod network once the cluster has given this node its range. */
+function podNetwork({ informers, nodeName, clock, log }: NodeOptions, containerd: Containerd): Component {
+  return {
+    name: "pod-network",
+    run: async (signal) => {
+      const informer = informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` });
+      await informer.whenSynced(signal);
+      const write = (): void => {
+        const { podCIDR } = informer.get({ namespace: "", name: nodeName })?.spec ?? {};
+        if (podCIDR !== undefined && writePodNetwork(containerd.folders, { podCidrs: [podCIDR] }))
+          log.info("pod network written", { podCIDR });
+      };
+      informer.onChange(write, signal);
+      await clock.sleep(podNetworkPollMs, signal);
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    },
+  };
+}
+
+function proxyOf(options: NodeOptions, journal: HostJournal): Component {
+  const { bundle, dataDir, informers, clock, log, nodeName, clusterCidr } = options;
+  const nft = new Nftables(bundle.nft);
+  const table = `kedge-${nodeId(dataDir)}`;
+  journal.record({ kind: "nft-table", family: "ip", name: table });
+  return serviceProxy({
+    informers,
+    clock,
+    log,
+    nodeName,
+    clusterCidr,
+    table,
+    answeredHere: [options.clusterDns],
+    filter: {
+      apply: (script, signal) => nft.apply(script, signal),
+      forgetUdp: async ({ address, port }) => {
+        await forgetConnections(bundle.conntrack, {
+          protocol: "udp",
+          family: "ipv4",
+          originalDestination: address,
+          originalPort: port,
+        });
+      },
+    },
+  });
+}
+
+function dnsOf({
+  informers,
+  log,
+  clusterDns: address,
+  clusterDomain,
+  clusterCidr,
+  serviceCidr,
+}: NodeOptions): Component {
+  return clusterDns({
+    informers,
+    log,
+    address,
+    port: 53,
+    domain: clusterDomain,
+    clusterCidr,
+    serviceCidr,
+    upstreams: () => nameServers().filter((server) => server !== address),
+  });
+}
+
+function nameServers(): string[] {
+  try {
+    const lines = readFileSync("/etc/resolv.conf", "utf8").split("\n");
+    return lines.flatMap((line) => /^nameserver\s+([\d.]+)\s*$/.exec(line)?.[1] ?? []);
+  } catch {
+    // A machine without resolvers knows the cluster's names only.
+    return [];
+  }
+}

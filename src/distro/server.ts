@@ -1,0 +1,259 @@
+/**
+ * `kedge server`: control plane, and node unless it was told not to be. Stages are written in the order they happen.
+ */
+import { hostname, networkInterfaces } from "node:os";
+import { join } from "node:path";
+import { messageOf } from "#base/assert.ts";
+import { machineClock as clock } from "#base/clock.ts";
+import { supervise } from "#base/component.ts";
+import type { Log } from "#base/log.ts";
+import { Metrics } from "#base/metrics.ts";
+import { machineRandom as random } from "#base/random.ts";
+import { writeBootstrapObjects } from "#apiserver/bootstrap.ts";
+import { compactor, eventExpiry } from "#apiserver/upkeep.ts";
+import { EventRecorder } from "#client/event-recorder.ts";
+import { Links } from "#host/links.ts";
+import { nodes } from "#resources/core/node.ts";
+import { openSqliteStore } from "#storage/sqlite.ts";
+import type { Store } from "#storage/store.ts";
+import { listen, type HttpServer } from "#wire/http-server.ts";
+import {
+  apiServerNames,
+  ensureNodeCertificates,
+  ensureServerCertificates,
+  type ServerCertificates,
+} from "./certificates.ts";
+import { clusterDns, serviceAddress, type Config } from "./config.ts";
+import { holdDataFolder, StartError } from "./data-folder.ts";
+import { localServer, writeKubeconfig } from "./kubeconfig.ts";
+import { runNode } from "./node.ts";
+import { ensureBundle } from "./runtime.ts";
+import { createApi, type Api } from "./server/api.ts";
+import { runControlPlane } from "./server/control-plane.ts";
+import { KubeletClients } from "./server/kubelet-clients.ts";
+import type { Stages } from "./stages.ts";
+import { ensureTokens } from "./tokens.ts";
+import { kubernetesVersion } from "#apiserver/version.ts";
+
+const closeGraceMs = 2_000;
+
+export interface ServerRun {
+  readonly config: Config;
+  readonly log: Log;
+  readonly stages: Stages;
+  /** Prints a line for the person who started it. */
+  readonly say: (line: string) => void;
+}
+
+/** What one stage hands to the next. */
+interface Started extends ServerRun {
+  readonly store: Store;
+  readonly certificates: ServerCertificates;
+  readonly api: Api;
+  readonly listener: HttpServer;
+  readonly address: string;
+  readonly nodeName: string;
+}
+
+/** Runs until the signal is aborted. @throws StartError when it cannot start */
+export async function runServer(run: ServerRun, signal: AbortSignal): Promise<void> {
+  const { config, stages } = run;
+  using _held = holdDataFolder(config.dataDir);
+  const nodeName = (config.nodeName ?? hostname()).toLowerCase();
+  const address = config.advertiseAddress ?? config.nodeIp?.[0] ?? machineAddress();
+  const certificates = certificatesOf(config, nodeName, address);
+  ensureTokens({
+    folder: join(config.dataDir, "server"),
+    caPem: certificates.serverCa.certificate,
+    random,
+    given: config.token,
+  });
+  stages.reached("certificates and tokens");
+  await using store = await openStore(run);
+  stages.reached("data store");
+  const life = new AbortController();
+  const kubelets = new KubeletClients(certificates);
+  const api = createApi(
+    {
+      config,
+      store,
+      clock,
+      random,
+      log: run.log.for("apiserver"),
+      metrics: new Metrics(),
+      serviceKey: certificates.serviceKey,
+      kubeletOf: (node) => kubelets.of(node),
+      checks: [],
+    },
+    life.signal,
+  );
+  const listener = await openPort(run, certificates, api);
+  try {
+    const started: Started = { ...run, store, certificates, api, listener, address, nodeName };
+    await serve(started, AbortSignal.any([signal, life.signal]));
+  } finally {
+    await listener.close(closeGraceMs);
+    kubelets.close();
+    life.abort(new Error("the server ends"));
+  }
+}
+
+async function serve(started: Started, signal: AbortSignal): Promise<void> {
+  const { api, config, certificates, stages, log, store } = started;
+  const parts = { clock, log };
+  const running = [supervise(api.informers, parts, signal), supervise(compactor(store, clock), parts, signal)];
+  await writeBootstrapObjects(
+    {
+      client: api.system,
+      serviceCidr: config.serviceCidr,
+      serviceAddress: serviceAddress(config, 1),
+      advertiseAddress: started.address,
+      advertisePort: started.listener.port,
+      clientCa: certificates.clientCa.certificate,
+      requestHeaderCa: certificates.requestHeaderCa.certificate,
+    },
+    signal,
+  );
+  await api.whenReady(signal);
+  writeKubeconfig(
+    config.writeKubeconfig,
+    {
+      server: localServer(config.bindAddress, started.listener.port),
+      serverCa: certificates.serverCa.certificate,
+      client: certificates.clients.admin,
+    },
+    config.writeKubeconfigMode,
+  );
+  const apiSeconds = stages.reached(`API ready on port ${started.listener.port}`);
+  running.push(
+    supervise(eventExpiry(api.system, clock), parts, signal),
+    runControlPlane(
+      {
+        api,
+        config,
+        clock,
+        log,
+        random,
+        rootCa: certificates.serverCa.certificate,
+        localStoragePath: join(config.dataDir, "storage"),
+      },
+      signal,
+    ),
+  );
+  if (config.disableAgent) started.say(`ready: api ${apiSeconds} s`);
+  else running.push(startNode(started, signal), announce(started, apiSeconds, signal));
+  await Promise.all(running);
+}
+
+function certificatesOf(config: Config, nodeName: string, address: string): ServerCertificates {
+  const names = apiServerNames({
+    clusterDomain: config.clusterDomain,
+    serviceAddress: serviceAddress(config, 1),
+    nodeName,
+    more: [address, ...config.tlsSan],
+  });
+  return ensureServerCertificates({ folder: join(config.dataDir, "server/tls"), clock, names });
+}
+
+async function openStore({ config, log }: ServerRun): Promise<Store> {
+  try {
+    return await openSqliteStore({ dataDir: config.dataDir, clock, log: log.for("storage") });
+  } catch (error) {
+    throw new StartError(messageOf(error));
+  }
+}
+
+async function openPort({ config, log }: ServerRun, certificates: ServerCertificates, api: Api): Promise<HttpServer> {
+  const { serving, clientCa } = certificates;
+  try {
+    return await listen(
+      {
+        host: config.bindAddress,
+        port: config.httpsListenPort,
+        tls: { certificate: serving.certificate, key: serving.key, clientCa: clientCa.certificate },
+        log: log.for("http"),
+      },
+      (exchange) => api.server.serve(exchange),
+    );
+  } catch (error) {
+    throw new StartError(`${messageOf(error)}; choose another port with --https-listen-port`);
+  }
+}
+
+/** The address of the default route's link, or any other that is not loopback. */
+function machineAddress(): string {
+  const found = Object.entries(networkInterfaces())
+    .filter(([name]) => !name.startsWith("kedge-") && !name.startsWith("veth"))
+    .flatMap(([, addresses]) => addresses ?? [])
+    .find((address) => address.family === "IPv4" && !address.internal);
+  return found?.address ?? "127.0.0.1";
+}
+
+async function startNode(started: Started, signal: AbortSignal): Promise<void> {
+  const { config, api, certificates, log, nodeName, address, stages } = started;
+  const bundle = await ensureBundle(signal);
+  stages.reached("container runtime found");
+  const nodeIp = config.nodeIp?.[0] ?? (await new Links(bundle.ip).defaultAddress()) ?? address;
+  const own = ensureNodeCertificates(certificates, {
+    folder: join(config.dataDir, "agent"),
+    clock,
+    nodeName,
+    addresses: [nodeIp, "127.0.0.1"],
+  });
+  const client = api.clientFor({ name: `system:node:${nodeName}`, groups: ["system:nodes", "system:authenticated"] });
+  const recorder = new EventRecorder({ client, clock, log, source: { component: "kubelet", host: nodeName } });
+  const recording = supervise(recorder, { clock, log }, signal);
+  await runNode(
+    {
+      client,
+      informers: api.informers,
+      recorder,
+      clock,
+      random,
+      log,
+      bundle,
+      dataDir: config.dataDir,
+      nodeName,
+      nodeIp,
+      labels: { "node-role.kubernetes.io/control-plane": "true", ...pairs(config.nodeLabel) },
+      taints: [],
+      clusterCidr: config.clusterCidr,
+      serviceCidr: config.serviceCidr,
+      clusterDns: clusterDns(config),
+      clusterDomain: config.clusterDomain,
+      version: kubernetesVersion,
+      tls: { certificate: own.serving.certificate, key: own.serving.key, clientCa: certificates.clientCa.certificate },
+      disabled: new Set(config.disable),
+    },
+    signal,
+  );
+  await recording;
+}
+
+function pairs(labels: readonly string[]): Record<string, string> {
+  return Object.fromEntries(labels.map((label) => [label.split("=")[0] ?? "", label.split("=").slice(1).join("=")]));
+}
+
+/** Says when the node takes pods. */
+async function announce(started: Started, apiSeconds: string, signal: AbortSignal): Promise<void> {
+  const { api, nodeName, stages, say } = started;
+  const informer = api.informers.informer(nodes);
+  await new Promise<void>((resolve) => {
+    const done = new AbortController();
+    informer.onChange(
+      ({ object }) => {
+        const ready =
+          object.metadata.name === nodeName &&
+          object.status.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
+        if (ready !== true) return;
+        done.abort(new Error("seen"));
+        resolve();
+      },
+      AbortSignal.any([signal, done.signal]),
+    );
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  if (signal.aborted) return;
+  const nodeSeconds = stages.reached(`node ${nodeName} ready`);
+  say(`ready: api ${apiSeconds} s, node ${nodeSeconds} s`);
+}

@@ -1,0 +1,176 @@
+/** The API server of this process: store, credentials, rules and socket put together. */
+import { must } from "#base/assert.ts";
+import { parseCidr } from "#base/cidr.ts";
+import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import type { Metrics } from "#base/metrics.ts";
+import type { Random } from "#base/random.ts";
+import { utf8 } from "#base/bytes.ts";
+import type { Client } from "#client/client.ts";
+import { SharedInformers } from "#client/watch-informer.ts";
+import { catalogue } from "#resources/catalogue.ts";
+import type { TokenRequest } from "#resources/authentication/token-request.ts";
+import type { Node } from "#resources/core/node.ts";
+import { superusers, type AdmissionPlugin, type Authenticator, type Authorizer, type User } from "#apiserver/access.ts";
+import { createAdmission } from "#apiserver/admission.ts";
+import { createAuthentication, serviceAccountClaims, tokenRequests } from "#apiserver/authentication.ts";
+import { createAuthorization, type Authorization } from "#apiserver/authorization.ts";
+import { connectHooks } from "#apiserver/connect.ts";
+import { createDirectClient } from "#apiserver/direct-client.ts";
+import { reviewHooks } from "#apiserver/reviews.ts";
+import {
+  createApiServer,
+  type ApiServer,
+  type CreateHook,
+  type HealthCheck,
+  type PostHook,
+} from "#apiserver/server.ts";
+import type { Store } from "#storage/store.ts";
+import type { HttpClient } from "#wire/http-client.ts";
+import { JwtSigner, JwtVerifier, jwksOf, uncheckedClaims } from "#wire/jwt.ts";
+import type { Config } from "../config.ts";
+
+export interface ApiOptions {
+  readonly config: Config;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Private key in PEM that signs service account tokens. */
+  readonly serviceKey: string;
+  readonly kubeletOf: (node: Node) => HttpClient;
+  readonly checks: readonly HealthCheck[];
+}
+
+export interface Api {
+  readonly server: ApiServer;
+  /** A client of this process that the API server sees as `user`. */
+  readonly clientFor: (user: User) => Client;
+  /** The server's own client, which may do everything. */
+  readonly system: Client;
+  /** To be run for as long as anything reads from them. */
+  readonly informers: SharedInformers;
+  /** Resolves once roles are in memory: requests are decided as they should be from then on. */
+  readonly whenReady: (signal: AbortSignal) => Promise<void>;
+}
+
+const systemUser: User = { name: "system:apiserver", groups: [superusers] };
+
+export function createApi(options: ApiOptions, signal: AbortSignal): Api {
+  const { clock, random, log, config, store, metrics } = options;
+  const issuer = `https://kubernetes.default.svc.${config.clusterDomain}`;
+  const audiences = [issuer, "https://kubernetes.default.svc"];
+  // The server needs its rules and the rules need clients of the server: they are filled in below, before any request.
+  const late: Late = { authenticators: [], admission: [], connect: {}, posts: {}, created: new Map() };
+  const server = createApiServer(
+    {
+      store,
+      catalogue,
+      clock,
+      random,
+      log,
+      metrics,
+      authorizer: {
+        authorize: (attributes) =>
+          must(late.authorization, "the server was asked before it was put together").authorize(attributes),
+      },
+      checks: options.checks,
+      ...late,
+    },
+    signal,
+  );
+  const clientFor = (user: User): Client => createDirectClient(server.server, { user, signal });
+  const system = clientFor(systemUser);
+  const informers = new SharedInformers({ client: system, clock, log: log.for("informers") });
+  const authorization = createAuthorization(informers);
+  late.authorization = authorization;
+  addAuthentication(late, { ...options, system, issuer, audiences, authorization }, server);
+  late.admission.push(
+    ...createAdmission({
+      informers,
+      client: system,
+      random,
+      authorization,
+      serviceCidr: must(parseCidr(config.serviceCidr), "checked when the configuration was read"),
+      nodePorts: portRange(config.serviceNodePortRange),
+    }),
+  );
+  Object.assign(late.connect, connectHooks({ client: system, kubeletOf: options.kubeletOf }));
+  return { server, clientFor, system, informers, whenReady: (until) => authorization.whenSynced(until) };
+}
+
+interface Late {
+  authorization?: Authorization & Authorizer;
+  readonly authenticators: Authenticator[];
+  readonly admission: AdmissionPlugin[];
+  readonly connect: Record<string, ReturnType<typeof connectHooks>[string]>;
+  readonly posts: Record<string, PostHook>;
+  readonly created: Map<string, CreateHook>;
+}
+
+interface AuthenticationParts extends ApiOptions {
+  readonly system: Client;
+  readonly issuer: string;
+  readonly audiences: readonly string[];
+  readonly authorization: Authorization;
+}
+
+function addAuthentication(late: Late, parts: AuthenticationParts, server: ApiServer): void {
+  const { clock, random, issuer, audiences, system: client, authorization } = parts;
+  const signer = new JwtSigner(parts.serviceKey);
+  const verifier = new JwtVerifier([signer.key]);
+  const { inOrder, serviceAccountTokens } = createAuthentication({
+    client,
+    clock,
+    issuer,
+    audiences,
+    verifier: {
+      issuerOf: (token) => {
+        const claimed = uncheckedClaims(token)?.["iss"];
+        return typeof claimed === "string" ? claimed : undefined;
+      },
+      verify: async (token) => {
+        const verdict = verifier.verify(token, clock.nowMs());
+        if (verdict.kind === "valid") return serviceAccountClaims(verdict.claims);
+        throw new Error(verdict.why);
+      },
+    },
+  });
+  late.authenticators.push(...inOrder);
+  const reviews = reviewHooks({
+    authorizer: authorization,
+    rules: authorization,
+    tokens: serviceAccountTokens,
+    audiences,
+    clock,
+  });
+  for (const [id, hook] of reviews) late.created.set(id, hook);
+  const issue = tokenRequests({
+    client,
+    clock,
+    random,
+    issuer,
+    audiences,
+    sign: async (claims) => signer.sign({ ...claims }),
+  });
+  // Holds because the pipeline decodes the body of this subresource as a TokenRequest, and answers with plain JSON.
+  late.posts["serviceaccounts/token"] = async (call, object) =>
+    (await issue(call.user, call.key, object as TokenRequest)) as never;
+  const document = {
+    issuer,
+    jwks_uri: `${issuer}/openid/v1/jwks`,
+    response_types_supported: ["id_token"],
+    subject_types_supported: ["public"],
+    id_token_signing_alg_values_supported: [signer.key.algorithm],
+  };
+  const answer = (type: string, body: unknown) => async (exchange: Parameters<ApiServer["serve"]>[0]) =>
+    exchange.reply(200, { "content-type": type, "cache-control": "public, max-age=3600" }, utf8(JSON.stringify(body)));
+  server.addPath("/.well-known/openid-configuration", answer("application/json", document));
+  server.addPath("/openid/v1/jwks", answer("application/jwk-set+json", jwksOf([signer.key])));
+}
+
+function portRange(text: string): { readonly first: number; readonly last: number } {
+  const [first, last] = text.split("-").map(Number);
+  return { first: first ?? 30_000, last: last ?? 32_767 };
+}

@@ -1,0 +1,68 @@
+/** Controllers and scheduler of this process, each a component with a client of its own. */
+import { supervise } from "#base/component.ts";
+import type { Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import type { Random } from "#base/random.ts";
+import { serviceAccountUser } from "#apiserver/authentication.ts";
+import type { Client } from "#client/client.ts";
+import { EventRecorder } from "#client/event-recorder.ts";
+import { createControllers } from "#controllers/all.ts";
+import type { ResourceSource } from "#controllers/resource-source.ts";
+import type { ResourceDefinition } from "#machinery/resource.ts";
+import type { Config } from "../config.ts";
+import type { Api } from "./api.ts";
+
+export interface ControlPlaneOptions {
+  readonly api: Api;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  /** PEM of the CA that signed the API server's certificate. */
+  readonly rootCa: string;
+  readonly localStoragePath: string;
+}
+
+/** Runs until the signal is aborted. */
+export async function runControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<void> {
+  const { api, clock, log, config } = options;
+  const clientFor = (account: string): Client => api.clientFor(serviceAccountUser("kube-system", account));
+  const recorders: EventRecorder[] = [];
+  const recorderFor = (component: string): EventRecorder => {
+    const recorder = new EventRecorder({ client: clientFor(component), clock, log, source: { component } });
+    recorders.push(recorder);
+    return recorder;
+  };
+  const controllers = createControllers({
+    clientFor,
+    recorderFor,
+    informers: api.informers,
+    resources: resourceSource(api),
+    clock,
+    log,
+    options: {
+      clusterCidr: config.clusterCidr,
+      rootCa: options.rootCa,
+      localStoragePath: options.localStoragePath,
+      disabled: new Set(config.disable),
+    },
+  });
+  await Promise.all([...controllers, ...recorders].map((component) => supervise(component, { clock, log }, signal)));
+}
+
+/** The resources the API server has now; custom ones come and go. */
+function resourceSource(api: Api): ResourceSource {
+  const all = (): readonly ResourceDefinition[] =>
+    [...api.server.server.registry.all()].map(({ definition }) => definition);
+  return {
+    all,
+    byKind: (apiVersion, kind) => {
+      const group = apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
+      return all().find((one) => one.group === group && one.kind === kind);
+    },
+    onChange: (handler, signal) => {
+      handler(all());
+      api.server.server.registry.onChange(() => handler(all()), signal);
+    },
+  };
+}

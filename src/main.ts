@@ -1,0 +1,66 @@
+/** kedge: a complete, lightweight Kubernetes. Turns arguments into a command; each loads only what it needs. */
+import { argv, env, exit, stderr, stdout, versions } from "node:process";
+import { helpText, unknownCommand, type CommandHelp } from "#cli/help.ts";
+
+interface Command extends CommandHelp {
+  readonly run: (args: readonly string[]) => Promise<number>;
+}
+
+const commands: readonly Command[] = [
+  {
+    name: "server",
+    usage: "[flags]",
+    help: "Run a cluster: control plane and node",
+    run: async (args) => (await import("#distro/commands.ts")).server(args),
+  },
+  {
+    name: "agent",
+    usage: "[flags]",
+    help: "Run a node of a cluster whose server is elsewhere",
+    run: async (args) => (await import("#distro/commands.ts")).agent(args),
+  },
+  { name: "kubectl", usage: "...", help: "Run kubectl on this machine's cluster", run: kubectl },
+  {
+    name: "killall",
+    usage: "[--data-dir DIR]",
+    help: "End the server and all its containers; data stays",
+    run: async (args) => (await import("#distro/cleanup.ts")).killall(args),
+  },
+  {
+    name: "uninstall",
+    usage: "[--data-dir DIR] --yes",
+    help: "End everything, undo every change to this machine, delete the data",
+    run: async (args) => (await import("#distro/cleanup.ts")).uninstall(args),
+  },
+  { name: "version", usage: "", help: "Say which version this is", run: printVersion },
+  { name: "help", usage: "", help: "Say what there is", run: async () => print(helpText(commands)) },
+];
+
+function print(text: string): number {
+  stdout.write(text);
+  return 0;
+}
+
+async function kubectl(args: readonly string[]): Promise<number> {
+  const { runKubectl } = await import("#cli/kubectl.ts");
+  const { kubeconfigPath, installRoot, locateBundle } = await import("#distro/places.ts");
+  return runKubectl({ bundled: locateBundle(installRoot)?.kubectl, args, env, kubeconfig: kubeconfigPath });
+}
+
+async function printVersion(): Promise<number> {
+  const { versionText } = await import("#cli/version.ts");
+  const { kubernetesVersion } = await import("#distro/places.ts");
+  return print(versionText({ gitVersion: kubernetesVersion, nodeVersion: versions.node }));
+}
+
+const aliases: Readonly<Record<string, string>> = {
+  "--version": "version",
+  "-v": "version",
+  "--help": "help",
+  "-h": "help",
+};
+const [given = "help", ...args] = argv.slice(2);
+const command = commands.find(({ name }) => name === (aliases[given] ?? given));
+if (command) exit(await command.run(args));
+stderr.write(`kedge: ${unknownCommand(given, commands)}\n`);
+exit(2);

@@ -1,0 +1,106 @@
+/** Passes a request on to another server and its reply back, switched protocols included. */
+import type { HttpClient, HttpReply, HttpRequest } from "./http-client.ts";
+import type { Exchange, ReplyHeaders, RequestHeaders, Upgrade } from "./http.ts";
+import { join } from "./join.ts";
+
+export interface RelayOptions {
+  readonly client: HttpClient;
+  /** Path and query at the other server. */
+  readonly target: string;
+  /** Headers that replace those of the request; undefined leaves one out. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Changes the headers of the reply before they go back. */
+  readonly replyHeaders?: (headers: ReplyHeaders) => ReplyHeaders;
+}
+
+// Headers that are about one connection, not about the message (RFC 9110, section 7.6.1).
+const connectionHeaders = new Set([
+  "connection",
+  "expect",
+  "host",
+  "http2-settings",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Resolves when the reply is through. @throws Error when the other server gave none; nothing was answered then. */
+export async function relay(exchange: Exchange, options: RelayOptions): Promise<void> {
+  if (exchange.upgrade) {
+    await relayUpgrade(exchange, exchange.upgrade, options);
+    return;
+  }
+  const { method, signal } = exchange;
+  const body = hasBody(exchange) ? { body: exchange.bodyStream() } : {};
+  const request: HttpRequest = {
+    method,
+    target: options.target,
+    headers: requestHeaders(exchange, options),
+    signal,
+    ...body,
+  };
+  await passBack(exchange, await options.client.request(request), options);
+}
+
+async function relayUpgrade(exchange: Exchange, upgrade: Upgrade, options: RelayOptions): Promise<void> {
+  const { method, signal } = exchange;
+  const headers = { ...requestHeaders(exchange, options), upgrade: upgrade.protocol };
+  const answer = await options.client.upgrade({ method, target: options.target, headers, signal });
+  if (answer.kind === "refused") {
+    await passBack(exchange, answer.reply, options);
+    return;
+  }
+  const { upgrade: protocol = upgrade.protocol } = answer.headers;
+  const near = upgrade.switchProtocols({ ...plainHeaders(answer.headers), connection: "Upgrade", upgrade: protocol });
+  join(near, answer.socket);
+  await new Promise<void>((resolve) => near.once("close", resolve));
+}
+
+/** Copies the reply as it comes, no faster than the client takes it. */
+async function passBack(exchange: Exchange, reply: HttpReply, { replyHeaders }: RelayOptions): Promise<void> {
+  const plain = plainHeaders(reply.headers);
+  const headers = replyHeaders?.(plain) ?? plain;
+  if (exchange.method === "HEAD" || reply.status === 204 || reply.status === 304) {
+    reply.body.resume();
+    exchange.reply(reply.status, headers, new Uint8Array());
+    return;
+  }
+  const stream = exchange.stream(reply.status, headers);
+  try {
+    for await (const chunk of reply.body) {
+      // The body has no encoding set, so its chunks are bytes.
+      if (!stream.write(chunk as Uint8Array)) await stream.drained();
+    }
+    stream.end();
+  } catch {
+    // The head is gone out; a broken reply is all the client can be told.
+    stream.reset();
+  }
+}
+
+function requestHeaders(exchange: Exchange, options: RelayOptions): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries({ ...plainHeaders(exchange.headers), ...options.headers })) {
+    if (value !== undefined) headers[name] = typeof value === "string" ? value : value.join(", ");
+  }
+  return headers;
+}
+
+function plainHeaders(headers: RequestHeaders): Record<string, string | readonly string[]> {
+  const plain: Record<string, string | readonly string[]> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined && !name.startsWith(":") && !connectionHeaders.has(name)) plain[name] = value;
+  }
+  return plain;
+}
+
+function hasBody({ headers, protocol, method }: Exchange): boolean {
+  if (headers["content-length"] !== undefined) return headers["content-length"] !== "0";
+  // HTTP/2 need not announce a body.
+  return protocol === "h2" ? method !== "GET" && method !== "HEAD" : headers["transfer-encoding"] !== undefined;
+}

@@ -1,0 +1,162 @@
+/**
+ * What the store costs on this machine: `sh tools/node.sh test/bench/store.ts [directory]`. Writes 1 KB values and
+ * prints writes per second, latency, bytes written to the disk, and how long writers wait while history is compacted.
+ */
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { machineClock } from "#base/clock.ts";
+import { silentLog } from "#base/log.ts";
+import { openSqliteStore } from "#storage/sqlite.ts";
+import { prefixEnd, type Store } from "#storage/store.ts";
+
+const value = new Uint8Array(1_024).map((_, at) => 32 + ((at * 7919) % 95));
+const directory = mkdtempSync(join(process.argv[2] ?? tmpdir(), "kedge-bench-"));
+
+/** Runs `one` `total` times, `clients` at a time, and prints a line of the table. */
+async function measure(
+  name: string,
+  load: { readonly clients: number; readonly total: number },
+  one: (at: number) => Promise<unknown>,
+): Promise<void> {
+  const latenciesMs: number[] = [];
+  const bytesBefore = bytesWritten();
+  const startMs = performance.now();
+  let next = 0;
+  const client = async (): Promise<void> => {
+    for (let at = next++; at < load.total; at = next++) {
+      const sentMs = performance.now();
+      await one(at);
+      latenciesMs.push(performance.now() - sentMs);
+    }
+  };
+  await Promise.all(Array.from({ length: load.clients }, client));
+  const seconds = (performance.now() - startMs) / 1_000;
+  const bytes = (bytesWritten() - bytesBefore) / load.total;
+  print([
+    `${name} c=${load.clients}`,
+    `${Math.round(load.total / seconds)}/s`,
+    ...percentiles(latenciesMs),
+    `${Math.round(bytes)} B`,
+  ]);
+}
+
+function percentiles(latenciesMs: number[]): string[] {
+  const sorted = latenciesMs.sort((a, b) => a - b);
+  return [0.5, 0.99, 1].map((share) => `${(sorted[Math.ceil(sorted.length * share) - 1] ?? 0).toFixed(2)} ms`);
+}
+
+/** Of this process, as the kernel counts them: what was handed to the file system for the disk. */
+function bytesWritten(): number {
+  return Number(/^write_bytes: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))?.[1] ?? 0);
+}
+
+function print(cells: readonly string[]): void {
+  const [name = "", ...rest] = cells;
+  console.log(name.padEnd(34) + rest.map((cell) => cell.padStart(12)).join(""));
+}
+
+function measureFsync(): void {
+  const file = openSync(join(directory, "fsync"), "w");
+  const latenciesMs: number[] = [];
+  for (let at = 0; at < 200; at += 1) {
+    writeSync(file, value);
+    const startMs = performance.now();
+    fdatasyncSync(file);
+    latenciesMs.push(performance.now() - startMs);
+  }
+  closeSync(file);
+  print(["one fdatasync of an appended 1 KB", "", ...percentiles(latenciesMs), ""]);
+}
+
+async function measureWrites(store: Store): Promise<void> {
+  for (const [clients, total] of [
+    [1, 1_000],
+    [32, 20_000],
+    [256, 40_000],
+  ] as const) {
+    const keyOf = (at: number): string => `/registry/configmaps/c${clients}/configmap-${at}`;
+    const revisions: number[] = [];
+    await measure("create", { clients, total }, async (at) => {
+      const outcome = await store.create(keyOf(at), value);
+      if (outcome.kind === "created") revisions[at] = outcome.revision;
+    });
+    // In an order that has nothing to do with that of the creates.
+    await measure("update", { clients, total }, (at) => {
+      const chosen = (at * 7919) % total;
+      return store.update({ key: keyOf(chosen), value, expected: revisions[chosen] ?? 0 });
+    });
+  }
+}
+
+async function measureLazy(store: Store): Promise<void> {
+  const { revision } = await store.range({ from: "/", to: "/" });
+  let expected = revision;
+  const created = await store.create("/registry/leases/node", value, { durability: "lazy" });
+  if (created.kind === "created") expected = created.revision;
+  await measure("lazy update", { clients: 1, total: 2_000 }, async () => {
+    const outcome = await store.update({ key: "/registry/leases/node", value, expected }, { durability: "lazy" });
+    if (outcome.kind === "updated") expected = outcome.revision;
+  });
+}
+
+/** Writers go on while everything before is forgotten; their longest wait is the pause. */
+async function measureCompaction(store: Store): Promise<void> {
+  const size = await store.size();
+  const state = { compacting: true };
+  const startMs = performance.now();
+  const done = store.compact(store.revision).finally(() => {
+    state.compacting = false;
+  });
+  const latenciesMs: number[] = [];
+  for (let at = 0; state.compacting; at += 1) {
+    const sentMs = performance.now();
+    await store.create(`/registry/compaction/${at}`, value);
+    latenciesMs.push(performance.now() - sentMs);
+  }
+  await done;
+  print([
+    "create c=1 while compacting",
+    `${Math.round((latenciesMs.length * 1_000) / (performance.now() - startMs))}/s`,
+    ...percentiles(latenciesMs),
+    "",
+  ]);
+  console.log(`compaction took ${((performance.now() - startMs) / 1_000).toFixed(1)} s`);
+  const after = await store.size();
+  for (const [when, { totalBytes, liveBytes }] of Object.entries({ before: size, after }))
+    console.log(`size ${when}: ${megabytes(totalBytes)} on disk, ${megabytes(liveBytes)} live`);
+}
+
+async function measureReads(store: Store): Promise<void> {
+  const prefix = "/registry/configmaps/c32/";
+  await measure("get", { clients: 1, total: 5_000 }, (at) => store.get(`${prefix}configmap-${at}`));
+  await measure("range of 20,000", { clients: 1, total: 3 }, () =>
+    store.range({ from: prefix, to: prefixEnd(prefix) }),
+  );
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function memory(when: string): void {
+  console.log(`resident memory ${when}: ${megabytes(process.memoryUsage.rss())}`);
+}
+
+try {
+  memory("before opening");
+  const startMs = performance.now();
+  const store = await openSqliteStore({ dataDir: directory, clock: machineClock, log: silentLog });
+  console.log(`first start: ${(performance.now() - startMs).toFixed(0)} ms`);
+  memory("after opening");
+  print(["", "throughput", "p50", "p99", "max", "written each"]);
+  measureFsync();
+  await measureWrites(store);
+  await measureLazy(store);
+  await measureReads(store);
+  await measureCompaction(store);
+  memory("at the end");
+  await store[Symbol.asyncDispose]();
+} finally {
+  rmSync(directory, { recursive: true });
+}
