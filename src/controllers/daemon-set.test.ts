@@ -34,7 +34,13 @@ function daemonSet(spec: Partial<DaemonSetSpec> = {}): DaemonSet {
 
 function node(name: string, taints: readonly Taint[] = []): Node {
   // Holds as far as a DaemonSet looks at nodes.
-  return { apiVersion: "v1", kind: "Node", metadata: { name, labels: { host: name } }, spec: { taints } } as Node;
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name, labels: { host: name } },
+    spec: { taints },
+    status: {},
+  } as unknown as Node;
 }
 
 interface PodOptions {

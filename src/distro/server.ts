@@ -101,7 +101,7 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
 async function serve(started: Started, signal: AbortSignal): Promise<void> {
   const { api, config, certificates, stages, log, store } = started;
   const parts = { clock, log };
-  const running = [supervise(api.informers, parts, signal), supervise(compactor(store, clock), parts, signal)];
+  const running = [supervise(compactor(store, clock), parts, signal)];
   await writeBootstrapObjects(
     {
       client: api.system,
@@ -141,7 +141,8 @@ async function serve(started: Started, signal: AbortSignal): Promise<void> {
     ),
   );
   if (config.disableAgent) started.say(`ready: api ${apiSeconds} s`);
-  else running.push(startNode(started, signal), markControlPlane(started, signal), announce(started, apiSeconds, signal));
+  else
+    running.push(startNode(started, signal), markControlPlane(started, signal), announce(started, apiSeconds, signal));
   await Promise.all(running);
 }
 
@@ -240,7 +241,12 @@ const controlPlaneLabel = "node-role.kubernetes.io/control-plane";
 async function markControlPlane({ api, nodeName, log }: Started, signal: AbortSignal): Promise<void> {
   const informer = api.informers.informer(nodes);
   informer.onChange(({ type, object }) => {
-    if (type === "deleted" || object.metadata.name !== nodeName || object.metadata.labels?.[controlPlaneLabel] === "true") return;
+    if (
+      type === "deleted" ||
+      object.metadata.name !== nodeName ||
+      object.metadata.labels?.[controlPlaneLabel] === "true"
+    )
+      return;
     const body = { metadata: { labels: { [controlPlaneLabel]: "true" } } };
     api.system
       .patch({ resource: nodes, key: { namespace: "", name: nodeName } }, { type: "merge", body })

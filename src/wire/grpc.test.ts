@@ -47,7 +47,7 @@ const methods: Readonly<Record<string, (stream: ServerHttp2Stream, request: Buff
 
 before(async () => {
   server = createServer();
-  server.on("stream", (stream, headers) => {
+  server.on("stream", (stream: ServerHttp2Stream, headers) => {
     stream.on("error", () => undefined);
     const chunks: Buffer[] = [];
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
