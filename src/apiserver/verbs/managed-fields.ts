@@ -31,7 +31,7 @@ function fieldWrite(core: Core, call: WriteCall, old: KubeObject | undefined): F
   const { served, subresource, manager } = call;
   const { apiVersion, kind, shape } = served.definition;
   return {
-    kind: { apiVersion, kind, shape, status: served.subresources.has("status") },
+    kind: { apiVersion, kind, shape, status: served.subresources.has("status"), custom: served.custom },
     // Holds because objects are decoded JSON.
     live: old as unknown as JsonObject | undefined,
     manager,
@@ -43,8 +43,8 @@ function fieldWrite(core: Core, call: WriteCall, old: KubeObject | undefined): F
 /** Keeps the old times of managedFields when they are all that differs in them. */
 export function keepTimes(draft: Draft, old: KubeObject): void {
   const { managedFields } = old.metadata;
-  // Both hold because they are JSON.
-  if (sameButTimes(draft.metadata["managedFields"] as JsonValue, managedFields as unknown as JsonValue))
+  // Holds because it is JSON.
+  if (sameButTimes(draft.metadata["managedFields"] as JsonValue, managedFields))
     draft.metadata["managedFields"] = managedFields;
 }
 
