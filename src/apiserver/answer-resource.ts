@@ -76,7 +76,10 @@ export function callOf(request: Request, { served, path }: Place): Call {
     key: { namespace, name: path.name },
     subresource: path.subresource,
     user: request.user,
-    signal: request.exchange.signal,
+    // Made on demand: most calls never wait, and a signal costs more than they do.
+    get signal() {
+      return request.exchange.signal;
+    },
   };
 }
 
@@ -89,7 +92,11 @@ export function writeCallOf(request: Request, place: Place, kind: string): Write
 export function renderingOf(server: Server, request: Request, served: Served): Rendering {
   return {
     served,
-    answer: negotiate(request.info, { encodings: encodingsOf(served), stream: request.info.verb === "watch" }),
+    answer: negotiate(request.info, {
+      encodings: encodingsOf(served),
+      forms: served.cache !== undefined,
+      stream: request.info.verb === "watch",
+    }),
     options: { nowMs: server.clock.nowMs(), includeObject: includeObjectOf(request) },
   };
 }

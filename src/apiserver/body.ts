@@ -12,10 +12,13 @@ import type { FieldValidation } from "./call.ts";
 import type { Encoding } from "./negotiate.ts";
 import type { RequestInfo } from "./request-info.ts";
 
+const never = new AbortController().signal;
+
 /** @throws StatusError 413 */
 export async function readBytes(exchange: Exchange): Promise<Uint8Array> {
   try {
-    return await exchange.body(httpLimits.bodyBytes, exchange.signal);
+    // A client that goes away ends the body by itself, and a sender that is too slow is the port's to cut off.
+    return await exchange.body(httpLimits.bodyBytes, never);
   } catch (error) {
     if (error instanceof BodyTooLargeError) throw tooLarge(`Request entity too large: limit is ${error.sizeBytesMax}`);
     throw error;

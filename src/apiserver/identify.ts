@@ -18,10 +18,14 @@ const authenticated = "system:authenticated";
 const accountPrefix = "system:serviceaccount:";
 
 /** @throws StatusError 401 when credentials are shown that do not hold. */
-export async function authenticate(exchange: Exchange, authenticators: readonly Authenticator[]): Promise<User> {
+export async function authenticate(
+  exchange: Exchange,
+  authenticators: readonly Authenticator[],
+  signal: AbortSignal,
+): Promise<User> {
   const credentials = credentialsOf(exchange);
   for (const authenticator of authenticators) {
-    const user = await authenticator.authenticate(credentials, exchange.signal);
+    const user = await authenticator.authenticate(credentials, signal);
     if (user) return withGroup(user, authenticated);
   }
   if (credentials.bearerToken !== undefined || exchange.peerCertificateRefusal() !== undefined) throw unauthorized();

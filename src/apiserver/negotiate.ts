@@ -79,6 +79,8 @@ function stars(clause: Clause): number {
 export interface NegotiateOptions {
   /** Encodings the kind can be answered in; absent for all. */
   readonly encodings?: readonly Encoding[];
+  /** False where there is no metadata to make tables of. */
+  readonly forms?: boolean;
   /** A watch: the type may carry `;stream=watch`. */
   readonly stream?: boolean;
 }
@@ -90,7 +92,7 @@ export function negotiate(info: RequestInfo, options: NegotiateOptions = {}): An
   if (header === "") return { ...plainJson, pretty: isPretty(info) };
   for (const clause of parseAccept(header)) {
     const form = formOf(clause);
-    if (!form) continue;
+    if (!form || (form.kind !== "object" && options.forms === false)) continue;
     for (const encoding of encodings) {
       if (!typeFits(clause.type, mediaTypes[encoding])) continue;
       if (form.kind === "Table" && encoding === "protobuf") continue;

@@ -32,7 +32,7 @@ export async function answer(server: Server, exchange: Exchange): Promise<void> 
   let code = 200;
   try {
     info = understand(exchange);
-    const sender = await authenticate(exchange, server.authenticators);
+    const sender = await authenticate(exchange, server.authenticators, server.signal);
     const user = impersonate(exchange, sender, server.authorizer);
     const kind = seatOf(info);
     await server.seats.take(kind);

@@ -77,8 +77,13 @@ export class Registry {
 
   /** Stops serving a resource. What is stored stays. */
   remove(definition: ResourceDefinition): void {
-    this.served.delete(`${definition.group}/${definition.version}/${definition.plural}`);
+    const key = `${definition.group}/${definition.version}/${definition.plural}`;
+    const removed = this.served.get(key)?.cache;
+    this.served.delete(key);
     this.changed();
+    if (!removed || [...this.served.values()].some(({ cache }) => cache === removed)) return;
+    this.caches.delete(removed.kind.prefix);
+    removed.stop();
   }
 
   /** Calls `listener` after every change until the signal is aborted. */
@@ -95,7 +100,11 @@ export class Registry {
   private cacheOf(stored: ResourceDefinition): WatchCache {
     const kind = new StoredKind(stored);
     const known = this.caches.get(kind.prefix);
-    if (known?.kind.definition === stored) return known;
+    if (known?.kind.storedHead.equals(kind.storedHead)) {
+      known.kind.definition = stored;
+      return known;
+    }
+    known?.stop();
     const made = new WatchCache(kind, this.options);
     this.caches.set(kind.prefix, made);
     return made;

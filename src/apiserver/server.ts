@@ -57,6 +57,8 @@ export interface ApiServerOptions {
 /** Everything requests are answered with. */
 export interface Server extends Core {
   readonly authenticators: readonly Authenticator[];
+  /** Aborted when the server ends. A request's own is made on demand, since it costs more than most requests. */
+  readonly signal: AbortSignal;
   readonly seats: Seats;
   readonly frames: FrameCache;
   readonly requestMetrics: RequestMetrics;
@@ -110,6 +112,7 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
     random,
     log,
     authenticators,
+    signal,
     seats,
     frames: new FrameCache(),
     requestMetrics: new RequestMetrics(metrics, seats),

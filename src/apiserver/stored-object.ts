@@ -14,7 +14,8 @@ import { prefixEnd, type Entry, type Revision } from "#storage/store.ts";
 
 /** A resource as it is stored: where its keys are and how its values begin. */
 export class StoredKind {
-  readonly definition: ResourceDefinition;
+  /** Changes while it is served when a CustomResourceDefinition does; group, version and kind never. */
+  definition: ResourceDefinition;
   /** "/registry/pods/", "/registry/apps/deployments/": ends in a slash. */
   readonly prefix: string;
   readonly prefixEnd: string;
@@ -63,8 +64,6 @@ export class StoredKind {
     return new StoredObject(this, { ...entry, value }, entry.modRevision);
   }
 }
-
-const comma = Buffer.from('",');
 
 export class StoredObject {
   readonly kind: StoredKind;
@@ -122,19 +121,26 @@ export class StoredObject {
   /** Size of the JSON answer. */
   get jsonBytes(): number {
     const { answerHead, storedHead } = this.kind;
-    return answerHead.length + digits(this.revision) + 2 + this.entry.value.length - storedHead.length;
+    return answerHead.length + digitsOf(this.revision) + 2 + this.entry.value.length - storedHead.length;
   }
 
   /** Writes the JSON answer to `target` from `at` on. Returns where it ends. */
-  writeJson(target: Buffer, at: number): number {
+  writeJson(target: Uint8Array, at: number): number {
     const { answerHead, storedHead } = this.kind;
+    const { value } = this.entry;
+    const headEnd = at + answerHead.length + digitsOf(this.revision) + 2;
+    // The stored head lands where the answer's head, which is longer, then goes: one copy, no view.
+    const start = headEnd - storedHead.length;
+    target.set(value, start);
     target.set(answerHead, at);
-    let end = at + answerHead.length;
-    end += target.write(String(this.revision), end, "latin1");
-    target.set(comma, end);
-    end += 2;
-    target.set(this.entry.value.subarray(storedHead.length), end);
-    return end + this.entry.value.length - storedHead.length;
+    target[headEnd - 1] = commaByte;
+    target[headEnd - 2] = quoteByte;
+    let rest = this.revision;
+    for (let digit = headEnd - 3; digit >= at + answerHead.length; digit -= 1) {
+      target[digit] = zeroByte + (rest % 10);
+      rest = Math.floor(rest / 10);
+    }
+    return start + value.length;
   }
 
   /** The JSON answer, as bytes nobody else holds. */
@@ -145,6 +151,12 @@ export class StoredObject {
   }
 }
 
-function digits(value: number): number {
-  return String(value).length;
+const zeroByte = 0x30;
+const quoteByte = 0x22;
+const commaByte = 0x2c;
+
+function digitsOf(value: number): number {
+  let digits = 1;
+  for (let bound = 10; value >= bound; bound *= 10) digits += 1;
+  return digits;
 }

@@ -2,6 +2,7 @@
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import { tokenRequests } from "#resources/authentication/token-request.ts";
 import { untyped } from "#machinery/resource.ts";
+import { unavailable } from "#machinery/status.ts";
 import type { PostHooks } from "./server.ts";
 import { binding } from "./subresources/binding.ts";
 import { eviction } from "./subresources/eviction.ts";
@@ -15,7 +16,7 @@ import {
   resizePart,
   statusPart,
 } from "./subresources/parts.ts";
-import type { ConnectSubresource, PartSubresource, Subresource } from "./subresource.ts";
+import type { ConnectSubresource, PartSubresource, PostSubresource, Subresource } from "./subresource.ts";
 
 const proxyVerbs = ["create", "delete", "get", "patch", "update"] as const;
 
@@ -50,6 +51,19 @@ const specialStatus: Readonly<Record<string, PartSubresource>> = {
   "certificatesigningrequests.certificates.k8s.io": requestStatusPart,
 };
 
+function tokenSubresource(hooks: PostHooks): PostSubresource {
+  return {
+    kind: "post",
+    body: untyped(tokenRequests),
+    // Looked up when it is asked for: the server is put together after its resources.
+    run: async (_, call, object) => {
+      const issue = hooks["serviceaccounts/token"];
+      if (!issue) throw unavailable("expected a signer of service account tokens, found none: the server is starting");
+      return issue(call, object);
+    },
+  };
+}
+
 export interface SubresourceOptions {
   readonly custom: boolean;
   /** What the owner of the server answers, by "serviceaccounts/token". */
@@ -64,8 +78,6 @@ export function subresourcesOf(
   const made = new Map<string, Subresource>(Object.entries(special[id] ?? {}));
   if (definition.status) made.set("status", specialStatus[id] ?? (custom ? customStatusPart : statusPart(id)));
   if (definition.scale) made.set("scale", { kind: "scale" });
-  const token = hooks["serviceaccounts/token"];
-  if (id === "serviceaccounts" && token)
-    made.set("token", { kind: "post", body: untyped(tokenRequests), run: (_, call, object) => token(call, object) });
+  if (id === "serviceaccounts") made.set("token", tokenSubresource(hooks));
   return new Map([...made].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

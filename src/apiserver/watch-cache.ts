@@ -40,6 +40,7 @@ export class WatchCache {
   private lastChange: Revision = 0;
   private readonly feeds = new Map<string, Set<Feed>>();
   private waiting: (() => void)[] = [];
+  private readonly stopping = new AbortController();
   private starting: Promise<void> | undefined;
   private started = false;
 
@@ -65,6 +66,13 @@ export class WatchCache {
       throw error;
     });
     return this.starting;
+  }
+
+  /** Ends every watch and lets go of the store: the resource is no longer served. */
+  stop(): void {
+    this.stopping.abort();
+    for (const feeds of this.feeds.values()) for (const feed of feeds) feed.close();
+    this.feeds.clear();
   }
 
   get(storeKey: string): StoredObject | undefined {
@@ -181,7 +189,7 @@ export class WatchCache {
     await store.watch(
       { from: prefix, to: prefixEnd, afterRevision: revision },
       (events, seen) => this.take(events, seen),
-      signal,
+      AbortSignal.any([signal, this.stopping.signal]),
     );
     this.started = true;
   }

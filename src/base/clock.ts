@@ -66,9 +66,18 @@ export function abortReason(signal: AbortSignal): Error {
   return signal.reason instanceof Error ? signal.reason : new Error("aborted", { cause: signal.reason });
 }
 
+// Most times that are written are of the second that is.
+let lastSecond = Number.NaN;
+let lastText = "";
+
 /** RFC 3339 with seconds, the form of metav1.Time. */
 export function rfc3339(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(ms / 1000);
+  if (second !== lastSecond) {
+    lastSecond = second;
+    lastText = `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  }
+  return lastText;
 }
 
 /** RFC 3339 with microseconds, the form of metav1.MicroTime. */

@@ -130,7 +130,18 @@ function formatHistogram(name: string, buckets: readonly number[], histogram: Hi
   ];
 }
 
+const formatted = new WeakMap<Labels, string>();
+
+/** The text of a set of labels; who uses the same object again gets it for free. */
 function formatLabels(labels: Labels): string {
+  const known = formatted.get(labels);
+  if (known !== undefined) return known;
+  const made = labelText(labels);
+  formatted.set(labels, made);
+  return made;
+}
+
+function labelText(labels: Labels): string {
   const pairs = Object.entries(labels).map(
     ([key, value]) => `${key}="${value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"')}"`,
   );

@@ -5,7 +5,8 @@ import { silentLog } from "#base/log.ts";
 import { configMaps, type ConfigMap } from "#resources/core/config-map.ts";
 import { MemoryCluster } from "#testing/memory-client.ts";
 import type { Client } from "./client.ts";
-import { SharedInformers } from "./watch-informer.ts";
+import type { InformerFactory } from "./informer.ts";
+import { createInformers } from "./watch-informer.ts";
 
 const map = (name: string, namespace = "default", data: Record<string, string> = {}): ConfigMap => ({
   apiVersion: "v1",
@@ -17,20 +18,16 @@ const map = (name: string, namespace = "default", data: Record<string, string> =
 interface Running extends AsyncDisposable {
   readonly cluster: MemoryCluster;
   readonly client: Client;
-  readonly informers: SharedInformers;
+  readonly informers: InformerFactory;
   readonly signal: AbortSignal;
 }
 
 function start(): Running {
   const cluster = new MemoryCluster(machineClock);
   const client = cluster.client("test");
-  const informers = new SharedInformers({ client, clock: machineClock, log: silentLog });
   const end = new AbortController();
-  const running = informers.run(end.signal);
-  const stop = async (): Promise<void> => {
-    end.abort();
-    await running;
-  };
+  const informers = createInformers(client, { clock: machineClock, log: silentLog }, end.signal);
+  const stop = async (): Promise<void> => end.abort();
   return { cluster, client, informers, signal: end.signal, [Symbol.asyncDispose]: stop };
 }
 

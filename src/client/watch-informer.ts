@@ -5,7 +5,6 @@
 import { Backoff } from "#base/backoff.ts";
 import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
-import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
@@ -147,15 +146,26 @@ export class WatchInformer<T extends KubeObject> implements Informer<T> {
   }
 }
 
-/** One informer for each resource and selection, watched from the first request on while this runs. */
-export class SharedInformers implements InformerFactory, Component {
-  readonly name = "informers";
-  private readonly parts: InformerParts;
-  private readonly informers = new Map<string, WatchInformer<KubeObject>>();
-  private start: ((informer: WatchInformer<KubeObject>) => void) | undefined;
+/**
+ * One informer for each resource and selection, shared by all who ask and watched from the first request on, until the
+ * signal is aborted.
+ */
+export function createInformers(
+  client: Client,
+  parts: { readonly clock: Clock; readonly log: Log },
+  signal: AbortSignal,
+): InformerFactory {
+  return new SharedInformers({ client, ...parts }, signal);
+}
 
-  constructor(parts: InformerParts) {
+class SharedInformers implements InformerFactory {
+  private readonly parts: InformerParts;
+  private readonly signal: AbortSignal;
+  private readonly informers = new Map<string, WatchInformer<KubeObject>>();
+
+  constructor(parts: InformerParts, signal: AbortSignal) {
     this.parts = parts;
+    this.signal = signal;
   }
 
   informer<T extends KubeObject>(resource: ResourceDefinition<T>, selection: Selection = {}): Informer<T> {
@@ -165,21 +175,9 @@ export class SharedInformers implements InformerFactory, Component {
     const informer = known ?? new WatchInformer(untyped(resource), selection, this.parts);
     if (!known) {
       this.informers.set(id, informer);
-      this.start?.(informer);
+      void informer.run(this.signal);
     }
     // Holds because an informer is only ever given objects of its own resource.
     return informer as unknown as Informer<T>;
-  }
-
-  async run(signal: AbortSignal): Promise<void> {
-    const running: Promise<void>[] = [];
-    this.start = (informer) => running.push(informer.run(signal));
-    for (const informer of this.informers.values()) this.start(informer);
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve(), { once: true });
-    });
-    this.start = undefined;
-    await Promise.all(running);
   }
 }

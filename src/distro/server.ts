@@ -101,7 +101,7 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
 async function serve(started: Started, signal: AbortSignal): Promise<void> {
   const { api, config, certificates, stages, log, store } = started;
   const parts = { clock, log };
-  const running = [supervise(api.informers, parts, signal), supervise(compactor(store, clock), parts, signal)];
+  const running = [supervise(compactor(store, clock), parts, signal)];
   await writeBootstrapObjects(
     {
       client: api.system,
@@ -141,7 +141,8 @@ async function serve(started: Started, signal: AbortSignal): Promise<void> {
     ),
   );
   if (config.disableAgent) started.say(`ready: api ${apiSeconds} s`);
-  else running.push(startNode(started, signal), announce(started, apiSeconds, signal));
+  else
+    running.push(startNode(started, signal), markControlPlane(started, signal), announce(started, apiSeconds, signal));
   await Promise.all(running);
 }
 
@@ -176,7 +177,7 @@ async function openPort({ config, log }: ServerRun, certificates: ServerCertific
       (exchange) => api.server.serve(exchange),
     );
   } catch (error) {
-    throw new StartError(`${messageOf(error)}; choose another port with --https-listen-port`);
+    throw new StartError(`${messageOf(error)} (--https-listen-port)`);
   }
 }
 
@@ -215,7 +216,7 @@ async function startNode(started: Started, signal: AbortSignal): Promise<void> {
       dataDir: config.dataDir,
       nodeName,
       nodeIp,
-      labels: { "node-role.kubernetes.io/control-plane": "true", ...pairs(config.nodeLabel) },
+      labels: pairs(config.nodeLabel),
       taints: [],
       clusterCidr: config.clusterCidr,
       serviceCidr: config.serviceCidr,
@@ -232,6 +233,26 @@ async function startNode(started: Started, signal: AbortSignal): Promise<void> {
 
 function pairs(labels: readonly string[]): Record<string, string> {
   return Object.fromEntries(labels.map((label) => [label.split("=")[0] ?? "", label.split("=").slice(1).join("=")]));
+}
+
+const controlPlaneLabel = "node-role.kubernetes.io/control-plane";
+
+/** A node may not give itself a role: the server does, when its node has registered. */
+async function markControlPlane({ api, nodeName, log }: Started, signal: AbortSignal): Promise<void> {
+  const informer = api.informers.informer(nodes);
+  informer.onChange(({ type, object }) => {
+    if (
+      type === "deleted" ||
+      object.metadata.name !== nodeName ||
+      object.metadata.labels?.[controlPlaneLabel] === "true"
+    )
+      return;
+    const body = { metadata: { labels: { [controlPlaneLabel]: "true" } } };
+    api.system
+      .patch({ resource: nodes, key: { namespace: "", name: nodeName } }, { type: "merge", body })
+      .catch((error: unknown) => log.warn("the node was not marked as control plane", { error: messageOf(error) }));
+  }, signal);
+  await informer.whenSynced(signal);
 }
 
 /** Says when the node takes pods. */

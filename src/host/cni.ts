@@ -4,9 +4,11 @@
  *
  * @see https://www.cni.dev/docs/spec/
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { ContainerdFolders } from "./containerd.ts";
+import type { HostJournal } from "./journal.ts";
+import type { Nftables } from "./nftables.ts";
 
 export interface PodNetwork {
   /** The pod ranges of this node, one of IPv4 or one of each family. */
@@ -20,8 +22,14 @@ export function bridgeName(folders: ContainerdFolders): string {
   return `kedge-${basename(dirname(folders.run)).slice(0, 8)}`;
 }
 
-/** Writes the network; containerd notices by itself. @returns False when it was written like this already. */
-export function writePodNetwork(folders: ContainerdFolders, network: PodNetwork): boolean {
+/**
+ * Writes the network; containerd notices by itself, and makes the bridge for the first pod.
+ *
+ * @param journal Where the bridge is noted.
+ * @returns False when it was written like this already.
+ */
+export function writePodNetwork(folders: ContainerdFolders, network: PodNetwork, journal?: HostJournal): boolean {
+  journal?.record({ kind: "link", name: bridgeName(folders) });
   const path = join(folders.cniConfig, "10-kedge.conflist");
   const text = `${JSON.stringify(podNetworkConfig(folders, network), undefined, 2)}\n`;
   if (readIfThere(path) === text) return false;
@@ -30,6 +38,42 @@ export function writePodNetwork(folders: ContainerdFolders, network: PodNetwork)
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);
   return true;
+}
+
+// The CNI library notes here what each pod got; the place is compiled in and shared with other runtimes.
+const cniResults = "/var/lib/cni/results";
+const hostPortTable = "cni_hostport";
+
+/** A rule as nft lists it. */
+interface PortRule {
+  readonly rule?: { readonly chain: string; readonly handle: number; readonly comment?: string };
+}
+
+/**
+ * Takes back what the plugins left for pods that were killed rather than stopped: notes, and rules of host ports. The
+ * table of these rules goes too, once nobody has a rule in it.
+ */
+export async function forgetPodNetworks(folders: ContainerdFolders, nftables: Nftables): Promise<void> {
+  const prefix = `${bridgeName(folders)}-`;
+  const notes = existsSync(cniResults) ? readdirSync(cniResults).filter((name) => name.startsWith(prefix)) : [];
+  const sandboxes = new Set(notes.map((name) => name.slice(prefix.length).split("-")[0]));
+  for (const family of ["ip", "ip6"] as const) {
+    const table = { family, name: hostPortTable };
+    const listed = await nftables.table(table);
+    if (!listed) continue;
+    // The plugin marks each pod's rules with its sandbox; the others only join its chains.
+    const marked = listed.flatMap((item) => {
+      const { rule } = item as PortRule;
+      return rule?.comment === undefined ? [] : [rule];
+    });
+    const ours = marked.filter(({ comment }) => sandboxes.has(comment));
+    if (ours.length === marked.length) await nftables.removeTable(table);
+    else
+      await nftables.apply(
+        ours.map(({ chain, handle }) => `delete rule ${family} ${hostPortTable} ${chain} handle ${handle}\n`).join(""),
+      );
+  }
+  for (const name of notes) rmSync(join(cniResults, name), { force: true });
 }
 
 function podNetworkConfig(folders: ContainerdFolders, { podCidrs, mtu }: PodNetwork): object {

@@ -1,7 +1,7 @@
 /** containerd from the bundle, a pod in it, and what happens when either side is killed. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { machineClock } from "#base/clock.ts";
 import { supervise } from "#base/component.ts";
@@ -15,6 +15,8 @@ import { importImages } from "./image-archive.ts";
 import { Links } from "./links.ts";
 import { stopContainers } from "./killall.ts";
 import type { ContainerEvent, PodSandboxConfig } from "./cri.ts";
+import { listMounts } from "./mounts.ts";
+import { Nftables } from "./nftables.ts";
 import { processesNaming, run } from "./processes.ts";
 import { locateBundle, type RuntimeBundle } from "./runtime-bundle.ts";
 
@@ -63,7 +65,7 @@ before(async () => {
 
 after(async () => {
   await started.stop();
-  await stopContainers(data, { clock: machineClock, signal: never });
+  await stopContainers(data, { clock: machineClock, signal: never, bundle: bundle() });
   await new Cgroups(detectCgroups()).remove("/kedge-host-test");
   await new Links(bundle().ip).remove(bridgeName(started.containerd.folders));
   rmSync(data, { recursive: true });
@@ -188,4 +190,28 @@ test("stopping and removing gives everything back", async () => {
   await runtime.stopPodSandbox(sandboxId, never);
   await runtime.removePodSandbox(sandboxId, never);
   assert.deepEqual(await runtime.listPodSandboxes({}, never), []);
+});
+
+test("what is killed all at once leaves no process, mount, host port, or note", async () => {
+  const folders = started.containerd.folders;
+  const nftables = new Nftables(bundle().nft);
+  const config: PodSandboxConfig = {
+    ...sandboxConfig,
+    metadata: { ...sandboxConfig.metadata, name: "ported" },
+    portMappings: [{ protocol: "TCP", containerPort: 80, hostPort: 54_781 }],
+  };
+  const portedId = await started.containerd.runtime.runPodSandbox({ config }, never);
+  const ports = async (): Promise<boolean> =>
+    JSON.stringify((await nftables.table({ family: "ip", name: "cni_hostport" })) ?? []).includes(portedId);
+  assert.equal(await ports(), true);
+  await started.stop();
+  await stopContainers(data, { clock: machineClock, signal: never, bundle: bundle() });
+  assert.equal(await ports(), false);
+  assert.deepEqual(processesNaming(dirname(folders.run)), []);
+  assert.deepEqual(await listMounts(dirname(folders.run)), []);
+  assert.deepEqual(
+    readdirSync("/var/lib/cni/results").filter((name) => name.startsWith(bridgeName(folders))),
+    [],
+  );
+  assert.equal(existsSync(folders.run), false);
 });

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { abortReason, type Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
@@ -16,6 +16,7 @@ import { BoundedLog } from "./containerd/bounded-log.ts";
 import { CriRuntime } from "./cri-grpc.ts";
 import { RuntimeError } from "./cri.ts";
 import { importImages } from "./image-archive.ts";
+import type { HostJournal } from "./journal.ts";
 import { requireOverlay } from "./mounts.ts";
 import { lives, processesNaming, signalProcess, startDetached, type ProcessId } from "./processes.ts";
 import { pauseImageName, type RuntimeBundle } from "./runtime-bundle.ts";
@@ -58,6 +59,8 @@ export interface ContainerdOptions {
   readonly dataFolder: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Where containerd's traces outside the data directory are noted. */
+  readonly journal?: HostJournal;
 }
 
 /** Something that is on or off, and can be waited for. */
@@ -135,6 +138,7 @@ export class Containerd implements Component {
   /** Checks the machine and writes the configuration. @returns Its path, which names its content. */
   private async prepare(): Promise<string> {
     const { folders } = this;
+    this.noteTraces();
     for (const folder of [folders.run, folders.root, folders.registries, folders.cniConfig])
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     detectCgroups();
@@ -149,6 +153,16 @@ export class Containerd implements Component {
     const path = join(folders.run, `config-${hash}.toml`);
     writeFileSync(path, text, { mode: 0o600 });
     return path;
+  }
+
+  private noteTraces(): void {
+    const { journal } = this.options;
+    // Compiled into containerd, its shims and the CNI library, and shared with whoever else uses them.
+    for (const path of ["/run/kedge", "/run/containerd", "/run/containerd/s", "/var/lib/cni", "/var/lib/cni/results"])
+      journal?.record({ kind: "folder", path, content: "shared" });
+    const ours = dirname(this.folders.run);
+    journal?.record({ kind: "folder", path: ours, content: "ours" });
+    journal?.record({ kind: "mounts", path: ours });
   }
 
   /** The containerd that runs already with this configuration. One with another is ended; its containers go on. */

@@ -79,7 +79,11 @@ before(async () => {
 after(async () => {
   life.abort(new Error("the test is over"));
   await Promise.all(parts);
-  await stopContainers(data, { clock: machineClock, signal: never });
+  await stopContainers(data, {
+    clock: machineClock,
+    signal: never,
+    bundle: must(locateBundle(root), "the bundle was built"),
+  });
   await new Cgroups(detectCgroups()).remove("/kedge-images-test");
   await new Links(must(locateBundle(root), "the bundle was built").ip).remove(bridgeName(containerd.folders));
   rmSync(data, { recursive: true });

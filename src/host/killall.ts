@@ -3,9 +3,12 @@ import { createHash } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Clock } from "#base/clock.ts";
+import { forgetPodNetworks } from "./cni.ts";
 import { containerdFolders } from "./containerd.ts";
 import { criNamespace } from "./image-archive.ts";
+import { Nftables } from "./nftables.ts";
 import { unmountBelow } from "./mounts.ts";
+import type { RuntimeBundle } from "./runtime-bundle.ts";
 import { lives, parentOf, processOf, processesNaming, signalProcess, type ProcessId } from "./processes.ts";
 
 const endMs = 10_000;
@@ -17,11 +20,12 @@ const shimSockets = "/run/containerd/s";
  * Kills the containers, their shims and containerd, unmounts what they left, and removes the run folder. Images and
  * volumes stay; control groups are the caller's.
  *
+ * @param parts With the bundle, the pods' host ports are taken back too.
  * @throws Error when something does not end.
  */
 export async function stopContainers(
   dataFolder: string,
-  parts: { readonly clock: Clock; readonly signal: AbortSignal },
+  parts: { readonly clock: Clock; readonly signal: AbortSignal; readonly bundle?: RuntimeBundle },
 ): Promise<void> {
   const folders = containerdFolders(dataFolder);
   // containerd goes first: it would try to tidy up after the rest, and fail.
@@ -36,6 +40,7 @@ export async function stopContainers(
     parts,
   );
   for (const { args } of shims) rmSync(shimSocket(folders.socket, args), { force: true });
+  if (parts.bundle) await forgetPodNetworks(folders, new Nftables(parts.bundle.nft));
   await unmountBelow(dirname(folders.run));
   rmSync(dirname(folders.run), { recursive: true, force: true });
 }

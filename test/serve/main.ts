@@ -42,3 +42,4 @@ const api = createApiServer(
 const tls = { certificate: file("server.crt"), key: file("server.key"), clientCa: file("ca.crt") };
 await listen({ host: "127.0.0.1", port: Number(port), tls, log }, (exchange) => api.serve(exchange));
 log.info("ready", { port: Number(port) });
+process.once("SIGTERM", () => process.exit(0));

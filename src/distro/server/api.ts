@@ -7,7 +7,8 @@ import type { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
 import { utf8 } from "#base/bytes.ts";
 import type { Client } from "#client/client.ts";
-import { SharedInformers } from "#client/watch-informer.ts";
+import type { InformerFactory } from "#client/informer.ts";
+import { createInformers } from "#client/watch-informer.ts";
 import { catalogue } from "#resources/catalogue.ts";
 import type { TokenRequest } from "#resources/authentication/token-request.ts";
 import type { Node } from "#resources/core/node.ts";
@@ -49,8 +50,7 @@ export interface Api {
   readonly clientFor: (user: User) => Client;
   /** The server's own client, which may do everything. */
   readonly system: Client;
-  /** To be run for as long as anything reads from them. */
-  readonly informers: SharedInformers;
+  readonly informers: InformerFactory;
   /** Resolves once roles are in memory: requests are decided as they should be from then on. */
   readonly whenReady: (signal: AbortSignal) => Promise<void>;
 }
@@ -82,7 +82,7 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
   );
   const clientFor = (user: User): Client => createDirectClient(server.server, { user, signal });
   const system = clientFor(systemUser);
-  const informers = new SharedInformers({ client: system, clock, log: log.for("informers") });
+  const informers = createInformers(system, { clock, log: log.for("informers") }, signal);
   const authorization = createAuthorization(informers);
   late.authorization = authorization;
   addAuthentication(late, { ...options, system, issuer, audiences, authorization }, server);

@@ -64,6 +64,7 @@ runtime_type = "io.containerd.runc.v2"
 runtime_path = ${quoted(`${bundle.binFolder}/containerd-shim-runc-v2`)}
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
 BinaryName = ${quoted(bundle.runc)}
+Root = ${quoted(`${folders.run}/runc`)}
 SystemdCgroup = false
 
 # Without this plugin CRI does not start; an empty folder verifies nothing.

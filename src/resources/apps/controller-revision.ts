@@ -3,6 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { int64, rawExtension, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 import { controllerOf } from "#machinery/meta.ts";
+import { checkControllerRevision } from "./set-rules.ts";
 
 export const controllerRevisionShape = kind("api.apps.v1.ControllerRevision", {
   data: rawExtension(2),
@@ -27,4 +28,5 @@ export const controllerRevisions = resource<ControllerRevision>({
   namespaced: true,
   shape: controllerRevisionShape,
   columns: [nameColumn, text("Controller", ownerText), integer("Revision", (one) => one.revision), ageColumn],
+  check: checkControllerRevision,
 });

@@ -6,6 +6,7 @@ import { podTemplateSpecShape } from "../core/pod-spec.ts";
 import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 import { containerImages, containerNames, labelsText, selectorText } from "../column-texts.ts";
 import { defaultTemplate } from "../core/pod-defaults.ts";
+import { checkDaemonSet } from "./set-rules.ts";
 
 export const rollingUpdateDaemonSetShape = object("api.apps.v1.RollingUpdateDaemonSet", {
   maxUnavailable: intOrString(1),
@@ -88,4 +89,5 @@ export const daemonSets = resource<DaemonSet>({
     text("Selector", (one) => selectorText(one.spec.selector), 1),
   ],
   defaults: defaultDaemonSet,
+  check: checkDaemonSet,
 });

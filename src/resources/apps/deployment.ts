@@ -18,6 +18,7 @@ import { podTemplateSpecShape } from "../core/pod-spec.ts";
 import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 import { bareSelectorText, containerImages, containerNames } from "../column-texts.ts";
 import { defaultTemplate } from "../core/pod-defaults.ts";
+import { checkDeployment } from "./deployment-rules.ts";
 
 export const rollingUpdateDeploymentShape = object("api.apps.v1.RollingUpdateDeployment", {
   maxUnavailable: intOrString(1),
@@ -101,4 +102,5 @@ export const deployments = resource<Deployment>({
     text("Selector", (one) => bareSelectorText(one.spec.selector), 1),
   ],
   defaults: defaultDeployment,
+  check: checkDeployment,
 });

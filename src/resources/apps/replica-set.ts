@@ -6,6 +6,7 @@ import { podTemplateSpecShape } from "../core/pod-spec.ts";
 import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 import { containerImages, containerNames, selectorText } from "../column-texts.ts";
 import { defaultTemplate } from "../core/pod-defaults.ts";
+import { checkReplicaSet } from "./deployment-rules.ts";
 
 export const replicaSetSpecShape = object("api.apps.v1.ReplicaSetSpec", {
   replicas: int32(1).default(1),
@@ -65,4 +66,5 @@ export const replicaSets = resource<ReplicaSet>({
   selectableFields: {
     "status.replicas": ({ status }) => String(status.replicas),
   },
+  check: checkReplicaSet,
 });

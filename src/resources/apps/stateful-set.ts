@@ -19,6 +19,7 @@ import { podTemplateSpecShape } from "../core/pod-spec.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 import { containerImages, containerNames } from "../column-texts.ts";
 import { defaultTemplate } from "../core/pod-defaults.ts";
+import { checkStatefulSet } from "./set-rules.ts";
 
 export const rollingUpdateStatefulSetStrategyShape = object("api.apps.v1.RollingUpdateStatefulSetStrategy", {
   partition: int32(1),
@@ -127,4 +128,5 @@ export const statefulSets = resource<StatefulSet>({
     text("Images", (one) => containerImages(one.spec.template.spec.containers), 1),
   ],
   defaults: defaultStatefulSet,
+  check: checkStatefulSet,
 });

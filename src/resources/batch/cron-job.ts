@@ -6,6 +6,7 @@ import { objectReferenceShape } from "../core/references.ts";
 import { jobSpecShape } from "./job-spec.ts";
 import { cronJobColumns } from "./job-columns.ts";
 import { defaultCronJob } from "./job-defaults.ts";
+import { checkCronJob } from "./job-rules.ts";
 
 export const jobTemplateSpecShape = object("api.batch.v1.JobTemplateSpec", {
   metadata: of(1, objectMeta).always().unlisted(),
@@ -49,4 +50,5 @@ export const cronJobs = resource<CronJob>({
   shape: cronJobShape,
   columns: cronJobColumns,
   defaults: defaultCronJob,
+  check: checkCronJob,
 });

@@ -4,6 +4,7 @@ import { int32, list, object, of, set, str, string, time, type Infer } from "#ma
 import { jobSpecShape } from "./job-spec.ts";
 import { jobColumns } from "./job-columns.ts";
 import { defaultJob, prepareJob } from "./job-defaults.ts";
+import { checkJob } from "./job-rules.ts";
 
 export const jobConditionShape = object("api.batch.v1.JobCondition", {
   type: string(1).always(),
@@ -56,4 +57,5 @@ export const jobs = resource<Job>({
   selectableFields: {
     "status.successful": ({ status }) => String(status.succeeded ?? 0),
   },
+  check: checkJob,
 });

@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { base64Text, bool, map, str, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, integer } from "#machinery/table.ts";
+import { checkConfigMap } from "./key-value-rules.ts";
 
 export const configMapShape = kind("api.core.v1.ConfigMap", {
   immutable: bool(4),
@@ -23,4 +24,5 @@ export const configMaps = resource<ConfigMap>({
     integer("Data", (one) => Object.keys(one.data ?? {}).length + Object.keys(one.binaryData ?? {}).length),
     ageColumn,
   ],
+  check: checkConfigMap,
 });

@@ -4,6 +4,7 @@ import { atomicObject, int32, list, object, of, oneOf, string, type Infer } from
 import { objectReferenceShape } from "./references.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 import { shortList } from "../column-texts.ts";
+import { checkEndpoints } from "./node-rules.ts";
 
 export const endpointAddressShape = atomicObject("api.core.v1.EndpointAddress", {
   ip: string(1).always(),
@@ -54,4 +55,5 @@ export const endpoints = resource<Endpoints>({
   namespaced: true,
   shape: endpointsShape,
   columns: [nameColumn, text("Endpoints", addressesText), ageColumn],
+  check: checkEndpoints,
 });

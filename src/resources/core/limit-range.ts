@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { list, map, object, of, quantityText, string, type Infer } from "#machinery/shape.ts";
 import { defaultLimitRange } from "./limit-range-defaults.ts";
+import { checkLimitRange } from "./quota-rules.ts";
 
 export const limitRangeItemShape = object("api.core.v1.LimitRangeItem", {
   type: string(1).always(),
@@ -33,4 +34,5 @@ export const limitRanges = resource<LimitRange>({
   shape: limitRangeShape,
   defaults: defaultLimitRange,
   generationFields: [],
+  check: checkLimitRange,
 });

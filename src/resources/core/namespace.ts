@@ -3,6 +3,7 @@ import { kind, resource, type CheckContext } from "#machinery/resource.ts";
 import { list, listMap, object, of, oneOf, str, string, time, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 import { type Draft } from "#machinery/meta.ts";
+import { checkNamespace } from "./node-rules.ts";
 
 export const namespaceSpecShape = object("api.core.v1.NamespaceSpec", {
   finalizers: list(1, str),
@@ -55,4 +56,5 @@ export const namespaces = resource<Namespace>({
   selectableFields: {
     "status.phase": ({ status }) => status.phase ?? "",
   },
+  check: checkNamespace,
 });

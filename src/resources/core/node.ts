@@ -18,6 +18,7 @@ import {
   type Infer,
 } from "#machinery/shape.ts";
 import { nodeColumns } from "./node-columns.ts";
+import { checkNode } from "./node-rules.ts";
 
 export const taintShape = object("api.core.v1.Taint", {
   key: string(1).always(),
@@ -176,4 +177,5 @@ export const nodes = resource<Node>({
   selectableFields: {
     "spec.unschedulable": ({ spec }) => String(spec.unschedulable ?? false),
   },
+  check: checkNode,
 });

@@ -5,6 +5,7 @@ import { persistentVolumeClaimSpecShape, type PersistentVolumeClaimSpec } from "
 import { persistentVolumeClaimStatusShape } from "./persistent-volume-claim-status.ts";
 import { persistentVolumeClaimColumns } from "./volume-columns.ts";
 import { type Draft } from "#machinery/meta.ts";
+import { checkPersistentVolumeClaim } from "./volume-claim-rules.ts";
 
 export const persistentVolumeClaimShape = kind("api.core.v1.PersistentVolumeClaim", {
   spec: of(2, persistentVolumeClaimSpecShape).always().unlisted(),
@@ -33,4 +34,5 @@ export const persistentVolumeClaims = resource<PersistentVolumeClaim>({
     status.phase ??= "Pending";
     mirrorDataSource(spec);
   },
+  check: checkPersistentVolumeClaim,
 });

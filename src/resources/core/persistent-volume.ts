@@ -3,6 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { object, of, oneOf, string, time, type Infer } from "#machinery/shape.ts";
 import { persistentVolumeSpecShape } from "./persistent-volume-sources.ts";
 import { persistentVolumeColumns } from "./volume-columns.ts";
+import { checkPersistentVolume } from "./volume-claim-rules.ts";
 
 export const persistentVolumeStatusShape = object("api.core.v1.PersistentVolumeStatus", {
   phase: oneOf(1, ["Pending", "Available", "Bound", "Released", "Failed"]),
@@ -31,4 +32,5 @@ export const persistentVolumes = resource<PersistentVolume>({
   prepare: ({ status }) => {
     status.phase ??= "Pending";
   },
+  check: checkPersistentVolume,
 });

@@ -5,6 +5,7 @@ import { podTemplateSpecShape } from "./pod-spec.ts";
 import { nameColumn, text } from "#machinery/table.ts";
 import { containerImages, containerNames, labelsText } from "../column-texts.ts";
 import { defaultTemplate } from "./pod-defaults.ts";
+import { checkTemplate } from "./pod-rules.ts";
 
 export const podTemplateShape = kind("api.core.v1.PodTemplate", {
   template: of(2, podTemplateSpecShape).always().unlisted(),
@@ -26,4 +27,5 @@ export const podTemplates = resource<PodTemplate>({
   ],
   defaults: ({ template }) => defaultTemplate(template),
   generationFields: ["template"],
+  check: ({ template }) => checkTemplate("template", template),
 });

@@ -6,6 +6,7 @@ import { podStatusShape } from "./pod-status.ts";
 import { podColumns, podCompleted } from "./pod-columns.ts";
 import { defaultPod } from "./pod-defaults.ts";
 import { preparePod } from "./pod-prepare.ts";
+import { checkPod } from "./pod-rules.ts";
 
 export const podShape = kind("api.core.v1.Pod", {
   spec: of(2, podSpecShape).always().unlisted(),
@@ -36,4 +37,5 @@ export const pods = resource<Pod>({
     "status.nominatedNodeName": ({ status }) => status.nominatedNodeName ?? "",
   },
   prepare: preparePod,
+  check: checkPod,
 });

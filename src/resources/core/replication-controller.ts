@@ -6,6 +6,7 @@ import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 import { containerImages, containerNames, labelsText } from "../column-texts.ts";
 import { defaultTemplate } from "./pod-defaults.ts";
 import { type Draft } from "#machinery/meta.ts";
+import { checkReplicationController } from "./replication-controller-rules.ts";
 
 export const replicationControllerSpecShape = object("api.core.v1.ReplicationControllerSpec", {
   replicas: int32(1).default(1),
@@ -72,4 +73,5 @@ export const replicationControllers = resource<ReplicationController>({
   selectableFields: {
     "status.replicas": ({ status }) => String(status.replicas),
   },
+  check: checkReplicationController,
 });

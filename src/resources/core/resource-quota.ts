@@ -13,6 +13,7 @@ import {
   type Infer,
 } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkResourceQuota } from "./quota-rules.ts";
 
 export const scopedResourceSelectorRequirementShape = object("api.core.v1.ScopedResourceSelectorRequirement", {
   scopeName: oneOf(1, [
@@ -89,4 +90,5 @@ export const resourceQuotas = resource<ResourceQuota>({
     ageColumn,
   ],
   generationFields: [],
+  check: checkResourceQuota,
 });

@@ -4,6 +4,7 @@ import { base64Text, bool, map, str, string, type Infer } from "#machinery/shape
 import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
 import { type Draft } from "#machinery/meta.ts";
 import { base64, utf8 } from "#base/bytes.ts";
+import { checkSecret } from "./key-value-rules.ts";
 
 export const secretShape = kind("api.core.v1.Secret", {
   immutable: bool(5),
@@ -39,4 +40,5 @@ export const secrets = resource<Secret>({
   selectableFields: {
     type: ({ type }) => type ?? "",
   },
+  check: checkSecret,
 });

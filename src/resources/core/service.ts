@@ -18,6 +18,7 @@ import {
 } from "#machinery/shape.ts";
 import { serviceColumns } from "./service-columns.ts";
 import { defaultService } from "./service-defaults.ts";
+import { checkService } from "./service-rules.ts";
 
 export const servicePortShape = object("api.core.v1.ServicePort", {
   name: string(1),
@@ -112,4 +113,5 @@ export const services = resource<Service>({
     "spec.clusterIP": ({ spec }) => spec.clusterIP ?? "",
     "spec.type": ({ spec }) => spec.type ?? "",
   },
+  check: checkService,
 });
