@@ -4,7 +4,6 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
@@ -149,7 +148,6 @@ function kubeletConfig(options: NodeOptions, port: number): KubeletConfig {
   return {
     ...kubeletDefaults,
     nodeName,
-    hostname: hostname(),
     nodeIps: [nodeIp],
     labels,
     taints,

@@ -3,8 +3,6 @@ import type { Taint } from "#resources/core/node.ts";
 
 export interface KubeletConfig {
   readonly nodeName: string;
-  /** Of the machine, for pods in its network. */
-  readonly hostname: string;
   /** The first is the primary one. */
   readonly nodeIps: readonly string[];
   readonly externalIps: readonly string[];

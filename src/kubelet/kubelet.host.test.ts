@@ -37,7 +37,6 @@ const parts = { clock: machineClock, log };
 const config: KubeletConfig = {
   ...kubeletDefaults,
   nodeName: "node-1",
-  hostname: "node-1",
   nodeIps: ["127.0.0.1"],
   rootFolder: join(data, "agent/kubelet"),
   podLogsFolder: join(data, "logs"),
@@ -187,6 +186,7 @@ test("a pod starts after its init containers, with its environment, volumes and 
   );
   const status = await until("web", isReady);
   assert.equal(status?.phase, "Running");
+  assert.ok(status?.conditions?.every(({ reason, message }) => reason === undefined && message === undefined));
   assert.match(status?.podIP ?? "", /^10\.213\.23\./);
   const text = logOf("web");
   assert.match(text, /from-init/);

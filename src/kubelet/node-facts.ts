@@ -90,7 +90,7 @@ export function addressesOf(config: KubeletConfig): readonly NodeAddress[] {
   return [
     ...config.nodeIps.map((address) => ({ type: "InternalIP", address })),
     ...config.externalIps.map((address) => ({ type: "ExternalIP", address })),
-    { type: "Hostname", address: config.hostname },
+    { type: "Hostname", address: config.nodeName },
   ];
 }
 
@@ -100,7 +100,7 @@ export function labelsOf(config: KubeletConfig): Quantities {
     "beta.kubernetes.io/arch": architecture(),
     "beta.kubernetes.io/os": "linux",
     "kubernetes.io/arch": architecture(),
-    "kubernetes.io/hostname": config.hostname,
+    "kubernetes.io/hostname": config.nodeName,
     "kubernetes.io/os": "linux",
     ...config.labels,
   };

@@ -8,7 +8,7 @@ import { keyOf } from "#machinery/meta.ts";
 import type { JsonObject } from "#machinery/shape.ts";
 import { isReason } from "#machinery/status.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
-import type { PodStatus } from "#resources/core/pod-status.ts";
+import type { PodCondition, PodStatus } from "#resources/core/pod-status.ts";
 import { ownConditions } from "./plan/pod-status.ts";
 
 export interface StatusParts {
@@ -27,6 +27,8 @@ export class StatusWriter {
   private wanted: PodStatus | undefined;
   /** What the API holds as far as is known, as text. */
   private written: string | undefined;
+  /** The last status that was written: newer than what the API's watch has told so far. */
+  private confirmed: PodStatus | undefined;
   private writing: Promise<void> | undefined;
 
   constructor(parts: StatusParts, pod: Pod, signal: AbortSignal) {
@@ -76,6 +78,7 @@ export class StatusWriter {
       try {
         await this.patch(status);
         this.written = text;
+        this.confirmed = status;
       } catch (error) {
         // The pod is gone, or another of its name is there: nobody is left to tell.
         if (isReason(error, "NotFound") || isReason(error, "Conflict")) return;
@@ -87,17 +90,18 @@ export class StatusWriter {
 
   private async patch(status: PodStatus): Promise<void> {
     const { metadata, status: before } = this.target;
-    const cleared = clearable.filter((field) => status[field] === undefined && before?.[field] !== undefined);
+    const cleared = clearable.filter(
+      (field) => status[field] === undefined && (before?.[field] ?? this.confirmed?.[field]) !== undefined,
+    );
     const body: Record<string, unknown> = { ...status, ...Object.fromEntries(cleared.map((field) => [field, null])) };
     // Lists with merge keys keep what is not named; these two are the node's alone.
     const replace = { $patch: "replace" };
     if (status.podIPs ?? before?.podIPs) body["podIPs"] = [...(status.podIPs ?? []), replace];
     if (status.hostIPs) body["hostIPs"] = [...status.hostIPs, replace];
-    const gone = (before?.conditions ?? []).filter(
-      ({ type }) => ownConditions.includes(type) && !status.conditions?.some((one) => one.type === type),
-    );
-    if (gone.length > 0)
-      body["conditions"] = [...(status.conditions ?? []), ...gone.map(({ type }) => ({ $patch: "delete", type }))];
+    body["conditions"] = conditionsPatch(status, [
+      ...(before?.conditions ?? []),
+      ...(this.confirmed?.conditions ?? []),
+    ]);
     await this.parts.client.patch(
       { resource: pods, key: keyOf(this.target) },
       // Holds because a status is JSON.
@@ -105,6 +109,20 @@ export class StatusWriter {
       { subresource: "status" },
     );
   }
+}
+
+/** Conditions are merged by type: what an earlier one had and the new one has not must be taken away by name. */
+function conditionsPatch(status: PodStatus, before: readonly PodCondition[]): readonly unknown[] {
+  const had = (type: string, field: "reason" | "message"): boolean =>
+    before.some((one) => one.type === type && one[field] !== undefined);
+  const present = (status.conditions ?? []).map((condition) => ({
+    ...condition,
+    ...(condition.reason === undefined && had(condition.type, "reason") && { reason: null }),
+    ...(condition.message === undefined && had(condition.type, "message") && { message: null }),
+  }));
+  const gone = new Set(before.map(({ type }) => type).filter((type) => ownConditions.includes(type)));
+  for (const { type } of status.conditions ?? []) gone.delete(type);
+  return [...present, ...[...gone].map((type) => ({ $patch: "delete", type }))];
 }
 
 /** Whether the API already shows this, other parties' conditions aside. */

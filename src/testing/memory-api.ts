@@ -10,7 +10,9 @@ import type { Change, Informer, InformerFactory } from "#client/informer.ts";
 import type { ObjectEvent, Recorder } from "#client/recorder.ts";
 import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
-import type { JsonValue } from "#machinery/shape.ts";
+import { applyMergePatch } from "#machinery/merge-patch.ts";
+import type { JsonObject, JsonValue } from "#machinery/shape.ts";
+import { applyStrategicMerge } from "#machinery/strategic-merge.ts";
 import { alreadyExists, conflict, notFound } from "#machinery/status.ts";
 
 const eventsMax = 10_000;
@@ -123,8 +125,11 @@ export class MemoryApi implements Client, InformerFactory, Recorder {
       throw new Error(`patch type ${patch.type} is not used here`);
     const uid = (patch.body["metadata"] as { uid?: string } | undefined)?.uid;
     if (uid !== undefined && uid !== before.metadata.uid) throw conflict(targetOf(resource, key), "another uid");
-    // Holds because a patched object is still one.
-    const after = merged(before, patch.body, patch.type === "strategic") as T;
+    // Holds because objects are JSON, and a patched object is still one.
+    const object = before as unknown as JsonObject;
+    const after = (patch.type === "merge"
+      ? applyMergePatch(object, patch.body)
+      : applyStrategicMerge(object, patch.body, resource.shape)) as unknown as T;
     return this.store(resource, after, "modified");
   }
 
@@ -240,25 +245,4 @@ function matches(object: KubeObject, { namespace = "", fieldSelector }: ListRequ
   let at: unknown = object;
   for (const name of path.split(".")) at = (at as Plain | undefined)?.[name];
   return at === value;
-}
-
-/** A merge patch; a strategic one also merges lists of conditions and of addresses by their type. */
-function merged(before: unknown, patch: unknown, strategic: boolean): unknown {
-  if (Array.isArray(patch)) return strategic ? mergedList(before, patch) : patch;
-  if (typeof patch !== "object" || patch === null) return patch;
-  const result: Plain = { ...(before as Plain) };
-  for (const [key, value] of Object.entries(patch))
-    if (value === null) delete result[key];
-    else result[key] = merged(result[key], value, strategic);
-  return result;
-}
-
-function mergedList(before: unknown, patch: readonly unknown[]): unknown {
-  const items = patch as readonly Plain[];
-  const typed = items.every((item) => typeof item === "object" && item !== null && "type" in item);
-  if (!typed) return items.filter((item) => item?.["$patch"] === undefined);
-  const kept = ((before ?? []) as readonly Plain[]).filter(
-    (old) => !items.some((item) => item["type"] === old["type"]),
-  );
-  return [...kept, ...items.filter((item) => item["$patch"] === undefined)];
 }

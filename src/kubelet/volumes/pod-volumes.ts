@@ -1,6 +1,7 @@
 /** The volumes of pods on this machine: made before the first container, kept up to date, and taken down at the end. */
 import { join } from "node:path/posix";
 import { createHash } from "node:crypto";
+import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/random.ts";
 import type { Client } from "#client/client.ts";
@@ -80,8 +81,8 @@ export class PodVolumes {
       try {
         placed.set(volume.name, await this.placeOne(context, volume));
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${why}`, { cause: error });
+        const why = messageOf(error);
+        throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${why}`);
       }
     }
     return placed;
@@ -94,8 +95,8 @@ export class PodVolumes {
       try {
         await this.placeOne(context, volume);
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${why}`, { cause: error });
+        const why = messageOf(error);
+        throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${why}`);
       }
     }
   }
