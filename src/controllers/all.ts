@@ -6,11 +6,14 @@ import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
 import { clusterRoleAggregationController } from "./cluster-role-aggregation.ts";
+import { cronJobController } from "./cron-job.ts";
+import { daemonSetController } from "./daemon-set.ts";
 import { deploymentController } from "./deployment.ts";
 import type { Controller } from "./controller.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointController } from "./endpoint.ts";
 import { garbageCollector } from "./garbage-collector.ts";
+import { jobController } from "./job.ts";
 import { namespaceController } from "./namespace.ts";
 import { podGarbageCollector } from "./pod-garbage.ts";
 import { replicaSetController, replicationController } from "./replica-set.ts";
@@ -19,6 +22,7 @@ import { rootCaPublisher } from "./root-ca-publisher.ts";
 import { runController } from "./runner.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { statefulSetController } from "./stateful-set.ts";
+import { ttlAfterFinishedController } from "./ttl-after-finished.ts";
 
 export interface ControllersOptions {
   /** A client that acts as a service account of kube-system. */
@@ -59,6 +63,10 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(replicaSetController),
     run(replicationController),
     run(statefulSetController),
+    run(daemonSetController()),
+    run(jobController),
+    run(cronJobController),
+    run(ttlAfterFinishedController),
     run(endpointController),
     run(endpointSliceController),
     run(podGarbageCollector()),
