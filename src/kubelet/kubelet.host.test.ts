@@ -22,6 +22,7 @@ import { configMaps } from "#resources/core/config-map.ts";
 import { nodes } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
 import { MemoryApi } from "#testing/memory-api.ts";
+import { testRuntime } from "#testing/runtime-contract.ts";
 import { testMachine } from "#testing/machine.ts";
 import { kubeletDefaults, type KubeletConfig } from "./config.ts";
 import { createKubelet, type Kubelet } from "./kubelet.ts";
@@ -146,6 +147,15 @@ async function answered(path: string): Promise<string> {
 
 const isReady = (status: Pod["status"]): boolean =>
   status?.conditions?.some((one) => one.type === "Ready" && one.status === "True") === true;
+
+testRuntime("containerd", {
+  runtime: () => containerd.runtime,
+  image: "kedge.local/busybox:1",
+  logFolder: config.podLogsFolder,
+  until: async (holds) => {
+    while (!(await holds())) await machineClock.sleep(10, within(10));
+  },
+});
 
 test("the node registers and becomes ready", async () => {
   const node = await api.until(() => {

@@ -56,7 +56,8 @@ export interface Kubelet extends Component {
 
 const runtimeRetryMs = 200;
 
-export function createKubelet(options: KubeletOptions): Kubelet {
+export function createKubelet(given: KubeletOptions): Kubelet {
+  const options = { ...given, log: given.log.for("kubelet") };
   const metrics = new Metrics();
   const probeMetrics = new Metrics();
   const access = new ServerAccess({ ...options, nodeName: options.config.nodeName });
