@@ -5,7 +5,7 @@ import { NodeAuthorizer } from "./authorization/node.ts";
 import { RbacAuthorizer, type RuleSource } from "./authorization/rbac.ts";
 
 /** Members of system:masters may do anything, so that a broken role never locks the administrator out. */
-const mastersAuthorizer: Authorizer = {
+export const mastersAuthorizer: Authorizer = {
   authorize: ({ user }) =>
     user.groups.includes(superusers) ? { kind: "allowed", reason: "member of system:masters" } : unsure,
 };

@@ -14,7 +14,7 @@ import { garbageCollector } from "./garbage-collector.ts";
 import { namespaceController } from "./namespace.ts";
 import { podGarbageCollector } from "./pod-garbage.ts";
 import { replicaSetController, replicationController } from "./replica-set.ts";
-import type { ResourceSource } from "./resource-source.ts";
+import type { ResourceSource } from "#client/resource-source.ts";
 import { rootCaPublisher } from "./root-ca-publisher.ts";
 import { runController } from "./runner.ts";
 import { serviceAccountController } from "./service-account.ts";

@@ -16,7 +16,7 @@ import type { ResourceDefinition } from "#machinery/resource.ts";
 import { isReason } from "#machinery/status.ts";
 import { blocking, judge, type OwnerState } from "./garbage/decide.ts";
 import { foregroundFinalizer, Graph, itemOf, orphanFinalizer, type Item } from "./garbage/graph.ts";
-import type { ResourceSource } from "./resource-source.ts";
+import type { ResourceSource } from "#client/resource-source.ts";
 
 export interface GarbageParts {
   readonly client: Client;

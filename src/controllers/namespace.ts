@@ -14,7 +14,7 @@ import { deepEqual } from "#machinery/equal.ts";
 import { isReason } from "#machinery/status.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import { namespaces, type Namespace, type NamespaceCondition } from "#resources/core/namespace.ts";
-import type { ResourceSource } from "./resource-source.ts";
+import type { ResourceSource } from "#client/resource-source.ts";
 
 export interface NamespaceParts {
   readonly client: Client;

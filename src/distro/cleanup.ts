@@ -87,6 +87,7 @@ function read(command: string, args: readonly string[]): Options | undefined {
 
 /** Ends the server, the containers, and what was changed on the machine. @returns What could not be undone */
 async function endEverything(dataDir: string): Promise<readonly string[]> {
+  if (!existsSync(dataDir)) return [];
   const pid = holderOf(dataDir);
   const holder = pid === undefined ? undefined : processOf(pid);
   if (holder) {

@@ -14,9 +14,9 @@ import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
 import { Cgroups, detectCgroups } from "#host/cgroups.ts";
-import { writePodNetwork } from "#host/cni.ts";
+import { bridgeName, writePodNetwork } from "#host/cni.ts";
 import { forgetConnections } from "#host/conntrack.ts";
-import { Containerd } from "#host/containerd.ts";
+import { Containerd, containerdFolders } from "#host/containerd.ts";
 import { machineFiles } from "#host/files.ts";
 import { ImageFolder } from "#host/images.ts";
 import { HostJournal, journalPath } from "#host/journal.ts";
@@ -117,6 +117,8 @@ async function prepareMachine(options: NodeOptions, journal: HostJournal, links:
   for (const name of ["net.ipv4.ip_forward", bridgeFilter])
     if (readSysctl(name) !== undefined) setSysctl(name, "1", journal);
   journal.record({ kind: "cgroup", path: cgroupRoot(dataDir) });
+  journal.record({ kind: "mounts", path: join(dataDir, "agent/kubelet") });
+  journal.record({ kind: "link", name: bridgeName(containerdFolders(dataDir)) });
   const link = serviceLink(dataDir);
   journal.record({ kind: "link", name: link });
   await links.remove(link);

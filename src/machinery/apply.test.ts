@@ -241,6 +241,13 @@ test("what is applied no more goes, unless someone else holds it or nobody ever 
   assert.deepEqual(specOf(apply(released, "one", {})), { replicas: 1, names: ["y"] });
 });
 
+test("an applier that claims an empty map keeps it when its last member goes", () => {
+  const labelled = (live: JsonObject | undefined, labels: JsonObject): JsonObject =>
+    applyPatch({ ...write(live, "one"), force: false }, { ...head, metadata: { name: "a", labels } });
+  const live = labelled(labelled(undefined, { x: "1" }), {});
+  assert.deepEqual(owners(live), ["one: .metadata.labels"]);
+});
+
 test("items of a list map are found by their keys with defaults, and keep their order", () => {
   const created = apply(undefined, "one", {
     containers: [{ ...web, ports: [{ number: 80, name: "a" }] }, { name: "b" }],
@@ -353,7 +360,7 @@ test("who applies less loses what nobody else applies", () => {
   fc.assert(
     fc.property(anySpec, (first) => {
       const live = apply(apply(undefined, "one", first), "one", {});
-      assert.deepEqual(owners(live), []);
+      assert.deepEqual(owners(live), ["one: .spec"]);
       assert.deepEqual(
         Object.keys(specOf(live) ?? {}).filter((name) => name !== "containers"),
         [],

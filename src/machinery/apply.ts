@@ -10,7 +10,7 @@ import { appliedSet } from "./apply/applied-set.ts";
 import { problemsOf } from "./apply/check.ts";
 import { changedIn, compareObjects, type Difference } from "./apply/compare.ts";
 import { conflictError, type Conflict } from "./apply/conflict.ts";
-import { intersection, isEmpty, leaf, setOf, union, without, type FieldSet } from "./apply/field-set.ts";
+import { intersection, isEmpty, leaf, union, without, type FieldSet } from "./apply/field-set.ts";
 import { interned } from "./apply/intern.ts";
 import { allowedByLastApplied, withLastApplied } from "./apply/last-applied.ts";
 import {
@@ -30,6 +30,7 @@ import { mergeApplied } from "./apply/merge.ts";
 import { PathError } from "./apply/path-element.ts";
 import { pruneReleased } from "./apply/remove.ts";
 import { zeroOf } from "./decode.ts";
+import { resetFields, type Written } from "./apply/reset-fields.ts";
 import { deepEqual } from "./equal.ts";
 import { deepFreeze } from "./freeze.ts";
 import { isList, isObject } from "./json-object.ts";
@@ -40,13 +41,7 @@ export { sameButTimes } from "./apply/managers.ts";
 
 /** What is written to, by whom. */
 export interface FieldWrite {
-  readonly kind: {
-    readonly apiVersion: string;
-    readonly kind: string;
-    readonly shape: ObjectShape;
-    /** Whether the kind has a status subresource. */
-    readonly status: boolean;
-  };
+  readonly kind: Written & { readonly shape: ObjectShape };
   /** The object as stored; undefined on create. */
   readonly live: JsonObject | undefined;
   /** The fieldManager of the request, else the first part of its user agent. */
@@ -98,7 +93,7 @@ export function applyPatch(write: FieldWrite & { readonly force: boolean }, appl
   const id = idOf(mine);
   const last = managers.get(id);
   const { shape } = write.kind;
-  const set = without(appliedSet(applied, shape), resetFieldsOf(write));
+  const set = without(appliedSet(applied, shape), resetFields(write.kind, write.subresource));
   managers.set(id, { ...mine, time: last?.time, set });
   const held = [...managers.values()].reduce((all, manager) => union(all, manager.set), leaf);
   const merged = pruneReleased({
@@ -113,8 +108,7 @@ export function applyPatch(write: FieldWrite & { readonly force: boolean }, appl
     const fields = conflicts.reduce((all, conflict) => union(all, conflict.fields), leaf);
     if (conflicts.length > 0 && !write.force && !allowedByLastApplied(write, live, fields))
       throw conflictError(conflicts);
-    release(managers, fields, id);
-    release(managers, found.removed, undefined);
+    release(managers, union(fields, found.removed), id);
   }
   settle(managers, id, deepEqual(live, merged) ? undefined : timeText(write.nowMs));
   return withManagedFields(withLastApplied(write, merged, applied), written(managers));
@@ -156,23 +150,13 @@ function managersOf(
 
 function comparedFor(write: FieldWrite, before: JsonObject, after: JsonObject): Difference | undefined {
   const found = compareObjects(before, after, write.kind.shape);
-  const reset = resetFieldsOf(write);
+  const reset = resetFields(write.kind, write.subresource);
   if (!found || isEmpty(reset)) return found;
   return {
     added: without(found.added, reset),
     modified: without(found.modified, reset),
     removed: without(found.removed, reset),
   };
-}
-
-const statusOnly = setOf([["status"]]);
-const specOnly = setOf([["spec"]]);
-
-/** What a write cannot change, and therefore nobody comes to manage by it. */
-function resetFieldsOf(write: FieldWrite): FieldSet {
-  if (!write.kind.status) return leaf;
-  if (write.subresource === "") return statusOnly;
-  return write.subresource === "status" ? specOnly : leaf;
 }
 
 function managerOf(write: FieldWrite, operation: Operation): Omit<Manager, "set" | "time"> {
@@ -186,7 +170,7 @@ function managerOf(write: FieldWrite, operation: Operation): Omit<Manager, "set"
 }
 
 function claim(managers: Managers, write: FieldWrite, changed: FieldSet): void {
-  const set = without(changed, resetFieldsOf(write));
+  const set = without(changed, resetFields(write.kind, write.subresource));
   if (isEmpty(set)) return;
   const mine = managerOf(write, "Update");
   const id = idOf(mine);

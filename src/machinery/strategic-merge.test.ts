@@ -103,6 +103,7 @@ test("patches that do not fit are refused with 400", () => {
     [{ choice: { $patch: "x" } }, /unknown patch type: "x"/],
     [{ choice: { $retainKeys: ["type"], other: "x" } }, /invalid patch format of retainKeys/],
     [{ $deleteFromPrimitiveList: ["x"] }, /invalid patch format of primitive list/],
+    [{ "$setElementOrder/items": named("b", "a"), items: named("a", "b") }, /doesn't match \$setElementOrder list/],
     [{ "$setElementOrder/items": "x" }, /expected a list for "items"/],
   ];
   const before = { items: named("a"), choice: { type: "a" } };

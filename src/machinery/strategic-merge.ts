@@ -9,7 +9,7 @@
 import { isList, isObject, member, setMember, type JsonDraft } from "./json-object.ts";
 import { fieldsOf, resolved, type JsonObject, type JsonValue, type PatchRule, type Shape } from "./shape.ts";
 import { badRequest, unsupportedMediaType, type StatusError } from "./status.ts";
-import { deletedFrom, mergeLists, ordered, type ListMerge } from "./strategic-merge/lists.ts";
+import { checkOrder, deletedFrom, mergeLists, ordered, type ListMerge } from "./strategic-merge/lists.ts";
 
 /**
  * The patched object. It shares what did not change with `object`, and what is new with `patch`; neither is changed.
@@ -98,6 +98,7 @@ function mergeInOrder({ result, patch, target, order, shape }: InOrder): void {
     if (!isList(list)) throw badRequest(`expected a list for "${target}", but received ${show(list)}`);
   if (!isList(order) || (!isList(old) && !isList(value))) return;
   const merge = listMergeOf(target, shape);
+  checkOrder(isList(value) ? value : [], order, merge);
   const items =
     isList(old) && isList(value) ? mergeField(old, value, merge) : (old ?? withoutDirectives(value ?? null));
   // Holds because each of the three forms of items is a list here.

@@ -133,8 +133,8 @@ function checkMachine(): void {
 }
 
 try {
-  checkMachine();
   if (!locateBundle(root)) {
+    checkMachine();
     // Whoever waited for the lock may find the bundle made.
     if (!runsUnderLock(root) && !locateBundle(root)) await build();
   }

@@ -31,7 +31,7 @@ function fieldWrite(core: Core, call: WriteCall, old: KubeObject | undefined): F
   const { served, subresource, manager } = call;
   const { apiVersion, kind, shape } = served.definition;
   return {
-    kind: { apiVersion, kind, shape, status: served.subresources.has("status") },
+    kind: { apiVersion, kind, shape, status: served.subresources.has("status"), custom: served.custom },
     // Holds because objects are decoded JSON.
     live: old as unknown as JsonObject | undefined,
     manager,

@@ -1,4 +1,6 @@
 /** PATCH: the new object is the current one with a patch applied. */
+import { asksReset } from "#machinery/apply.ts";
+import { isObject } from "#machinery/json-object.ts";
 import { applyJsonPatch } from "#machinery/json-patch.ts";
 import { applyMergePatch } from "#machinery/merge-patch.ts";
 import { decode } from "#machinery/decode.ts";
@@ -84,6 +86,8 @@ export function decodePatched(call: WriteCall, json: JsonValue): Draft {
     throw refuse(`strict decoding error: ${decoded.problems.join(", ")}`);
   if (call.fieldValidation === "Warn") for (const problem of decoded.problems) call.warn(problem);
   const draft = asDraft(decoded.object);
+  // Decoding drops what is empty, but an empty list here asks to forget who manages what.
+  if (isObject(json) && asksReset(json)) draft.metadata["managedFields"] = [];
   fillDefaults(definition, draft);
   return draft;
 }

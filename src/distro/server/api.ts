@@ -15,7 +15,7 @@ import type { Node } from "#resources/core/node.ts";
 import { superusers, type AdmissionPlugin, type Authenticator, type Authorizer, type User } from "#apiserver/access.ts";
 import { createAdmission } from "#apiserver/admission.ts";
 import { createAuthentication, serviceAccountClaims, tokenRequests } from "#apiserver/authentication.ts";
-import { createAuthorization, type Authorization } from "#apiserver/authorization.ts";
+import { createAuthorization, mastersAuthorizer, type Authorization } from "#apiserver/authorization.ts";
 import { connectHooks } from "#apiserver/connect.ts";
 import { createDirectClient } from "#apiserver/direct-client.ts";
 import { reviewHooks } from "#apiserver/reviews.ts";
@@ -71,10 +71,7 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
       random,
       log,
       metrics,
-      authorizer: {
-        authorize: (attributes) =>
-          must(late.authorization, "the server was asked before it was put together").authorize(attributes),
-      },
+      authorizer: { authorize: (attributes) => (late.authorization ?? mastersAuthorizer).authorize(attributes) },
       checks: options.checks,
       ...late,
     },

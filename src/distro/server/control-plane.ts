@@ -1,4 +1,6 @@
 /** Controllers and scheduler of this process, each a component with a client of its own. */
+import { join } from "node:path";
+import { manifestDeployer } from "#addons/manifests.ts";
 import { supervise } from "#base/component.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
@@ -7,10 +9,11 @@ import { serviceAccountUser } from "#apiserver/authentication.ts";
 import type { Client } from "#client/client.ts";
 import { EventRecorder } from "#client/event-recorder.ts";
 import { createControllers } from "#controllers/all.ts";
-import type { ResourceSource } from "#controllers/resource-source.ts";
+import type { ResourceSource } from "#client/resource-source.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { Config } from "../config.ts";
 import type { Api } from "./api.ts";
+import { openManifestFolder } from "./manifest-folder.ts";
 
 export interface ControlPlaneOptions {
   readonly api: Api;
@@ -33,11 +36,12 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     recorders.push(recorder);
     return recorder;
   };
+  const resources = resourceSource(api);
   const controllers = createControllers({
     clientFor,
     recorderFor,
     informers: api.informers,
-    resources: resourceSource(api),
+    resources,
     clock,
     log,
     options: {
@@ -47,7 +51,17 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
       disabled: new Set(config.disable),
     },
   });
-  await Promise.all([...controllers, ...recorders].map((component) => supervise(component, { clock, log }, signal)));
+  const manifests = manifestDeployer({
+    folder: openManifestFolder(join(config.dataDir, "server/manifests"), clock),
+    client: api.system,
+    resources,
+    clock,
+    log,
+    disabled: new Set(config.disable),
+  });
+  await Promise.all(
+    [...controllers, ...recorders, manifests].map((component) => supervise(component, { clock, log }, signal)),
+  );
 }
 
 /** The resources the API server has now; custom ones come and go. */

@@ -80,6 +80,21 @@ export function ordered(items: Items, { order, old, merge }: Order): Items {
   return [...result, ...others.slice(next).map(({ item }) => item)];
 }
 
+/** A patch must name its items in the order it asks for. @throws StatusError 400 */
+export function checkOrder(patch: Items, order: Items, merge: ListMerge): void {
+  if (order.length === 0) return;
+  const identity = (item: JsonValue): JsonValue => (merge.key === "" ? item : keyOf(item, merge.key));
+  const items = patch.filter((item) => !isObject(item) || member(item, marker) === undefined);
+  let next = 0;
+  for (const wanted of order) {
+    const item = items[next];
+    if (item !== undefined && identity(item) === identity(wanted)) next += 1;
+  }
+  if (next === items.length) return;
+  const [given, asked] = [JSON.stringify(patch), JSON.stringify(order)];
+  throw badRequest(`The order in patch list:\n${given}\n doesn't match $setElementOrder list:\n${asked}\n`);
+}
+
 interface Obeyed {
   readonly kept: Items;
   readonly fresh: Items;
