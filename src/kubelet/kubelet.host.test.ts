@@ -11,6 +11,7 @@ import { createLog } from "#base/log.ts";
 import { machineRandom } from "#base/random.ts";
 import { HttpClient } from "#wire/http-client.ts";
 import { listen } from "#wire/http-server.ts";
+import { Cgroups, detectCgroups } from "#host/cgroups.ts";
 import { bridgeName, writePodNetwork } from "#host/cni.ts";
 import { Containerd } from "#host/containerd.ts";
 import { machineFiles } from "#host/files.ts";
@@ -91,6 +92,7 @@ after(async () => {
   await containerdDone;
   await stopContainers(data, { clock: machineClock, signal: never });
   await run(bundle().ip, ["link", "delete", bridgeName(containerd.folders)]);
+  await new Cgroups(detectCgroups()).remove(config.cgroupRoot);
   rmSync(data, { recursive: true });
 });
 
