@@ -1,13 +1,13 @@
 /**
  * What every Client does, as tests: the same suite runs over a memory cluster, a message port, HTTPS and the API server
- * itself. It works on ConfigMaps and Services of one namespace, which must exist and be empty.
+ * itself. It works on ConfigMaps and Deployments of one namespace, which must exist and be empty.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ObjectMeta } from "#machinery/meta.ts";
 import { StatusError } from "#machinery/status.ts";
+import { deployments } from "#resources/apps/deployment.ts";
 import { configMaps, type ConfigMap } from "#resources/core/config-map.ts";
-import { services } from "#resources/core/service.ts";
 import type { Client, WatchEvent, WatchRequest } from "./client.ts";
 
 export interface ContractOptions {
@@ -127,22 +127,29 @@ async function patches({ client, namespace }: Case): Promise<void> {
   );
   const forced = await client.patch(target, { type: "apply", body: other, force: true }, { fieldManager: "two" });
   assert.equal(forced.data?.["y"], "9");
-  await patchesService({ client, namespace });
+  await patchesDeployment({ client, namespace });
 }
 
-async function patchesService({ client, namespace }: Pick<Case, "client" | "namespace">): Promise<void> {
-  const ports = [{ name: "a", port: 80, targetPort: 80, protocol: "TCP" as const }];
-  const service = { apiVersion: "v1", kind: "Service", metadata: { namespace, name: "s" }, spec: { ports } };
-  await client.create(services, {
-    ...service,
-    spec: { ...service.spec, clusterIP: "None" },
-    status: { loadBalancer: {} },
+async function patchesDeployment({ client, namespace }: Pick<Case, "client" | "namespace">): Promise<void> {
+  const labels = { app: "a" };
+  await client.create(deployments, {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { namespace, name: "d" },
+    spec: {
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [{ name: "a", image: "a", resources: {} }] } },
+      strategy: {},
+    },
+    status: {},
   });
+  const body = { spec: { template: { spec: { containers: [{ name: "b", image: "b" }] } } } };
   const patched = await client.patch(
-    { resource: services, key: { namespace, name: "s" } },
-    { type: "strategic", body: { spec: { ports: [{ name: "b", port: 81 }] } } },
+    { resource: deployments, key: { namespace, name: "d" } },
+    { type: "strategic", body },
   );
-  assert.deepEqual(patched.spec.ports?.map((port) => port.name).toSorted(), ["a", "b"]);
+  const names = patched.spec.template.spec.containers.map((container) => container.name);
+  assert.deepEqual(names.toSorted(), ["a", "b"]);
 }
 
 async function lists({ client, namespace }: Case): Promise<void> {

@@ -5,7 +5,7 @@ import { machineClock } from "#base/clock.ts";
 import { silentLog } from "#base/log.ts";
 import { untyped } from "#machinery/resource.ts";
 import { configMaps, type ConfigMap } from "#resources/core/config-map.ts";
-import { services } from "#resources/core/service.ts";
+import { deployments } from "#resources/apps/deployment.ts";
 import { MemoryCluster } from "#testing/memory-client.ts";
 import { clientContract } from "./contract.ts";
 import { PortClient } from "./port-client.ts";
@@ -22,7 +22,7 @@ function open(): Opened {
   const cluster = new MemoryCluster(machineClock);
   const { port1, port2 } = new MessageChannel();
   const end = new AbortController();
-  const resources = [untyped(configMaps), untyped(services)];
+  const resources = [untyped(configMaps), untyped(deployments)];
   servePort(
     port1,
     {

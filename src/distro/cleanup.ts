@@ -96,8 +96,8 @@ async function endEverything(dataDir: string): Promise<readonly string[]> {
     while (lives(holder) && clock.monotonicMs() < deadlineMs) await clock.sleep(pollMs, never);
     signalProcess(holder, "SIGKILL");
   }
-  await stopContainers(dataDir, { clock, signal: never });
   const bundle = locateBundle(installRoot);
+  await stopContainers(dataDir, { clock, signal: never, ...(bundle ? { bundle } : {}) });
   if (!bundle)
     return existsSync(journalPath(dataDir))
       ? ["expected the runtime bundle to undo what was changed on this machine, found none"]

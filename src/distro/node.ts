@@ -14,9 +14,9 @@ import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
 import { Cgroups, detectCgroups } from "#host/cgroups.ts";
-import { bridgeName, writePodNetwork } from "#host/cni.ts";
+import { writePodNetwork } from "#host/cni.ts";
 import { forgetConnections } from "#host/conntrack.ts";
-import { Containerd, containerdFolders } from "#host/containerd.ts";
+import { Containerd } from "#host/containerd.ts";
 import { machineFiles } from "#host/files.ts";
 import { ImageFolder } from "#host/images.ts";
 import { HostJournal, journalPath } from "#host/journal.ts";
@@ -72,7 +72,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
   const journal = new HostJournal(journalPath(dataDir));
   const links = new Links(bundle.ip);
   await prepareMachine(options, journal, links);
-  const containerd = new Containerd({ bundle, dataFolder: dataDir, clock, log: log.for("containerd") });
+  const containerd = new Containerd({ bundle, dataFolder: dataDir, clock, log: log.for("containerd"), journal });
   const machine = machineOf();
   const port = await freePort(options);
   const kubelet = createKubelet({
@@ -85,11 +85,11 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
     containerd,
     kubelet,
     kubeletServer(options, kubelet, port),
-    podNetwork(options, containerd),
+    podNetwork(options, containerd, journal),
     new ImageFolder({
       bundle,
       folder: join(dataDir, "agent/images"),
-      memory: join(dataDir, "agent/images/.imported.json"),
+      memory: join(containerd.folders.root, "imported.json"),
       socket: containerd.folders.socket,
       runtime: containerd.runtime,
       clock,
@@ -118,7 +118,6 @@ async function prepareMachine(options: NodeOptions, journal: HostJournal, links:
     if (readSysctl(name) !== undefined) setSysctl(name, "1", journal);
   journal.record({ kind: "cgroup", path: cgroupRoot(dataDir) });
   journal.record({ kind: "mounts", path: join(dataDir, "agent/kubelet") });
-  journal.record({ kind: "link", name: bridgeName(containerdFolders(dataDir)) });
   const link = serviceLink(dataDir);
   journal.record({ kind: "link", name: link });
   await links.remove(link);
@@ -191,7 +190,11 @@ function kubeletServer({ nodeIp, tls, log }: NodeOptions, kubelet: Kubelet, port
 }
 
 /** Writes the pod network once the cluster has given this node its range. */
-function podNetwork({ informers, nodeName, clock, log }: NodeOptions, containerd: Containerd): Component {
+function podNetwork(
+  { informers, nodeName, clock, log }: NodeOptions,
+  containerd: Containerd,
+  journal: HostJournal,
+): Component {
   return {
     name: "pod-network",
     run: async (signal) => {
@@ -199,7 +202,7 @@ function podNetwork({ informers, nodeName, clock, log }: NodeOptions, containerd
       await informer.whenSynced(signal);
       const write = (): void => {
         const { podCIDR } = informer.get({ namespace: "", name: nodeName })?.spec ?? {};
-        if (podCIDR !== undefined && writePodNetwork(containerd.folders, { podCidrs: [podCIDR] }))
+        if (podCIDR !== undefined && writePodNetwork(containerd.folders, { podCidrs: [podCIDR] }, journal))
           log.info("pod network written", { podCIDR });
       };
       informer.onChange(write, signal);

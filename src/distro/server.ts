@@ -16,7 +16,7 @@ import { Links } from "#host/links.ts";
 import { nodes } from "#resources/core/node.ts";
 import { openSqliteStore } from "#storage/sqlite.ts";
 import type { Store } from "#storage/store.ts";
-import { listen, type HttpServer } from "#wire/http-server.ts";
+import { listen, type ExchangeHandler, type HttpServer } from "#wire/http-server.ts";
 import {
   apiServerNames,
   ensureNodeCertificates,
@@ -30,9 +30,10 @@ import { runNode } from "./node.ts";
 import { ensureBundle } from "./runtime.ts";
 import { createApi, type Api } from "./server/api.ts";
 import { runControlPlane } from "./server/control-plane.ts";
+import { joinAnswers } from "./server/join.ts";
 import { KubeletClients } from "./server/kubelet-clients.ts";
 import type { Stages } from "./stages.ts";
-import { ensureTokens } from "./tokens.ts";
+import { ensureTokens, TokenVerifier } from "./tokens.ts";
 import { kubernetesVersion } from "#apiserver/version.ts";
 
 const closeGraceMs = 2_000;
@@ -60,9 +61,9 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
   const { config, stages } = run;
   using _held = holdDataFolder(config.dataDir);
   const nodeName = (config.nodeName ?? hostname()).toLowerCase();
-  const address = config.advertiseAddress ?? config.nodeIp?.[0] ?? machineAddress();
+  const address = config.advertiseAddress ?? config.nodeIp ?? machineAddress();
   const certificates = certificatesOf(config, nodeName, address);
-  ensureTokens({
+  const password = ensureTokens({
     folder: join(config.dataDir, "server"),
     caPem: certificates.serverCa.certificate,
     random,
@@ -87,7 +88,17 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
     },
     life.signal,
   );
-  const listener = await openPort(run, certificates, api);
+  const answersJoin = joinAnswers({
+    config,
+    certificates,
+    verifier: new TokenVerifier(password),
+    client: api.system,
+    clock,
+    log: run.log.for("join"),
+  });
+  const listener = await openPort(run, certificates, async (exchange) => {
+    if (!(await answersJoin(exchange))) await api.server.serve(exchange);
+  });
   try {
     const started: Started = { ...run, store, certificates, api, listener, address, nodeName };
     await serve(started, AbortSignal.any([signal, life.signal]));
@@ -164,7 +175,11 @@ async function openStore({ config, log }: ServerRun): Promise<Store> {
   }
 }
 
-async function openPort({ config, log }: ServerRun, certificates: ServerCertificates, api: Api): Promise<HttpServer> {
+async function openPort(
+  { config, log }: ServerRun,
+  certificates: ServerCertificates,
+  answer: ExchangeHandler,
+): Promise<HttpServer> {
   const { serving, clientCa } = certificates;
   try {
     return await listen(
@@ -174,7 +189,7 @@ async function openPort({ config, log }: ServerRun, certificates: ServerCertific
         tls: { certificate: serving.certificate, key: serving.key, clientCa: clientCa.certificate },
         log: log.for("http"),
       },
-      (exchange) => api.server.serve(exchange),
+      answer,
     );
   } catch (error) {
     throw new StartError(`${messageOf(error)} (--https-listen-port)`);
@@ -194,7 +209,7 @@ async function startNode(started: Started, signal: AbortSignal): Promise<void> {
   const { config, api, certificates, log, nodeName, address, stages } = started;
   const bundle = await ensureBundle(signal);
   stages.reached("container runtime found");
-  const nodeIp = config.nodeIp?.[0] ?? (await new Links(bundle.ip).defaultAddress()) ?? address;
+  const nodeIp = config.nodeIp ?? (await new Links(bundle.ip).defaultAddress()) ?? address;
   const own = ensureNodeCertificates(certificates, {
     folder: join(config.dataDir, "agent"),
     clock,

@@ -67,6 +67,8 @@ test("values are rounded away from zero", () => {
   assert.equal(Quantity.parse("2").milliValue(), 2000);
   assert.equal(Quantity.parse("1Gi").value(), 2 ** 30);
   assert.equal(Quantity.parse("1.5").approximate(), 1.5);
+  assert.equal(Quantity.parse("-59n").roundUp(-3).toString(), "-1m");
+  assert.equal(Quantity.parse("+5").roundUp(-3).toString(), "+5");
 });
 
 test("a zero takes the format of what is added to it", () => {

@@ -91,6 +91,11 @@ export class Quantity {
     return this.add(new Quantity(-other.unscaled, other.scale, other.format));
   }
 
+  /** The least multiple of 10^scale that is not nearer to zero: resource lists hold thousandths, `roundUp(-3)`. */
+  roundUp(scale: number): Quantity {
+    return this.scale >= scale ? this : new Quantity(scaleTo(this, scale), scale, this.format);
+  }
+
   /** Negative, zero or positive, as for sorting. */
   compare(other: Quantity): number {
     const scale = Math.min(this.scale, other.scale);

@@ -92,16 +92,12 @@ export const effectModules: readonly string[] = [
 
 /** Every npm package of the product, the areas that may import it, and why it is here. */
 export const packages: Readonly<Record<string, { readonly areas: readonly string[]; readonly why: string }>> = {
-  "@grpc/grpc-js": { areas: ["wire"], why: "gRPC over HTTP/2, for CRI and etcd" },
-  "@peculiar/x509": { areas: ["wire"], why: "issuing and reading X.509 certificates" },
   "dns-packet": { areas: ["wire"], why: "DNS messages" },
   "fast-check": {
     areas: ["storage"],
     why: "random histories in the suite that every store passes; never loaded by kedge",
   },
-  jose: { areas: ["wire"], why: "signing and verifying JSON Web Tokens" },
   "js-yaml": { areas: ["wire"], why: "YAML" },
-  protobufjs: { areas: ["wire"], why: "protobuf messages of CRI and etcd, from JSON descriptors" },
   "tar-stream": { areas: ["wire"], why: "tar archives" },
   ws: { areas: ["wire"], why: "WebSocket framing" },
 };

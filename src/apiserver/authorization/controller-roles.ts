@@ -116,7 +116,7 @@ const rulesByController: Readonly<Record<string, DefaultRules>> = {
   ],
   "namespace-controller": [
     rule("delete get list watch", "", "namespaces"),
-    rule("update", "", "namespaces/finalize namespaces/status"),
+    rule("patch update", "", "namespaces/finalize namespaces/status"),
     rule("delete deletecollection get list", "*", "*"),
   ],
   "node-controller": [
