@@ -11,6 +11,7 @@ import { createLog } from "#base/log.ts";
 import { machineRandom } from "#base/random.ts";
 import { HttpClient } from "#wire/http-client.ts";
 import { listen } from "#wire/http-server.ts";
+import { Cgroups, detectCgroups } from "#host/cgroups.ts";
 import { bridgeName, writePodNetwork } from "#host/cni.ts";
 import { Containerd } from "#host/containerd.ts";
 import { machineFiles } from "#host/files.ts";
@@ -22,6 +23,7 @@ import { configMaps } from "#resources/core/config-map.ts";
 import { nodes } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
 import { MemoryApi } from "#testing/memory-api.ts";
+import { testRuntime } from "#testing/runtime-contract.ts";
 import { testMachine } from "#testing/machine.ts";
 import { kubeletDefaults, type KubeletConfig } from "./config.ts";
 import { createKubelet, type Kubelet } from "./kubelet.ts";
@@ -90,6 +92,7 @@ after(async () => {
   await containerdDone;
   await stopContainers(data, { clock: machineClock, signal: never });
   await run(bundle().ip, ["link", "delete", bridgeName(containerd.folders)]);
+  await new Cgroups(detectCgroups()).remove(config.cgroupRoot);
   rmSync(data, { recursive: true });
 });
 
@@ -146,6 +149,15 @@ async function answered(path: string): Promise<string> {
 
 const isReady = (status: Pod["status"]): boolean =>
   status?.conditions?.some((one) => one.type === "Ready" && one.status === "True") === true;
+
+testRuntime("containerd", {
+  runtime: () => containerd.runtime,
+  image: "kedge.local/busybox:1",
+  logFolder: config.podLogsFolder,
+  until: async (holds) => {
+    while (!(await holds())) await machineClock.sleep(10, within(10));
+  },
+});
 
 test("the node registers and becomes ready", async () => {
   const node = await api.until(() => {

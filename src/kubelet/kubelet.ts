@@ -8,11 +8,11 @@ import type { Log } from "#base/log.ts";
 import { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
 import type { Client } from "#client/client.ts";
-import type { Informer, InformerFactory } from "#client/informer.ts";
+import type { InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
 import type { ContainerRuntime } from "#host/cri.ts";
 import { unavailable } from "#machinery/status.ts";
-import { nodes, type Node } from "#resources/core/node.ts";
+import { nodes } from "#resources/core/node.ts";
 import { pods as podResource } from "#resources/core/pod.ts";
 import { services } from "#resources/core/service.ts";
 import type { Exchange } from "#wire/http.ts";
@@ -56,7 +56,8 @@ export interface Kubelet extends Component {
 
 const runtimeRetryMs = 200;
 
-export function createKubelet(options: KubeletOptions): Kubelet {
+export function createKubelet(given: KubeletOptions): Kubelet {
+  const options = { ...given, log: given.log.for("kubelet") };
   const metrics = new Metrics();
   const probeMetrics = new Metrics();
   const access = new ServerAccess({ ...options, nodeName: options.config.nodeName });
@@ -141,7 +142,7 @@ async function build(options: KubeletOptions, probeMetrics: Metrics, signal: Abo
   };
   const own = informers.informer(podResource, { fieldSelector: `spec.nodeName=${config.nodeName}` });
   const node = informers.informer(nodes, { fieldSelector: `metadata.name=${config.nodeName}` });
-  const pods = new Pods(parts, own, () => currentNode(node, config));
+  const pods = new Pods(parts, { pods: own, node });
   const shared = { ...options, files, rootFolder: config.rootFolder, images };
   const imageGc = new ImageGc({ ...shared, ...config.imageGc });
   const evictor = new Evictor(
@@ -174,10 +175,6 @@ async function build(options: KubeletOptions, probeMetrics: Metrics, signal: Abo
       ...staticPods,
     ],
   };
-}
-
-function currentNode(informer: Informer<Node>, config: KubeletConfig): Node | undefined {
-  return informer.get({ namespace: "", name: config.nodeName });
 }
 
 /** Waits for the runtime, which may still be starting. */

@@ -13,6 +13,7 @@ import type { PodParts } from "./act/parts.ts";
 import { PodStarter } from "./pod-starter.ts";
 import { stopPod } from "./act/stop-containers.ts";
 import { PodCleaner } from "./pod-cleaner.ts";
+import { podText } from "./plan/identity.ts";
 import { containersOf, newestContainer, nothingObserved, type ObservedPod } from "./plan/observation.ts";
 import { planPod, type PodActions, type Waiting } from "./plan/pod-actions.ts";
 import type { Refusal } from "./plan/admission.ts";
@@ -216,7 +217,7 @@ export class PodWorker {
       return 0;
     }
     const actions = this.plan();
-    for (const [name, waiting] of actions.waiting) this.waiting.set(name, waiting);
+    for (const [name, waiting] of actions.waiting) this.wait(name, waiting);
     this.probe();
     const status = this.publish();
     const completed = actions.killPod && !actions.createSandbox && actions.start.length === 0;
@@ -236,6 +237,14 @@ export class PodWorker {
     });
     const due = [retryAtMs, actions.wakeAtMs, deadline, this.starter.renewAtMs(this.pod)];
     return earliest(due);
+  }
+
+  private wait(name: string, waiting: Waiting): void {
+    if (this.waiting.get(name)?.message !== waiting.message) {
+      const message = `Back-off restarting failed container ${name} in pod ${podText(this.pod)}`;
+      this.record({ type: "Warning", reason: "BackOff", message, fieldPath: `spec.containers{${name}}` });
+    }
+    this.waiting.set(name, waiting);
   }
 
   private plan(): PodActions {

@@ -8,9 +8,11 @@ import type { ContainerEvent } from "#host/cri.ts";
 import type { PodParts } from "./act/parts.ts";
 import { orphanPod } from "./orphans.ts";
 import { refusalOf, resizeRefusal } from "./plan/admission.ts";
+import { labelsOf } from "./node-facts.ts";
 import { annotation, label } from "./plan/identity.ts";
 import { isRunning } from "./plan/observation.ts";
 import { PodWorker } from "./pod-worker.ts";
+import { QosGroups } from "./qos-groups.ts";
 
 // Everything is driven by events; this is the net below them.
 const relistMs = 300_000;
@@ -18,7 +20,8 @@ const relistMs = 300_000;
 export class Pods {
   private readonly parts: PodParts;
   private readonly informer: Informer<Pod>;
-  private readonly node: () => Node | undefined;
+  private readonly node: Informer<Node>;
+  private readonly groups: QosGroups;
   private readonly workers = new Map<string, PodWorker>();
   private readonly running = new Set<Promise<void>>();
   /** Told of mirrors of static pods that somebody deleted. */
@@ -27,10 +30,12 @@ export class Pods {
   othersKnown: Promise<void> = Promise.resolve();
   private life: AbortSignal = AbortSignal.abort();
 
-  constructor(parts: PodParts, informer: Informer<Pod>, node: () => Node | undefined) {
+  constructor(parts: PodParts, informers: { readonly pods: Informer<Pod>; readonly node: Informer<Node> }) {
     this.parts = parts;
-    this.informer = informer;
-    this.node = node;
+    this.informer = informers.pods;
+    this.node = informers.node;
+    const { machine, config, log, allocatable: limits } = parts;
+    this.groups = new QosGroups({ cgroups: machine.cgroups, cgroupRoot: config.cgroupRoot, log, limits });
   }
 
   /** All pods that have a worker. */
@@ -65,7 +70,9 @@ export class Pods {
   /** Runs until the signal is aborted; containers go on then. */
   async run(signal: AbortSignal): Promise<void> {
     this.life = signal;
-    await this.informer.whenSynced(signal);
+    // Services are part of every container's environment, the node's labels decide about every pod.
+    const needed = [this.informer, this.node, this.parts.services];
+    await Promise.all([...needed.map((one) => one.whenSynced(signal)), this.groups.make()]);
     this.informer.onChange((change) => this.changed(change), signal);
     await Promise.all([this.adoptOrphans(signal), this.followRuntime(signal), this.relist(signal)]);
     await Promise.all(this.running);
@@ -90,14 +97,20 @@ export class Pods {
     worker.fits = (asked) =>
       resizeRefusal({ pod: asked, others: this.others(worker), allocatable: this.parts.allocatable });
     this.workers.set(uid, worker);
+    this.followClasses();
     const run = worker.run().finally(() => {
       this.workers.delete(uid);
+      this.followClasses();
       // Whoever waits for room may have it now.
       for (const other of this.workers.values()) if (other.waitsForRoom) other.wake();
       this.running.delete(run);
     });
     this.running.add(run);
     return worker;
+  }
+
+  private followClasses(): void {
+    void this.groups.follow(this.all().map(({ current }) => current));
   }
 
   /** Pods that take resources beside this one. */
@@ -109,11 +122,12 @@ export class Pods {
 
   private admit(worker: PodWorker): void {
     const { config, allocatable } = this.parts;
+    const node = this.node.get({ namespace: "", name: config.nodeName });
     const refusal = refusalOf({
       pod: worker.current,
       others: this.others(worker),
       nodeName: config.nodeName,
-      nodeLabels: this.node()?.metadata.labels ?? config.labels,
+      nodeLabels: node?.metadata.labels ?? labelsOf(config),
       allocatable,
       allowedUnsafeSysctls: config.allowedUnsafeSysctls,
     });

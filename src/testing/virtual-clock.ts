@@ -1,0 +1,81 @@
+/** Time that stands still until a test moves it: timers run in the order they are due, and nothing waits for real. */
+import { sleepOn, type Clock, type Timer } from "#base/clock.ts";
+
+interface Pending {
+  readonly dueMs: number;
+  readonly order: number;
+  readonly run: () => void;
+}
+
+// Work that goes on for so many turns without any time passing never settles.
+const turnsMax = 10_000;
+
+export class VirtualClock implements Clock {
+  private now: number;
+  private order = 0;
+  private readonly pending = new Set<Pending>();
+
+  constructor(startMs = Date.parse("2026-01-01T00:00:00Z")) {
+    this.now = startMs;
+  }
+
+  nowMs(): number {
+    return this.now;
+  }
+
+  monotonicMs(): number {
+    return this.now;
+  }
+
+  after(delayMs: number, callback: () => void): Timer {
+    const pending = { dueMs: this.now + Math.max(delayMs, 0), order: this.order++, run: callback };
+    this.pending.add(pending);
+    const cancel = (): void => void this.pending.delete(pending);
+    return { cancel, [Symbol.dispose]: cancel };
+  }
+
+  sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+    return sleepOn(this, delayMs, signal);
+  }
+
+  /** Lets everything happen that needs no time, then `ms` pass. */
+  async advance(ms: number): Promise<void> {
+    const endMs = this.now + ms;
+    await settle();
+    for (let turns = 0; ; turns += 1) {
+      const next = this.first();
+      if (!next || next.dueMs > endMs) break;
+      if (turns === turnsMax) throw new Error(`more than ${turnsMax} timers ran within ${ms} ms`);
+      this.pending.delete(next);
+      this.now = Math.max(this.now, next.dueMs);
+      next.run();
+      await settle();
+    }
+    this.now = endMs;
+  }
+
+  /** Lets time pass until `holds`, `msMax` at most. @returns How long it took. @throws Error when it never held. */
+  async until(holds: () => boolean, msMax = 3_600_000): Promise<number> {
+    const startMs = this.now;
+    await settle();
+    while (!holds()) {
+      const next = this.first();
+      if (!next || next.dueMs > startMs + msMax)
+        throw new Error(`expected it to hold within ${msMax} ms of virtual time`);
+      await this.advance(Math.max(next.dueMs - this.now, 0));
+    }
+    return this.now - startMs;
+  }
+
+  private first(): Pending | undefined {
+    let first: Pending | undefined;
+    for (const one of this.pending)
+      if (!first || one.dueMs < first.dueMs || (one.dueMs === first.dueMs && one.order < first.order)) first = one;
+    return first;
+  }
+}
+
+/** Promises that follow from one another run before the event loop's next turn. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
