@@ -15,6 +15,7 @@ import { endpointController } from "./endpoint.ts";
 import { garbageCollector } from "./garbage-collector.ts";
 import { jobController } from "./job.ts";
 import { namespaceController } from "./namespace.ts";
+import { nodeIpamController } from "./node-ipam.ts";
 import { podGarbageCollector } from "./pod-garbage.ts";
 import { replicaSetController, replicationController } from "./replica-set.ts";
 import type { ResourceSource } from "#client/resource-source.ts";
@@ -67,6 +68,7 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(jobController),
     run(cronJobController),
     run(ttlAfterFinishedController),
+    run(nodeIpamController(options.clusterCidr)),
     run(endpointController),
     run(endpointSliceController),
     run(podGarbageCollector()),
