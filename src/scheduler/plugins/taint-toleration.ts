@@ -1,8 +1,11 @@
 /** Tainted nodes take only pods that tolerate their taints, and others rather not. */
-import { repellingEffects, tolerates, untoleratedTaint } from "#resources/core/node-matching.ts";
+import { tolerates, untoleratedTaint } from "#resources/core/node-matching.ts";
 import type { Node } from "#resources/core/node.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import { check, inProportion, unresolvable, type Filter, type Hint, type Scorer } from "../plugin.ts";
+
+// Effects that keep a new pod off a node.
+const repellingEffects = ["NoSchedule", "NoExecute"];
 
 function repels(node: Node, pod: Pod): boolean {
   return untoleratedTaint(node.spec.taints, pod.spec.tolerations, repellingEffects) !== undefined;
