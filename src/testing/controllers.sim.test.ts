@@ -7,6 +7,7 @@ import { daemonSets } from "#resources/apps/daemon-set.ts";
 import { statefulSets } from "#resources/apps/stateful-set.ts";
 import { cronJobs } from "#resources/batch/cron-job.ts";
 import { jobs } from "#resources/batch/job.ts";
+import { nodes } from "#resources/core/node.ts";
 import { pods } from "#resources/core/pod.ts";
 import { exitAnnotation } from "./simulated-nodes.ts";
 import { SimulatedCluster } from "./simulated-cluster.ts";
@@ -134,4 +135,21 @@ test("a CronJob runs every minute and keeps the last Jobs", async () => {
     (all) => all.length === 2 && all.every(({ status }) => status.completionTime !== undefined),
     50_000,
   );
+});
+
+test("pods leave a node that has been silent for as long as they tolerate", async () => {
+  await using cluster = await SimulatedCluster.start({ nodeNames: ["one", "two"] });
+  await cluster.create(deployments, {
+    metadata: inDefault("web"),
+    spec: { replicas: 2, selector, template: template("v1") },
+  });
+  await cluster.until(deployments, ([one]) => one?.status.availableReplicas === 2);
+  const nets = await cluster.until(nodes, (all) => all.every(({ spec }) => spec.podCIDR !== undefined));
+  assert.deepEqual(new Set(nets.map(({ spec }) => spec.podCIDR)), new Set(["10.42.0.0/24", "10.42.1.0/24"]));
+  cluster.nodes.silent.add("one");
+  await cluster.until(deployments, ([one]) => (one?.status.availableReplicas ?? 0) === 0, 70_000);
+  const startMs = cluster.clock.nowMs();
+  await cluster.until(deployments, ([one]) => one?.status.availableReplicas === 2, 400_000);
+  assert.ok(cluster.clock.nowMs() - startMs >= 290_000);
+  cluster.nodes.silent.delete("one");
 });
