@@ -16,6 +16,7 @@ import { garbageCollector } from "./garbage-collector.ts";
 import { jobController } from "./job.ts";
 import { namespaceController } from "./namespace.ts";
 import { nodeIpamController } from "./node-ipam.ts";
+import { nodeLifeCycleController } from "./node-life-cycle.ts";
 import { podGarbageCollector } from "./pod-garbage.ts";
 import { replicaSetController, replicationController } from "./replica-set.ts";
 import type { ResourceSource } from "#client/resource-source.ts";
@@ -23,7 +24,9 @@ import { rootCaPublisher } from "./root-ca-publisher.ts";
 import { runController } from "./runner.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { statefulSetController } from "./stateful-set.ts";
+import { taintEvictionController } from "./taint-eviction.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished.ts";
+import { ttlController } from "./ttl.ts";
 
 export interface ControllersOptions {
   /** A client that acts as a service account of kube-system. */
@@ -46,12 +49,15 @@ export interface ControllerSettings {
   readonly disabled: ReadonlySet<string>;
 }
 
+/** One account for all that watches over nodes. */
+const nodeAccount = "node-controller";
+
 export function createControllers(all: ControllersOptions): readonly Component[] {
   const { clientFor, recorderFor, informers, resources, clock, log, options } = all;
-  const run = <O>(controller: Controller<O>): Component =>
+  const run = <O>(controller: Controller<O>, account = controller.name): Component =>
     runController(controller, {
-      client: clientFor(controller.name),
-      recorder: recorderFor(controller.name),
+      client: clientFor(account),
+      recorder: recorderFor(account),
       informers,
       clock,
       log,
@@ -68,7 +74,10 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(jobController),
     run(cronJobController),
     run(ttlAfterFinishedController),
-    run(nodeIpamController(options.clusterCidr)),
+    run(nodeIpamController(options.clusterCidr), nodeAccount),
+    run(nodeLifeCycleController(), nodeAccount),
+    run(taintEvictionController, nodeAccount),
+    run(ttlController),
     run(endpointController),
     run(endpointSliceController),
     run(podGarbageCollector()),

@@ -127,7 +127,6 @@ const rulesByController: Readonly<Record<string, DefaultRules>> = {
     rule(read, "coordination.k8s.io", "leases"),
     event,
   ],
-  "node-ipam-controller": [rule("get list patch update watch", "", "nodes"), event],
   "persistent-volume-binder": [
     rule("create delete get list update patch watch", "", "persistentvolumes"),
     rule("update patch", "", "persistentvolumes/status"),
