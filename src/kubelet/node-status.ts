@@ -123,6 +123,7 @@ export class NodeStatusReporter {
     const nowMs = clock.monotonicMs();
     if (text === this.reported && nowMs - this.reportedAtMs < reportMs) return;
     const status = this.status(images, health);
+    const wasReady = isReady(this.node);
     this.node = await this.parts.client.patch(
       { resource: nodes, key: { namespace: "", name: config.nodeName } },
       // Holds because a status is JSON.
@@ -131,16 +132,14 @@ export class NodeStatusReporter {
     );
     this.reported = text;
     this.reportedAtMs = nowMs;
-    this.tellReadiness(health);
+    this.ready = health.unready === undefined;
+    if (this.ready !== wasReady) this.tellReadiness(this.node, this.ready);
   }
 
-  private tellReadiness({ unready }: NodeHealth): void {
-    const ready = unready === undefined;
-    if (ready === this.ready || !this.node) return;
-    this.ready = ready;
+  private tellReadiness(node: Node, ready: boolean): void {
     const reason = ready ? "NodeReady" : "NodeNotReady";
     const message = `Node ${this.parts.config.nodeName} status is now: ${reason}`;
-    this.parts.recorder.record(this.node, { type: "Normal", reason, message });
+    this.parts.recorder.record(node, { type: "Normal", reason, message });
   }
 
   private status(images: readonly ContainerImage[], health: NodeHealth | undefined): NonNullable<Node["status"]> {
@@ -206,4 +205,8 @@ export class NodeStatusReporter {
     }
     this.leaseKnown = true;
   }
+}
+
+function isReady(node: Node | undefined): boolean {
+  return node?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true;
 }

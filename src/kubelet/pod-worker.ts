@@ -5,6 +5,7 @@
 import { messageOf } from "#base/assert.ts";
 import type { Timer } from "#base/clock.ts";
 import type { ObjectEvent } from "#client/recorder.ts";
+import { deepEqual } from "#machinery/equal.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { PodStatus } from "#resources/core/pod-status.ts";
 import { lastWords } from "./act/last-words.ts";
@@ -380,14 +381,12 @@ function earliest(times: readonly (number | undefined)[]): number | undefined {
 
 /** Whether there may be something to do: a status that this node wrote itself is none. */
 function changesWork(before: Pod, after: Pod): boolean {
-  const concern = ({ metadata, status }: Pod): string =>
-    JSON.stringify([
-      metadata.generation,
-      metadata.deletionTimestamp,
-      metadata.deletionGracePeriodSeconds,
-      metadata.labels,
-      metadata.annotations,
-      status?.conditions?.filter(({ type }) => !ownConditions.includes(type)),
-    ]);
-  return concern(before) !== concern(after);
+  const concern = ({ metadata, status }: Pod): unknown => [
+    metadata.deletionTimestamp,
+    metadata.deletionGracePeriodSeconds,
+    metadata.labels,
+    metadata.annotations,
+    status?.conditions?.filter(({ type }) => !ownConditions.includes(type)),
+  ];
+  return !deepEqual(before.spec, after.spec) || !deepEqual(concern(before), concern(after));
 }

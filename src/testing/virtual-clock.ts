@@ -41,7 +41,7 @@ export class VirtualClock implements Clock {
   /** Lets everything happen that needs no time, then `ms` pass. */
   async advance(ms: number): Promise<void> {
     const endMs = this.now + ms;
-    await settle();
+    await settled();
     for (let turns = 0; ; turns += 1) {
       const next = this.first();
       if (!next || next.dueMs > endMs) break;
@@ -49,7 +49,7 @@ export class VirtualClock implements Clock {
       this.pending.delete(next);
       this.now = Math.max(this.now, next.dueMs);
       next.run();
-      await settle();
+      await settled();
     }
     this.now = endMs;
   }
@@ -57,7 +57,7 @@ export class VirtualClock implements Clock {
   /** Lets time pass until `holds`, `msMax` at most. @returns How long it took. @throws Error when it never held. */
   async until(holds: () => boolean, msMax = 3_600_000): Promise<number> {
     const startMs = this.now;
-    await settle();
+    await settled();
     while (!holds()) {
       const next = this.first();
       if (!next || next.dueMs > startMs + msMax)
@@ -75,7 +75,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Promises that follow from one another run before the event loop's next turn. */
-function settle(): Promise<void> {
+/** Resolves when nothing is left that needs only other promises, which run before the event loop's next turn. */
+export function settled(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
