@@ -12,11 +12,14 @@ import { deploymentController } from "./deployment.ts";
 import type { Controller } from "./controller.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointController } from "./endpoint.ts";
+import { ephemeralVolumeController } from "./ephemeral-volume.ts";
 import { garbageCollector } from "./garbage-collector.ts";
 import { jobController } from "./job.ts";
+import { localStorageProvisioner } from "./local-storage-provisioner.ts";
 import { namespaceController } from "./namespace.ts";
 import { nodeIpamController } from "./node-ipam.ts";
 import { nodeLifeCycleController } from "./node-life-cycle.ts";
+import { persistentVolumeBinder } from "./persistent-volume-binder.ts";
 import { podGarbageCollector } from "./pod-garbage.ts";
 import { replicaSetController, replicationController } from "./replica-set.ts";
 import type { ResourceSource } from "#client/resource-source.ts";
@@ -27,6 +30,7 @@ import { statefulSetController } from "./stateful-set.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished.ts";
 import { ttlController } from "./ttl.ts";
+import { claimProtection, volumeProtection } from "./volume-protection.ts";
 
 export interface ControllersOptions {
   /** A client that acts as a service account of kube-system. */
@@ -48,6 +52,9 @@ export interface ControllerSettings {
   /** Names of controllers that are not to run. */
   readonly disabled: ReadonlySet<string>;
 }
+
+/** What users call a part that they switch off. */
+const shortNames: Readonly<Record<string, string>> = { "local-storage-provisioner": "local-storage" };
 
 /** One account for all that watches over nodes. */
 const nodeAccount = "node-controller";
@@ -78,11 +85,18 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(nodeLifeCycleController(), nodeAccount),
     run(taintEvictionController, nodeAccount),
     run(ttlController),
+    run(persistentVolumeBinder),
+    run(claimProtection),
+    run(volumeProtection),
+    run(ephemeralVolumeController),
+    run(localStorageProvisioner(options.localStoragePath)),
     run(endpointController),
     run(endpointSliceController),
     run(podGarbageCollector()),
     garbageCollector({ client: clientFor("generic-garbage-collector"), resources, clock, log }),
     namespaceController({ client: clientFor("namespace-controller"), informers, resources, clock, log }),
   ];
-  return components.filter(({ name }) => !options.disabled.has(name));
+  return components.filter(
+    ({ name }) => !options.disabled.has(name) && !options.disabled.has(shortNames[name] ?? name),
+  );
 }
