@@ -20,6 +20,7 @@ function wordsOf(text: string): Record<string, string> {
     const plain = comment
       .replaceAll(/^\s*\* ?/gm, "")
       .replaceAll(/\s+/g, " ")
+      .replaceAll(/\\(["'])/g, "$1")
       .trim();
     if (plain !== "" && !plain.startsWith("Kubernetes No description")) words[field] = plain;
   }

@@ -1,6 +1,8 @@
 /** The verbs on resources over HTTP: options out of the query, body to draft, result to bytes. */
 import { unreachable } from "#base/assert.ts";
+import { textOf } from "#base/bytes.ts";
 import { decode } from "#machinery/decode.ts";
+import { duplicateKeys } from "#machinery/duplicate-keys.ts";
 import { deleteOptions as deleteOptionsShape, type DeleteOptions, type KubeObject } from "#machinery/meta.ts";
 import type { JsonObject } from "#machinery/shape.ts";
 import type { Verb } from "#machinery/resource.ts";
@@ -249,7 +251,12 @@ export async function readPatchBody(request: Request, served: Served): Promise<P
   const bytes = await readBytes(exchange);
   if (type !== "apply") {
     if (info.query.has("force")) throw badRequest("force: Forbidden: may not be specified for non-apply patch");
-    return { type, patch: readPatch(bytes) };
+    const duplicates = duplicateKeys(bytes);
+    return {
+      type,
+      patch: readPatch(bytes),
+      problems: type === "json" ? duplicates.map((each) => `json patch ${each}`) : duplicates,
+    };
   }
   if ((info.query.get("fieldManager") ?? "") === "")
     throw badRequest("fieldManager: Required value: is required for apply patch");
@@ -257,7 +264,19 @@ export async function readPatchBody(request: Request, served: Served): Promise<P
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
     throw badRequest("expected an object to apply, found none");
   // Holds because arrays and null are excluded above.
-  return { type, patch: parsed as JsonObject, force: isTrue(info.query.get("force")) };
+  return {
+    type,
+    patch: parsed as JsonObject,
+    force: isTrue(info.query.get("force")),
+    problems: await duplicatesIn(bytes),
+  };
+}
+
+async function duplicatesIn(yaml: Uint8Array): Promise<string[]> {
+  const { duplicateYamlKeys } = await import("#wire/yaml.ts");
+  return duplicateYamlKeys(textOf(yaml)).map(
+    ({ key, line }) => `line ${line}: key ${JSON.stringify(key)} already set in map`,
+  );
 }
 
 /** Options of a deletion, from the body or, without one, from the query. */

@@ -4,6 +4,7 @@ import type { Metrics } from "#base/metrics.ts";
 import type { Exchange } from "#wire/http.ts";
 import { answerDiscovery } from "./discovery.ts";
 import { answerHealth, type HealthCheck } from "./health.ts";
+import { answerOpenApiV2, answerOpenApiV3 } from "./openapi.ts";
 import type { Server } from "./server.ts";
 import { versionInfo } from "./version.ts";
 
@@ -35,6 +36,9 @@ export function builtInPaths(server: Server, { metrics, checks }: BuiltInParts):
     paths.add(`/${endpoint}`, (exchange, info) => answerHealth(endpoint, all, { exchange, info }));
     paths.add(`/${endpoint}/*`, (exchange, info) => answerHealth(endpoint, all, { exchange, info }));
   }
+  paths.add("/openapi/v2", async (exchange, info) => answerOpenApiV2(server, exchange, info));
+  for (const path of ["/openapi/v3", "/openapi/v3/*"])
+    paths.add(path, async (exchange, info) => answerOpenApiV3(server, exchange, info));
   for (const path of ["/api", "/apis", "/api/*", "/apis/*"])
     paths.add(path, async (exchange, info) => answerDiscovery(server, exchange, info));
 }

@@ -6,7 +6,7 @@
  */
 import type { Client } from "#client/client.ts";
 import { messageOf } from "#base/assert.ts";
-import { badRequest, internal, notFound, unavailable } from "#machinery/status.ts";
+import { badRequest, internal, notFound, StatusError, unavailable } from "#machinery/status.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
 import { services } from "#resources/core/service.ts";
@@ -42,18 +42,22 @@ interface Destination {
   readonly target: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly replyHeaders?: (headers: ReplyHeaders) => ReplyHeaders;
+  readonly refusal?: (status: number, text: string) => Error;
 }
 
 /** Hands the request on without the credentials that were meant for this server. */
-async function pass(exchange: Exchange, { client, target, headers, replyHeaders }: Destination): Promise<void> {
+async function pass(exchange: Exchange, destination: Destination): Promise<void> {
+  const { client, target, headers, replyHeaders, refusal } = destination;
   try {
     await relay(exchange, {
       client,
       target,
       headers: { authorization: undefined, "x-forwarded-for": exchange.remoteAddress, ...headers },
       ...(replyHeaders ? { replyHeaders } : {}),
+      ...(refusal ? { refusal } : {}),
     });
   } catch (error) {
+    if (error instanceof StatusError) throw error;
     throw unavailable(`error trying to reach service: ${messageOf(error)}`);
   }
 }
@@ -99,7 +103,15 @@ async function podLog(options: ConnectOptions, exchange: Exchange, info: Request
   const query = new URLSearchParams(info.query);
   query.delete("container");
   const path = `/containerLogs/${namespace}/${name}/${container}`;
-  await pass(exchange, { client, target: withQuery(path, query), headers: { "accept-encoding": "identity" } });
+  const target = withQuery(path, query);
+  await pass(exchange, { client, target, headers: { "accept-encoding": "identity" }, refusal: logRefusal });
+}
+
+/** The kubelet says in plain text why there is no log; the API's clients expect a Status. */
+function logRefusal(status: number, text: string): StatusError {
+  const message = text.trim();
+  if (status === 400) return badRequest(message);
+  return status === 404 ? new StatusError({ code: 404, reason: "NotFound", message }) : internal(message);
 }
 
 function checkLogOptions(query: URLSearchParams): void {

@@ -2,6 +2,7 @@
 import { exactField, matchesFields, parseFieldSelector, type FieldRequirement } from "#machinery/field-selector.ts";
 import { parseLabelSelector, type Selector } from "#machinery/label-selector.ts";
 import { badRequest } from "#machinery/status.ts";
+import { shown, type Served } from "./registry.ts";
 import type { StoredKind, StoredObject } from "./stored-object.ts";
 
 export interface SelectionRequest {
@@ -17,11 +18,13 @@ export class Selection {
   readonly labels: Selector;
   private readonly fields: readonly FieldRequirement[];
   private readonly kind: StoredKind;
+  private readonly served: Served;
 
   /** @throws StatusError 400 when a selector cannot be read or names a field that cannot be selected by. */
-  constructor(kind: StoredKind, request: SelectionRequest) {
+  constructor(served: Served, kind: StoredKind, request: SelectionRequest) {
     const fields = parseFieldSelector(request.fieldSelector);
-    for (const { field } of fields) checkField(kind, field);
+    for (const { field } of fields) checkField(served, field);
+    this.served = served;
     this.kind = kind;
     this.namespace = request.namespace;
     this.labels = parseLabelSelector(request.labelSelector);
@@ -51,12 +54,12 @@ export class Selection {
   selects(object: StoredObject): boolean {
     if (this.name !== undefined && !this.isOne && object.key.name !== this.name) return false;
     if (!this.labels.matchesEverything && !this.labels.matches(object.labels)) return false;
-    return this.fields.length === 0 || matchesFields(this.fields, (field) => fieldOf(object, field));
+    return this.fields.length === 0 || matchesFields(this.fields, (field) => fieldOf(this.served, object, field));
   }
 }
 
-function checkField(kind: StoredKind, field: string): void {
-  const { selectableFields } = kind.definition;
+function checkField(served: Served, field: string): void {
+  const { selectableFields } = served.definition;
   if (field === "metadata.name" || field === "metadata.namespace") return;
   if (selectableFields?.[field]) return;
   throw badRequest(
@@ -66,8 +69,8 @@ function checkField(kind: StoredKind, field: string): void {
   );
 }
 
-function fieldOf(object: StoredObject, field: string): string {
+function fieldOf(served: Served, object: StoredObject, field: string): string {
   if (field === "metadata.name") return object.key.name;
   if (field === "metadata.namespace") return object.key.namespace;
-  return object.kind.definition.selectableFields?.[field]?.(object.object) ?? "";
+  return served.definition.selectableFields?.[field]?.(shown(served, object)) ?? "";
 }

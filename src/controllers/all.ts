@@ -6,12 +6,17 @@ import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
 import { clusterRoleAggregationController } from "./cluster-role-aggregation.ts";
+import { cronJobController } from "./cron-job.ts";
+import { daemonSetController } from "./daemon-set.ts";
 import { deploymentController } from "./deployment.ts";
 import type { Controller } from "./controller.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointController } from "./endpoint.ts";
 import { garbageCollector } from "./garbage-collector.ts";
+import { jobController } from "./job.ts";
 import { namespaceController } from "./namespace.ts";
+import { nodeIpamController } from "./node-ipam.ts";
+import { nodeLifeCycleController } from "./node-life-cycle.ts";
 import { podGarbageCollector } from "./pod-garbage.ts";
 import { replicaSetController, replicationController } from "./replica-set.ts";
 import type { ResourceSource } from "#client/resource-source.ts";
@@ -19,6 +24,9 @@ import { rootCaPublisher } from "./root-ca-publisher.ts";
 import { runController } from "./runner.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { statefulSetController } from "./stateful-set.ts";
+import { taintEvictionController } from "./taint-eviction.ts";
+import { ttlAfterFinishedController } from "./ttl-after-finished.ts";
+import { ttlController } from "./ttl.ts";
 
 export interface ControllersOptions {
   /** A client that acts as a service account of kube-system. */
@@ -41,12 +49,15 @@ export interface ControllerSettings {
   readonly disabled: ReadonlySet<string>;
 }
 
+/** One account for all that watches over nodes. */
+const nodeAccount = "node-controller";
+
 export function createControllers(all: ControllersOptions): readonly Component[] {
   const { clientFor, recorderFor, informers, resources, clock, log, options } = all;
-  const run = <O>(controller: Controller<O>): Component =>
+  const run = <O>(controller: Controller<O>, account = controller.name): Component =>
     runController(controller, {
-      client: clientFor(controller.name),
-      recorder: recorderFor(controller.name),
+      client: clientFor(account),
+      recorder: recorderFor(account),
       informers,
       clock,
       log,
@@ -59,6 +70,14 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(replicaSetController),
     run(replicationController),
     run(statefulSetController),
+    run(daemonSetController()),
+    run(jobController),
+    run(cronJobController),
+    run(ttlAfterFinishedController),
+    run(nodeIpamController(options.clusterCidr), nodeAccount),
+    run(nodeLifeCycleController(), nodeAccount),
+    run(taintEvictionController, nodeAccount),
+    run(ttlController),
     run(endpointController),
     run(endpointSliceController),
     run(podGarbageCollector()),

@@ -39,7 +39,6 @@ function node(name: string, taints: readonly Taint[] = []): Node {
     kind: "Node",
     metadata: { name, labels: { host: name } },
     spec: { taints },
-    status: {},
   } as unknown as Node;
 }
 

@@ -49,6 +49,7 @@ async function runRole(role: Role, config: Config, say: (line: string) => void):
   const stages = new Stages(machineClock, 0, say);
   stages.reached(`kedge ${role} starts, data in ${config.dataDir}`);
   const start = role === "server" ? (await import("./server.ts")).runServer : (await import("./agent.ts")).runAgent;
+  stages.reached("code loaded");
   try {
     await start({ config, log, stages, say }, life.signal);
   } catch (error) {

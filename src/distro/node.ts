@@ -92,6 +92,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
       memory: join(containerd.folders.root, "imported.json"),
       socket: containerd.folders.socket,
       runtime: containerd.runtime,
+      ready: (until) => containerd.ready(until),
       clock,
       log: log.for("images"),
     }),

@@ -70,9 +70,17 @@ before(async () => {
   parts.push(supervise(containerd, { clock: machineClock, log: silentLog }, life.signal));
   const { runtime, folders } = containerd;
   writePodNetwork(folders, { podCidrs: ["10.213.8.0/24"] });
-  await containerd.ready(never);
-  const memory = join(folders.root, "imported.json");
-  const images = new ImageFolder({ bundle, folder, memory, socket: folders.socket, runtime, clock: machineClock, log });
+  const started = containerd;
+  const images = new ImageFolder({
+    bundle,
+    folder,
+    memory: join(folders.root, "imported.json"),
+    socket: folders.socket,
+    runtime,
+    ready: (signal) => started.ready(signal),
+    clock: machineClock,
+    log,
+  });
   parts.push(supervise(images, { clock: machineClock, log }, life.signal));
 });
 

@@ -25,6 +25,8 @@ export interface ImageFolderOptions {
   readonly memory: string;
   readonly socket: string;
   readonly runtime: ContainerRuntime;
+  /** Resolves while, or as soon as, containerd takes images. */
+  readonly ready: (signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -58,6 +60,7 @@ export class ImageFolder implements Component {
     try {
       for (;;) {
         const name = await queue.next(signal);
+        await this.options.ready(signal);
         await this.take(name, queue, signal);
         queue.done(name);
       }

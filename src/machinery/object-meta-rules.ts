@@ -4,7 +4,7 @@
  *
  * @see https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
  */
-import { isDeepStrictEqual } from "node:util";
+import { deepEqual } from "./equal.ts";
 import { at, child, forbidden, invalid, required, tooLong, type FieldError } from "./field-error.ts";
 import type {
   LabelSelector,
@@ -200,5 +200,5 @@ export function checkSelector(path: string, selector: LabelSelector | undefined)
 
 /** "field is immutable" when the two differ. */
 export function checkImmutable(path: string, value: unknown, old: unknown): FieldError[] {
-  return isDeepStrictEqual(value, old) ? [] : [invalid(path, value, "field is immutable")];
+  return deepEqual(value, old) ? [] : [invalid(path, value, "field is immutable")];
 }

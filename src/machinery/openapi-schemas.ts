@@ -144,7 +144,7 @@ export class Schemas {
       ...(field.patch === undefined ? {} : { "x-kubernetes-patch-strategy": field.patch.strategy }),
     };
     const more: JsonObject = {
-      ...this.described(owner, name),
+      ...this.describedField(owner, name, field.shape),
       ...(initial === undefined ? {} : { default: initial }),
       ...patch,
     };
@@ -152,8 +152,15 @@ export class Schemas {
     if (this.version === "v3" && "$ref" in schema)
       return Object.keys(more).length === 0 ? schema : { ...more, allOf: [schema] };
     return this.version === "v2" && "$ref" in schema
-      ? { ...schema, ...this.described(owner, name), ...patch }
+      ? { ...schema, ...this.describedField(owner, name, field.shape), ...patch }
       : { ...schema, ...more };
+  }
+
+  /** Of a field that has no words of its own, those of its type. */
+  private describedField(owner: string, name: string, shape: Shape): JsonObject {
+    const known = resolved(shape);
+    const own = this.described(owner, name);
+    return known.kind === "object" && !("description" in own) ? this.described(known.name) : own;
   }
 
   private described(type: string, field?: string): JsonObject {

@@ -1,5 +1,5 @@
 /** Holds an object to the rules of its shape: required, one of, least and most, immutable. All causes at once. */
-import { isDeepStrictEqual } from "node:util";
+import { deepEqual } from "./equal.ts";
 import { at, child, invalid, notSupported, required, type FieldError } from "./field-error.ts";
 import { fieldsOf, resolved, type Field, type ListShape, type ObjectShape, type Shape } from "./shape.ts";
 
@@ -60,7 +60,7 @@ class Walk {
       this.errors.push(invalid(path, now, `must be greater than or equal to ${min}`));
     if (typeof now === "number" && max !== undefined && now > max)
       this.errors.push(invalid(path, now, `must be less than or equal to ${max}`));
-    if (immutable === true && old !== undefined && !isDeepStrictEqual(now, old))
+    if (immutable === true && old !== undefined && !deepEqual(now, old))
       this.errors.push(invalid(path, now, "field is immutable"));
   }
 

@@ -94,6 +94,21 @@ for (const definition of catalogue) {
     assert.deepEqual(decoded, object);
   });
 
+  test(`${title}: rules answer, whatever they are asked about`, () => {
+    const { apiVersion, kind, check, prepare } = definition;
+    const full = { ...decode(definition.shape, fullest(definition.shape) ?? {}).object, apiVersion, kind };
+    // Holds because decoding by the shape of a kind makes an object of it.
+    const objects = [smallest(definition), full as unknown as KubeObject];
+    for (const object of objects)
+      for (const old of [undefined, ...objects])
+        for (const subresource of ["", "status", "resize", "ephemeralcontainers"]) {
+          const draft: DraftObject = structuredClone({ ...object });
+          prepare?.(draft, { old, subresource });
+          for (const { field, message } of check?.(object, { old, subresource }) ?? [])
+            assert.doesNotMatch(`${field}: ${message}`, /undefined|NaN|\[object/);
+        }
+  });
+
   const { storedAs } = definition;
   if (storedAs)
     test(`${title}: what is stored comes back the same`, () => {

@@ -59,6 +59,49 @@ const right: readonly (readonly [string, JsonObject])[] = [
   ],
   ["ResourceQuota", { spec: { hard: { pods: "1", "requests.cpu": "1" } } }],
   ["LimitRange", { spec: { limits: [{ type: "Container", max: { cpu: "1" } }] } }],
+  ["Role", { rules: [{ verbs: ["get"], apiGroups: [""], resources: ["pods"] }] }],
+  ["RoleBinding", { roleRef: { kind: "Role", name: "r" }, subjects: [{ kind: "User", name: "u" }] }],
+  [
+    "NetworkPolicy",
+    { spec: { podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr: "10.0.0.0/8", except: ["10.1.0.0/16"] } }] }] } },
+  ],
+  [
+    "Ingress",
+    {
+      spec: {
+        rules: [
+          {
+            host: "*.a.b",
+            http: {
+              paths: [{ path: "/", pathType: "Prefix", backend: { service: { name: "s", port: { number: 80 } } } }],
+            },
+          },
+        ],
+      },
+    },
+  ],
+  ["EndpointSlice", { addressType: "IPv4", endpoints: [{ addresses: ["10.0.0.1"] }], ports: [{ port: 80 }] }],
+  ["PodDisruptionBudget", { spec: { minAvailable: "50%", selector } }],
+  ["HorizontalPodAutoscaler", { spec: { maxReplicas: 3, scaleTargetRef: { kind: "Deployment", name: "d" } } }],
+  ["StorageClass", { provisioner: "kedge.dev/local" }],
+  ["PriorityClass", { value: 1000 }],
+  ["Lease", { spec: { leaseDurationSeconds: 15 } }],
+  ["IngressClass", { spec: { controller: "kedge.dev/ingress" } }],
+  [
+    "ValidatingWebhookConfiguration",
+    {
+      webhooks: [
+        {
+          name: "a.b.c",
+          sideEffects: "None",
+          admissionReviewVersions: ["v1"],
+          clientConfig: { service: { namespace: "n", name: "s", path: "/x" } },
+          rules: [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods"] }],
+        },
+      ],
+    },
+  ],
+  ["FlowSchema", { spec: { priorityLevelConfiguration: { name: "x" } } }],
 ];
 for (const [kind, body] of right) test(`a plain ${kind} is right`, () => assert.deepEqual(problems(kind, body), []));
 
@@ -130,6 +173,66 @@ const wrong: readonly (readonly [string, string, JsonObject, readonly string[]])
     "no size",
     { spec: { accessModes: ["ReadWriteOnce"] } },
     ["spec.resources[storage]: Required value"],
+  ],
+  [
+    "ClusterRoleBinding",
+    "a role of a namespace and a stray account",
+    { roleRef: { kind: "Role", name: "" }, subjects: [{ kind: "ServiceAccount", name: "a" }] },
+    [
+      'roleRef.kind: Unsupported value: "Role": supported values: "ClusterRole"',
+      "roleRef.name: Required value",
+      "subjects[0].namespace: Required value",
+    ],
+  ],
+  [
+    "NetworkPolicy",
+    "an exception outside its block",
+    { spec: { podSelector: {}, egress: [{ to: [{ ipBlock: { cidr: "10.0.0.0/8", except: ["11.0.0.0/16"] } }, {}] }] } },
+    [
+      'spec.egress[0].to[0].ipBlock.except[0]: Invalid value: "11.0.0.0/16": must be a strict subset of `cidr`',
+      "spec.egress[0].to[1]: Required value: must specify a peer",
+    ],
+  ],
+  [
+    "EndpointSlice",
+    "an address of the other family",
+    { addressType: "IPv6", endpoints: [{ addresses: ["10.0.0.1"] }, { addresses: [] }] },
+    [
+      'endpoints[0].addresses[0]: Invalid value: "10.0.0.1": must be an IPv6 address',
+      "endpoints[1].addresses: Required value: must contain at least 1 address",
+    ],
+  ],
+  [
+    "HorizontalPodAutoscaler",
+    "nothing to scale",
+    { spec: { minReplicas: 2, maxReplicas: 1 } },
+    [
+      "spec.maxReplicas: Invalid value: 1: must be greater than or equal to `minReplicas`",
+      "spec.scaleTargetRef.kind: Required value",
+      "spec.scaleTargetRef.name: Required value",
+    ],
+  ],
+  [
+    "PriorityClass",
+    "a value of the system's",
+    { value: 2_000_000_000 },
+    ["value: Forbidden: maximum allowed value of a user defined priority is 1000000000"],
+  ],
+  [
+    "CustomResourceDefinition",
+    "a name that is not its own",
+    {
+      spec: {
+        group: "a.b",
+        names: { plural: "things", kind: "Thing" },
+        scope: "Namespaced",
+        versions: [{ name: "v1", served: true, storage: true }],
+      },
+    },
+    [
+      'metadata.name: Invalid value: "x": must be spec.names.plural+"."+spec.group',
+      "spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required",
+    ],
   ],
 ];
 for (const [kind, name, body, expected] of wrong)

@@ -38,21 +38,9 @@ export class TestApiServer {
   readonly api: ApiServer;
   readonly ending = new AbortController();
 
-  constructor(options: Partial<ApiServerOptions> = {}) {
-    this.api = createApiServer(
-      {
-        store: openMemoryStore(),
-        catalogue,
-        clock: machineClock,
-        random: machineRandom,
-        log: silentLog,
-        authenticators: [byCertificate],
-        authorizer: mastersOnly,
-        admission: [],
-        ...options,
-      },
-      this.ending.signal,
-    );
+  /** @param made A server that was put together elsewhere, or what is to differ from one that trusts masters only. */
+  constructor(made: ApiServer | Partial<ApiServerOptions> = {}) {
+    this.api = "serve" in made ? made : createTestServer(made, this.ending.signal);
   }
 
   /** @param line Method and target, e.g. "GET /api/v1/pods?limit=5". */
@@ -87,6 +75,23 @@ export class TestApiServer {
       ...(organizations === undefined ? {} : { organizations }),
     });
   }
+}
+
+function createTestServer(options: Partial<ApiServerOptions>, signal: AbortSignal): ApiServer {
+  return createApiServer(
+    {
+      store: openMemoryStore(),
+      catalogue,
+      clock: machineClock,
+      random: machineRandom,
+      log: silentLog,
+      authenticators: [byCertificate],
+      authorizer: mastersOnly,
+      admission: [],
+      ...options,
+    },
+    signal,
+  );
 }
 
 function valueAt(value: unknown, path: string): unknown {

@@ -2,7 +2,8 @@
  * An API server in memory, for tests of what speaks to one: decoding, resource versions, watches, patches, finalizers
  * and managed fields as the real one has them, but no validation, no admission and no users.
  */
-import { badRequest } from "#machinery/status.ts";
+import { badRequest, conflict } from "#machinery/status.ts";
+import { isObject } from "#machinery/json-object.ts";
 import type {
   Client,
   DeleteRequest,
@@ -149,10 +150,24 @@ class MemoryClient implements Client {
 
   async post(
     target: { readonly resource: ResourceDefinition; readonly key: ObjectKey; readonly subresource: string },
-    _body: JsonObject,
+    body: JsonObject,
   ): Promise<JsonValue> {
     await turn();
+    if (target.subresource === "binding") return this.bind(target, body);
     throw badRequest(`${target.resource.plural}/${target.subresource} is not served in memory`);
+  }
+
+  private bind({ resource, key }: Omit<Target<KubeObject>, "subresource">, body: JsonObject): JsonValue {
+    const pod = json(this.objects.get(resource, key));
+    const { target } = body;
+    if (!isObject(target) || !isObject(pod["spec"])) throw badRequest("expected a Binding with a target");
+    const taken = pod["spec"]["nodeName"];
+    if (typeof taken === "string" && taken !== "")
+      throw conflict({ group: "", resource: "pods/binding", name: key.name }, `already assigned to ${taken}`);
+    const bound = { ...pod, spec: { ...pod["spec"], nodeName: target["name"] } };
+    // Holds because a pod with another node is still one.
+    this.objects.update(resource, bound as unknown as KubeObject);
+    return { kind: "Status", apiVersion: "v1", status: "Success" };
   }
 
   private withManager(options: WriteOptions = {}): WriteOptions & { readonly fieldManager: string } {

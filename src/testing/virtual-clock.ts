@@ -41,7 +41,7 @@ export class VirtualClock implements Clock {
   /** Lets everything happen that needs no time, then `ms` pass. */
   async advance(ms: number): Promise<void> {
     const endMs = this.now + ms;
-    await settle();
+    await settled();
     for (let turns = 0; ; turns += 1) {
       const next = this.first();
       if (!next || next.dueMs > endMs) break;
@@ -49,19 +49,24 @@ export class VirtualClock implements Clock {
       this.pending.delete(next);
       this.now = Math.max(this.now, next.dueMs);
       next.run();
-      await settle();
+      await settled();
     }
     this.now = endMs;
   }
 
-  /** Lets time pass until `holds`, `msMax` at most. @returns How long it took. @throws Error when it never held. */
-  async until(holds: () => boolean, msMax = 3_600_000): Promise<number> {
+  /**
+   * Lets time pass until `holds`, `msMax` at most.
+   *
+   * @param seen Says what there was instead, when it never held.
+   * @returns How long it took.
+   */
+  async until(holds: () => boolean, msMax = 3_600_000, seen: () => string = () => "nothing due"): Promise<number> {
     const startMs = this.now;
-    await settle();
+    await settled();
     while (!holds()) {
       const next = this.first();
       if (!next || next.dueMs > startMs + msMax)
-        throw new Error(`expected it to hold within ${msMax} ms of virtual time`);
+        throw new Error(`expected it to hold within ${msMax} ms of virtual time, found ${seen()}`);
       await this.advance(Math.max(next.dueMs - this.now, 0));
     }
     return this.now - startMs;
@@ -75,7 +80,10 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Promises that follow from one another run before the event loop's next turn. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
+// Turns of the event loop in which a chain of calls comes to rest before time goes on.
+const settlingTurns = 20;
+
+/** Resolves when nothing is left that needs only other promises. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < settlingTurns; turn += 1) await new Promise((resolve) => void setImmediate(resolve));
 }

@@ -11,7 +11,11 @@ export interface RelayOptions {
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Changes the headers of the reply before they go back. */
   readonly replyHeaders?: (headers: ReplyHeaders) => ReplyHeaders;
+  /** What is thrown in place of a reply that is no success; without it, such a reply is passed back like any other. */
+  readonly refusal?: (status: number, text: string) => Error;
 }
+
+const refusalBytesMax = 50_000;
 
 // Headers that are about one connection, not about the message (RFC 9110, section 7.6.1).
 const connectionHeaders = new Set([
@@ -62,7 +66,9 @@ async function relayUpgrade(exchange: Exchange, upgrade: Upgrade, options: Relay
 }
 
 /** Copies the reply as it comes, no faster than the client takes it. */
-async function passBack(exchange: Exchange, reply: HttpReply, { replyHeaders }: RelayOptions): Promise<void> {
+async function passBack(exchange: Exchange, reply: HttpReply, options: RelayOptions): Promise<void> {
+  const { replyHeaders, refusal } = options;
+  if (refusal && reply.status > 299) throw refusal(reply.status, await startOf(reply));
   const plain = plainHeaders(reply.headers);
   const headers = replyHeaders?.(plain) ?? plain;
   if (exchange.method === "HEAD" || reply.status === 204 || reply.status === 304) {
@@ -81,6 +87,18 @@ async function passBack(exchange: Exchange, reply: HttpReply, { replyHeaders }: 
     // The head is gone out; a broken reply is all the client can be told.
     stream.reset();
   }
+}
+
+async function startOf(reply: HttpReply): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of reply.body) {
+    // The body has no encoding set, so its chunks are bytes.
+    chunks.push(chunk as Uint8Array);
+    sizeBytes += (chunk as Uint8Array).length;
+    if (sizeBytes >= refusalBytesMax) break;
+  }
+  return Buffer.concat(chunks).subarray(0, refusalBytesMax).toString();
 }
 
 function requestHeaders(exchange: Exchange, options: RelayOptions): Record<string, string> {

@@ -25,7 +25,7 @@ export interface DecodeInput {
 export function decodeDraft({ definition, json, problems = [] }: DecodeInput, validating: Validating): Draft {
   checkKind(definition, json);
   const decoded = decode(definition.shape, json);
-  const all = [...problems, ...decoded.problems];
+  const all = [...decoded.problems, ...problems];
   if (all.length > 0) report(definition, all, validating);
   const draft = asDraft(decoded.object);
   draft["apiVersion"] = definition.apiVersion;

@@ -39,7 +39,11 @@ export async function list(core: Core, call: Call, options: ListOptions): Promis
   if (!call.served.cache) return { objects: [], revision: core.store.revision, continue: "", remaining: undefined };
   const cache = await cacheOf(call.served);
   const { labelSelector, fieldSelector } = options;
-  const selection = new Selection(cache.kind, { namespace: call.key.namespace, labelSelector, fieldSelector });
+  const selection = new Selection(call.served, cache.kind, {
+    namespace: call.key.namespace,
+    labelSelector,
+    fieldSelector,
+  });
   if (options.continue !== "") {
     if (options.resourceVersion !== "" && options.resourceVersion !== "0")
       throw badRequest("specifying resource version is not allowed when using continue");

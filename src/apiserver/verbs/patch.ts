@@ -15,13 +15,20 @@ import { applyFields, trackFields } from "./managed-fields.ts";
 import { update } from "./update.ts";
 
 export type PatchBody =
-  | { readonly type: "json" | "merge" | "strategic"; readonly patch: JsonValue }
-  | { readonly type: "apply"; readonly patch: JsonObject; readonly force: boolean };
+  | { readonly type: "json" | "merge" | "strategic"; readonly patch: JsonValue; readonly problems?: readonly string[] }
+  | {
+      readonly type: "apply";
+      readonly patch: JsonObject;
+      readonly force: boolean;
+      /** What strict validation refuses: keys that stand twice. */
+      readonly problems?: readonly string[];
+    };
 
 /** @throws StatusError as `update`, and 400, 409 (apply conflicts), 413, 422 when the patch does not apply. */
 export function patch(core: Core, call: WriteCall, body: PatchBody): Promise<Written> {
   if (body.type === "apply") {
     checkApplied(call, body.patch);
+    checkAppliedText(call, body.problems ?? []);
     return update(core, call, {
       creates: true,
       make: (old) => decodePatched(call, applyFields(core, call, { ...body, old })),
@@ -40,6 +47,14 @@ function checkApplied(call: WriteCall, patch: JsonObject): void {
     );
 }
 
+/** @throws StatusError 400 */
+function checkAppliedText(call: WriteCall, problems: readonly string[]): void {
+  if (problems.length === 0 || call.fieldValidation === "Ignore") return;
+  const sentence = `error converting YAML to JSON: yaml: unmarshal errors:\n  ${problems.join("\n  ")}`;
+  if (call.fieldValidation === "Strict") throw badRequest(`error strict decoding YAML: ${sentence}`);
+  call.warn(sentence);
+}
+
 interface Patching {
   readonly body: Exclude<PatchBody, { type: "apply" }>;
   readonly current: KubeObject | undefined;
@@ -48,7 +63,7 @@ interface Patching {
 function patched(core: Core, call: WriteCall, { body, current }: Patching): Draft {
   // `update` makes a missing object only where a patch creates, which these do not.
   const json = asJson(current);
-  const draft = decodePatched(call, applied(call, json, body));
+  const draft = decodePatched(call, applied(call, json, body), body.problems);
   trackFields(core, call, { draft, old: current });
   return draft;
 }
@@ -71,7 +86,7 @@ function applied(call: WriteCall, object: JsonObject, { type, patch }: Patching[
 }
 
 /** The patched JSON as a draft. @throws StatusError 422 when it is no object of the kind any more. */
-export function decodePatched(call: WriteCall, json: JsonValue): Draft {
+export function decodePatched(call: WriteCall, json: JsonValue, problems: readonly string[] = []): Draft {
   const { definition } = call.served;
   const refuse = (detail: string): StatusError =>
     invalid({ group: "", resource: "", name: "" }, [invalidField("patch", JSON.stringify(json), detail)]);
@@ -82,9 +97,9 @@ export function decodePatched(call: WriteCall, json: JsonValue): Draft {
     if (error instanceof StatusError) throw refuse(error.message);
     throw error;
   }
-  if (decoded.problems.length > 0 && call.fieldValidation === "Strict")
-    throw refuse(`strict decoding error: ${decoded.problems.join(", ")}`);
-  if (call.fieldValidation === "Warn") for (const problem of decoded.problems) call.warn(problem);
+  const all = [...problems, ...decoded.problems];
+  if (all.length > 0 && call.fieldValidation === "Strict") throw refuse(`strict decoding error: ${all.join(", ")}`);
+  if (call.fieldValidation === "Warn") for (const problem of all) call.warn(problem);
   const draft = asDraft(decoded.object);
   // Decoding drops what is empty, but an empty list here asks to forget who manages what.
   if (isObject(json) && asksReset(json)) draft.metadata["managedFields"] = [];

@@ -35,7 +35,11 @@ export async function watch(core: Core, call: Call, { options, sink }: { options
   checkOptions(options);
   const cache = await cacheOf(call.served);
   const { labelSelector, fieldSelector, resourceVersion, sendInitialEvents, allowBookmarks } = options;
-  const selection = new Selection(cache.kind, { namespace: call.key.namespace, labelSelector, fieldSelector });
+  const selection = new Selection(call.served, cache.kind, {
+    namespace: call.key.namespace,
+    labelSelector,
+    fieldSelector,
+  });
   const fromNow = resourceVersion === "" || resourceVersion === "0";
   if (!fromNow && sendInitialEvents === true) await cache.seen(revisionOf(resourceVersion), call.signal);
   const after = fromNow || sendInitialEvents === true ? undefined : revisionOf(resourceVersion);

@@ -11,6 +11,7 @@ import { EventRecorder } from "#client/event-recorder.ts";
 import { createControllers } from "#controllers/all.ts";
 import type { ResourceSource } from "#client/resource-source.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
+import { createScheduler } from "#scheduler/scheduler.ts";
 import type { Config } from "../config.ts";
 import type { Api } from "./api.ts";
 import { openManifestFolder } from "./manifest-folder.ts";
@@ -51,6 +52,21 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
       disabled: new Set(config.disable),
     },
   });
+  const schedulerClient = api.clientFor({ name: "system:kube-scheduler", groups: ["system:authenticated"] });
+  const schedulerEvents = new EventRecorder({
+    client: schedulerClient,
+    clock,
+    log,
+    source: { component: "default-scheduler" },
+  });
+  const scheduler = createScheduler({
+    client: schedulerClient,
+    informers: api.informers,
+    recorder: schedulerEvents,
+    clock,
+    random: options.random,
+    log,
+  });
   const manifests = manifestDeployer({
     folder: openManifestFolder(join(config.dataDir, "server/manifests"), clock),
     client: api.system,
@@ -60,7 +76,9 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     disabled: new Set(config.disable),
   });
   await Promise.all(
-    [...controllers, ...recorders, manifests].map((component) => supervise(component, { clock, log }, signal)),
+    [...controllers, ...recorders, scheduler, schedulerEvents, manifests].map((component) =>
+      supervise(component, { clock, log }, signal),
+    ),
   );
 }
 

@@ -4,6 +4,7 @@ import { object, of, string, type Infer } from "#machinery/shape.ts";
 import { matchResourcesShape } from "./match-resources.ts";
 import { paramRefShape, paramRefText } from "./param-ref.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkPolicyBinding } from "./policy-rules.ts";
 
 export const mutatingAdmissionPolicyBindingSpecShape = object(
   "api.admissionregistration.v1.MutatingAdmissionPolicyBindingSpec",
@@ -34,4 +35,5 @@ export const mutatingAdmissionPolicyBindings = resource<MutatingAdmissionPolicyB
     text("ParamRef", (one) => paramRefText(one.spec.paramRef)),
     ageColumn,
   ],
+  check: checkPolicyBinding,
 });

@@ -6,6 +6,7 @@ import { matchResourcesShape } from "./match-resources.ts";
 import { paramKindShape, paramKindText } from "./param-kind.ts";
 import { variableShape } from "./variable.ts";
 import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
+import { checkMutatingPolicy } from "./policy-rules.ts";
 
 export const applyConfigurationShape = object("api.admissionregistration.v1.ApplyConfiguration", {
   expression: string(1),
@@ -54,4 +55,5 @@ export const mutatingAdmissionPolicies = resource<MutatingAdmissionPolicy>({
     text("ParamKind", (one) => paramKindText(one.spec.paramKind)),
     ageColumn,
   ],
+  check: checkMutatingPolicy,
 });

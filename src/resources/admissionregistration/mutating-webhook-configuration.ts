@@ -6,6 +6,7 @@ import { matchConditionShape } from "./match-condition.ts";
 import { ruleWithOperationsShape } from "./rule-with-operations.ts";
 import { webhookClientConfigShape } from "./webhook-client-config.ts";
 import { ageColumn, nameColumn, integer } from "#machinery/table.ts";
+import { checkWebhooks } from "./webhook-rules.ts";
 
 export const mutatingWebhookShape = object("api.admissionregistration.v1.MutatingWebhook", {
   name: string(1).always(),
@@ -38,4 +39,5 @@ export const mutatingWebhookConfigurations = resource<MutatingWebhookConfigurati
   shape: mutatingWebhookConfigurationShape,
   columns: [nameColumn, integer("Webhooks", (one) => one.webhooks?.length ?? 0), ageColumn],
   generationFields: ["webhooks"],
+  check: checkWebhooks,
 });

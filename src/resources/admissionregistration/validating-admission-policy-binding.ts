@@ -4,6 +4,7 @@ import { enumShape, object, of, set, string, type Infer } from "#machinery/shape
 import { matchResourcesShape } from "./match-resources.ts";
 import { paramRefShape, paramRefText } from "./param-ref.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkPolicyBinding } from "./policy-rules.ts";
 
 export const validatingAdmissionPolicyBindingSpecShape = object(
   "api.admissionregistration.v1.ValidatingAdmissionPolicyBindingSpec",
@@ -38,4 +39,5 @@ export const validatingAdmissionPolicyBindings = resource<ValidatingAdmissionPol
     text("ParamRef", (one) => paramRefText(one.spec.paramRef)),
     ageColumn,
   ],
+  check: checkPolicyBinding,
 });

@@ -7,6 +7,7 @@ import { matchResourcesShape } from "./match-resources.ts";
 import { paramKindShape, paramKindText } from "./param-kind.ts";
 import { variableShape } from "./variable.ts";
 import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
+import { checkValidatingPolicy } from "./policy-rules.ts";
 
 export const validationShape = object("api.admissionregistration.v1.Validation", {
   expression: string(1).always(),
@@ -74,4 +75,5 @@ export const validatingAdmissionPolicies = resource<ValidatingAdmissionPolicy>({
     text("ParamKind", (one) => paramKindText(one.spec.paramKind)),
     ageColumn,
   ],
+  check: checkValidatingPolicy,
 });

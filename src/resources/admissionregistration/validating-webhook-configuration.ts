@@ -6,6 +6,7 @@ import { matchConditionShape } from "./match-condition.ts";
 import { ruleWithOperationsShape } from "./rule-with-operations.ts";
 import { webhookClientConfigShape } from "./webhook-client-config.ts";
 import { ageColumn, nameColumn, integer } from "#machinery/table.ts";
+import { checkWebhooks } from "./webhook-rules.ts";
 
 export const validatingWebhookShape = object("api.admissionregistration.v1.ValidatingWebhook", {
   name: string(1).always(),
@@ -37,4 +38,5 @@ export const validatingWebhookConfigurations = resource<ValidatingWebhookConfigu
   shape: validatingWebhookConfigurationShape,
   columns: [nameColumn, integer("Webhooks", (one) => one.webhooks?.length ?? 0), ageColumn],
   generationFields: ["webhooks"],
+  check: checkWebhooks,
 });

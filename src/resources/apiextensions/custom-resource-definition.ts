@@ -24,6 +24,7 @@ import {
   type Shape,
 } from "#machinery/shape.ts";
 import { type Draft } from "#machinery/meta.ts";
+import { checkDefinition } from "./definition-rules.ts";
 
 export const customResourceDefinitionNamesShape = object(
   "apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionNames",
@@ -327,4 +328,5 @@ export const customResourceDefinitions = resource<CustomResourceDefinition>({
       .map(({ name }) => name)
       .slice(0, 1);
   },
+  check: checkDefinition,
 });

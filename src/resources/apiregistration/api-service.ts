@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { bool, bytes, int32, listMap, object, of, string, time, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkApiService } from "../cluster-rules.ts";
 
 export const serviceReferenceShape = object("kube-aggregator.pkg.apis.apiregistration.v1.ServiceReference", {
   namespace: string(1),
@@ -64,4 +65,5 @@ export const apiServices = resource<APIService>({
     text("Available", availableText),
     ageColumn,
   ],
+  check: checkApiService,
 });

@@ -1,7 +1,7 @@
 /** HorizontalPodAutoscaler of autoscaling/v1. */
 import { kind, resource } from "#machinery/resource.ts";
 import { atomicObject, int32, int64, object, of, string, time, type Infer } from "#machinery/shape.ts";
-import { storedHorizontalPodAutoscaler } from "./stored-horizontal-pod-autoscaler.ts";
+import { storedHorizontalPodAutoscaler, checkStoredAutoscaler } from "./stored-horizontal-pod-autoscaler.ts";
 
 export const crossVersionObjectReferenceShape = atomicObject("api.autoscaling.v1.CrossVersionObjectReference", {
   kind: string(1).always(),
@@ -44,4 +44,5 @@ export const horizontalPodAutoscalers = resource<HorizontalPodAutoscaler>({
   shape: horizontalPodAutoscalerShape,
   generationFields: [],
   storedAs: storedHorizontalPodAutoscaler,
+  check: checkStoredAutoscaler,
 });

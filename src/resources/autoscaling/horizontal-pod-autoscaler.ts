@@ -4,6 +4,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { int32, int64, list, listMap, object, of, quantity, string, time, type Infer } from "#machinery/shape.ts";
 import { horizontalPodAutoscalerColumns } from "./horizontal-pod-autoscaler-columns.ts";
 import { defaultHorizontalPodAutoscaler } from "./horizontal-pod-autoscaler-defaults.ts";
+import { checkHorizontalPodAutoscaler } from "./horizontal-pod-autoscaler-rules.ts";
 
 export const crossVersionObjectReferenceShape = object("api.autoscaling.v2.CrossVersionObjectReference", {
   kind: string(1).always(),
@@ -184,4 +185,5 @@ export const horizontalPodAutoscalers = resource<HorizontalPodAutoscaler>({
   columns: horizontalPodAutoscalerColumns,
   generationFields: [],
   defaults: defaultHorizontalPodAutoscaler,
+  check: checkHorizontalPodAutoscaler,
 });

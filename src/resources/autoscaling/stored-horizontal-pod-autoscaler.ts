@@ -3,7 +3,7 @@
  * one is what is stored.
  */
 import type { ObjectMeta } from "#machinery/meta.ts";
-import { untyped, type StoredAs } from "#machinery/resource.ts";
+import { untyped, type StoredAs, type CheckContext } from "#machinery/resource.ts";
 import type { HorizontalPodAutoscaler } from "./horizontal-pod-autoscaler-v1.ts";
 import {
   horizontalPodAutoscalers,
@@ -13,6 +13,8 @@ import {
   type MetricSpec,
   type MetricStatus,
 } from "./horizontal-pod-autoscaler.ts";
+import { checkHorizontalPodAutoscaler } from "./horizontal-pod-autoscaler-rules.ts";
+import { type FieldError } from "#machinery/field-error.ts";
 
 const prefix = "autoscaling.alpha.kubernetes.io/";
 interface Kept {
@@ -106,3 +108,11 @@ export const storedHorizontalPodAutoscaler: StoredAs<HorizontalPodAutoscaler> = 
   // Holds because only objects of that resource are stored there.
   fromStored: (stored) => fromStored(stored as Full),
 };
+
+/** What is wrong with an autoscaler of the older form. */
+export function checkStoredAutoscaler(
+  autoscaler: HorizontalPodAutoscaler,
+  { old, subresource }: CheckContext<HorizontalPodAutoscaler>,
+): readonly FieldError[] {
+  return checkHorizontalPodAutoscaler(toStored(autoscaler), { old: old && toStored(old), subresource });
+}

@@ -17,6 +17,7 @@ import {
 } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text, humanDuration } from "#machinery/table.ts";
 import { orNone } from "../column-texts.ts";
+import { checkSigningRequest } from "../cluster-rules.ts";
 
 export const certificateSigningRequestSpecShape = object("api.certificates.v1.CertificateSigningRequestSpec", {
   request: bytes(1).always(),
@@ -110,4 +111,5 @@ export const certificateSigningRequests = resource<CertificateSigningRequest>({
   selectableFields: {
     "spec.signerName": ({ spec }) => spec.signerName,
   },
+  check: checkSigningRequest,
 });

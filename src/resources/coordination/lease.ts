@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, microTime, object, of, string, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkLease } from "../cluster-rules.ts";
 
 export const leaseSpecShape = object("api.coordination.v1.LeaseSpec", {
   holderIdentity: string(1).keepZero(),
@@ -28,4 +29,5 @@ export const leases = resource<Lease>({
   shape: leaseShape,
   columns: [nameColumn, text("Holder", (one) => one.spec.holderIdentity ?? ""), ageColumn],
   generationFields: [],
+  check: checkLease,
 });

@@ -4,6 +4,7 @@ import { int32, microTime, object, of, string, time, type Infer } from "#machine
 import { eventSourceShape } from "./event-source.ts";
 import { objectReferenceShape } from "./references.ts";
 import { eventColumns } from "./event-columns.ts";
+import { checkEvent } from "./event-rules.ts";
 
 export const eventSeriesShape = object("api.core.v1.EventSeries", {
   count: int32(1).dropZero(),
@@ -51,4 +52,5 @@ export const events = resource<Event>({
     source: ({ source, reportingComponent }) => source.component || reportingComponent,
     type: ({ type }) => type ?? "",
   },
+  check: checkEvent,
 });

@@ -17,6 +17,7 @@ import {
 import { objectReferenceShape } from "../core/references.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 import { shortList } from "../column-texts.ts";
+import { checkEndpointSlice } from "./endpoint-slice-rules.ts";
 
 export const endpointConditionsShape = object("api.discovery.v1.EndpointConditions", {
   ready: bool(1),
@@ -101,4 +102,5 @@ export const endpointSlices = resource<EndpointSlice>({
     ageColumn,
   ],
   generationFields: ["addressType", "endpoints", "ports"],
+  check: checkEndpointSlice,
 });

@@ -3,7 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { int32, microTime, object, of, string, time, type Infer } from "#machinery/shape.ts";
 import { eventSourceShape } from "../core/event-source.ts";
 import { objectReferenceShape } from "../core/references.ts";
-import { storedEvent } from "./stored-event.ts";
+import { storedEvent, checkStoredEvent } from "./stored-event.ts";
 
 export const eventSeriesShape = object("api.events.v1.EventSeries", {
   count: int32(1).always(),
@@ -50,4 +50,5 @@ export const events = resource<Event>({
     type: ({ type }) => type ?? "",
   },
   storedAs: storedEvent,
+  check: checkStoredEvent,
 });

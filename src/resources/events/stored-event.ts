@@ -1,7 +1,9 @@
 /** Events have two forms, one in each of two groups; the core group's is what is stored. */
-import { untyped, type StoredAs } from "#machinery/resource.ts";
+import { untyped, type StoredAs, type CheckContext } from "#machinery/resource.ts";
 import { events as coreEvents, type Event as CoreEvent } from "../core/event.ts";
 import type { Event } from "./event.ts";
+import { checkNewerEvent } from "../core/event-rules.ts";
+import { type FieldError } from "#machinery/field-error.ts";
 
 function toStored(event: Event): CoreEvent {
   const { regarding, deprecatedSource, note, reportingController, series, ...rest } = event;
@@ -52,3 +54,8 @@ export const storedEvent: StoredAs<Event> = {
   toStored,
   fromStored: (stored) => fromStored(stored as CoreEvent),
 };
+
+/** What is wrong with an event of this group. */
+export function checkStoredEvent(event: Event, { old, subresource }: CheckContext<Event>): readonly FieldError[] {
+  return checkNewerEvent(toStored(event), { old: old && toStored(old), subresource });
+}

@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { bool, int32, list, listMap, object, of, set, str, string, time, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
+import { checkFlowSchema } from "./flow-control-rules.ts";
 
 export const priorityLevelConfigurationReferenceShape = object(
   "api.flowcontrol.v1.PriorityLevelConfigurationReference",
@@ -105,4 +106,5 @@ export const flowSchemas = resource<FlowSchema>({
     ageColumn,
     text("MissingPL", (one) => one.status.conditions?.find(({ type }) => type === "Dangling")?.status ?? "?"),
   ],
+  check: checkFlowSchema,
 });

@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, listMap, object, of, string, time, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkPriorityLevel } from "./flow-control-rules.ts";
 
 export const queuingConfigurationShape = object("api.flowcontrol.v1.QueuingConfiguration", {
   queues: int32(1).always().unlisted().default(64),
@@ -80,4 +81,5 @@ export const priorityLevelConfigurations = resource<PriorityLevelConfiguration>(
     text("QueueLengthLimit", (one) => String(queuing(one)?.queueLengthLimit ?? "<none>")),
     ageColumn,
   ],
+  check: checkPriorityLevel,
 });

@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { object, of, string, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkIngressClass } from "./ingress-rules.ts";
 
 export const ingressClassParametersReferenceShape = object("api.networking.v1.IngressClassParametersReference", {
   apiGroup: string(1).keepZero(),
@@ -42,4 +43,5 @@ export const ingressClasses = resource<IngressClass>({
     text("Parameters", parametersText),
     ageColumn,
   ],
+  check: checkIngressClass,
 });

@@ -3,6 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { atomicObject, inline, int32, list, object, of, oneOf, str, string, type Infer } from "#machinery/shape.ts";
 import { typedLocalObjectReferenceShape } from "../core/references.ts";
 import { ingressColumns } from "./ingress-columns.ts";
+import { checkIngress } from "./ingress-rules.ts";
 
 export const serviceBackendPortShape = atomicObject("api.networking.v1.ServiceBackendPort", {
   name: string(1),
@@ -98,4 +99,5 @@ export const ingresses = resource<Ingress>({
   namespaced: true,
   shape: ingressShape,
   columns: ingressColumns,
+  check: checkIngress,
 });

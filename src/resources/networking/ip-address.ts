@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { object, of, string, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkIpAddress } from "./ingress-rules.ts";
 
 export const parentReferenceShape = object("api.networking.v1.ParentReference", {
   group: string(1),
@@ -40,4 +41,5 @@ export const ipAddresses = resource<IPAddress>({
   shape: ipAddressShape,
   columns: [nameColumn, text("ParentRef", parentText), ageColumn],
   generationFields: [],
+  check: checkIpAddress,
 });

@@ -4,6 +4,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { enumShape, int32, intOrString, list, object, of, oneOf, str, string, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 import { selectorText } from "../column-texts.ts";
+import { checkNetworkPolicy } from "./network-policy-rules.ts";
 
 export const networkPolicyPortShape = object("api.networking.v1.NetworkPolicyPort", {
   protocol: oneOf(1, ["TCP", "UDP", "SCTP"]).keepZero().default("TCP"),
@@ -62,4 +63,5 @@ export const networkPolicies = resource<NetworkPolicy>({
   defaults: ({ spec }) => {
     spec.policyTypes ??= spec.egress ? ["Ingress", "Egress"] : ["Ingress"];
   },
+  check: checkNetworkPolicy,
 });

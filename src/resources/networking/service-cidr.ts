@@ -3,6 +3,7 @@ import { condition } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { list, listMap, object, of, str, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkServiceCidr } from "./ingress-rules.ts";
 
 export const serviceCIDRSpecShape = object("api.networking.v1.ServiceCIDRSpec", {
   cidrs: list(1, str),
@@ -29,4 +30,5 @@ export const serviceCIDRs = resource<ServiceCIDR>({
   shape: serviceCIDRShape,
   columns: [nameColumn, text("CIDRs", (one) => (one.spec.cidrs ?? []).join(",")), ageColumn],
   generationFields: [],
+  check: checkServiceCidr,
 });

@@ -3,6 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { atomicMap, list, map, object, of, quantityText, str, string, type Infer } from "#machinery/shape.ts";
 import { tolerationShape } from "../core/pod-spec.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkRuntimeClass } from "../cluster-rules.ts";
 
 export const overheadShape = object("api.node.v1.Overhead", {
   podFixed: map(1, quantityText),
@@ -30,4 +31,5 @@ export const runtimeClasses = resource<RuntimeClass>({
   namespaced: false,
   shape: runtimeClassShape,
   columns: [nameColumn, text("Handler", (one) => one.handler), ageColumn],
+  check: checkRuntimeClass,
 });

@@ -3,6 +3,7 @@ import { condition, labelSelector } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, int64, intOrString, listMap, map, object, of, oneOf, timeText, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, integer, text } from "#machinery/table.ts";
+import { checkPodDisruptionBudget } from "./pod-disruption-budget-rules.ts";
 
 export const podDisruptionBudgetSpecShape = object("api.policy.v1.PodDisruptionBudgetSpec", {
   minAvailable: intOrString(1),
@@ -44,4 +45,5 @@ export const podDisruptionBudgets = resource<PodDisruptionBudget>({
     integer("Allowed Disruptions", (one) => one.status.disruptionsAllowed),
     ageColumn,
   ],
+  check: checkPodDisruptionBudget,
 });

@@ -4,6 +4,7 @@ import { list, of, type Infer } from "#machinery/shape.ts";
 import { roleRefShape } from "./role-ref.ts";
 import { subjectShape, subjectsText, defaultSubject } from "./subject.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkClusterRoleBinding } from "./rbac-rules.ts";
 
 export const clusterRoleBindingShape = kind("api.rbac.v1.ClusterRoleBinding", {
   subjects: list(2, subjectShape),
@@ -28,4 +29,5 @@ export const clusterRoleBindings = resource<ClusterRoleBinding>({
   ],
   defaults: ({ subjects }) => subjects?.forEach(defaultSubject),
   nameRule: "path",
+  check: checkClusterRoleBinding,
 });

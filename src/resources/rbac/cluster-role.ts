@@ -3,6 +3,7 @@ import { labelSelector } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { list, object, of, type Infer } from "#machinery/shape.ts";
 import { policyRuleShape } from "./policy-rule.ts";
+import { checkClusterRole } from "./rbac-rules.ts";
 
 export const aggregationRuleShape = object("api.rbac.v1.AggregationRule", {
   clusterRoleSelectors: list(1, labelSelector),
@@ -23,4 +24,5 @@ export const clusterRoles = resource<ClusterRole>({
   namespaced: false,
   shape: clusterRoleShape,
   nameRule: "path",
+  check: checkClusterRole,
 });

@@ -4,6 +4,7 @@ import { list, of, type Infer } from "#machinery/shape.ts";
 import { roleRefShape } from "./role-ref.ts";
 import { subjectShape, subjectsText, defaultSubject } from "./subject.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkRoleBinding } from "./rbac-rules.ts";
 
 export const roleBindingShape = kind("api.rbac.v1.RoleBinding", {
   subjects: list(2, subjectShape),
@@ -28,4 +29,5 @@ export const roleBindings = resource<RoleBinding>({
   ],
   defaults: ({ subjects }) => subjects?.forEach(defaultSubject),
   nameRule: "path",
+  check: checkRoleBinding,
 });

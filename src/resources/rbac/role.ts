@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { list, type Infer } from "#machinery/shape.ts";
 import { policyRuleShape } from "./policy-rule.ts";
+import { checkRole } from "./rbac-rules.ts";
 
 export const roleShape = kind("api.rbac.v1.Role", {
   rules: list(2, policyRuleShape).always().unlisted(),
@@ -16,4 +17,5 @@ export const roles = resource<Role>({
   namespaced: true,
   shape: roleShape,
   nameRule: "path",
+  check: checkRole,
 });

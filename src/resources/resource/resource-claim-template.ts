@@ -4,6 +4,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { object, of, type Infer } from "#machinery/shape.ts";
 import { resourceClaimSpecShape } from "./resource-claim-spec.ts";
 import { ageColumn, nameColumn } from "#machinery/table.ts";
+import { checkResourceClaimTemplate, defaultClaimSpec } from "./claim-rules.ts";
 
 export const resourceClaimTemplateSpecShape = object("api.resource.v1.ResourceClaimTemplateSpec", {
   metadata: of(1, objectMeta).always().unlisted(),
@@ -25,4 +26,6 @@ export const resourceClaimTemplates = resource<ResourceClaimTemplate>({
   shape: resourceClaimTemplateShape,
   columns: [nameColumn, ageColumn],
   generationFields: [],
+  defaults: ({ spec }) => defaultClaimSpec(spec.spec),
+  check: checkResourceClaimTemplate,
 });

@@ -22,6 +22,7 @@ import { deviceConfigurationShape } from "./device-configuration.ts";
 import { deviceTolerationShape } from "./device-toleration.ts";
 import { resourceClaimSpecShape } from "./resource-claim-spec.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkResourceClaim, defaultClaimSpec } from "./claim-rules.ts";
 
 export const deviceRequestAllocationResultShape = object("api.resource.v1.DeviceRequestAllocationResult", {
   request: string(1).always(),
@@ -113,4 +114,6 @@ export const resourceClaims = resource<ResourceClaim>({
   shape: resourceClaimShape,
   columns: [nameColumn, text("State", stateText), ageColumn],
   generationFields: [],
+  defaults: ({ spec }) => defaultClaimSpec(spec),
+  check: checkResourceClaim,
 });

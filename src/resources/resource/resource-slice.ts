@@ -19,6 +19,7 @@ import {
 } from "#machinery/shape.ts";
 import { nodeSelectorShape } from "../core/affinity.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkResourceSlice } from "./claim-rules.ts";
 
 export const resourcePoolShape = object("api.resource.v1.ResourcePool", {
   name: string(1).always(),
@@ -142,4 +143,5 @@ export const resourceSlices = resource<ResourceSlice>({
     "spec.nodeName": ({ spec }) => spec.nodeName ?? "",
     "spec.driver": ({ spec }) => spec.driver,
   },
+  check: checkResourceSlice,
 });

@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { bool, int32, oneOf, string, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, boolean, integer, text } from "#machinery/table.ts";
+import { checkPriorityClass } from "../cluster-rules.ts";
 
 export const priorityClassShape = kind("api.scheduling.v1.PriorityClass", {
   value: int32(2).always().unlisted(),
@@ -26,4 +27,5 @@ export const priorityClasses = resource<PriorityClass>({
     ageColumn,
     text("PreemptionPolicy", (one) => one.preemptionPolicy ?? ""),
   ],
+  check: checkPriorityClass,
 });

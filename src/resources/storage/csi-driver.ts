@@ -3,6 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { bool, int64, list, object, of, set, str, string, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, boolean, text } from "#machinery/table.ts";
 import { orNone } from "../column-texts.ts";
+import { checkCsiDriver } from "./storage-rules.ts";
 
 export const tokenRequestShape = object("api.storage.v1.TokenRequest", {
   audience: string(1).always(),
@@ -47,4 +48,5 @@ export const csiDrivers = resource<CSIDriver>({
     text("Modes", (one) => orNone(one.spec.volumeLifecycleModes?.join(","))),
     ageColumn,
   ],
+  check: checkCsiDriver,
 });

@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { int32, list, listMap, object, of, str, string, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, integer } from "#machinery/table.ts";
+import { checkCsiNode } from "./storage-rules.ts";
 
 export const volumeNodeResourcesShape = object("api.storage.v1.VolumeNodeResources", {
   count: int32(1),
@@ -35,4 +36,5 @@ export const csiNodes = resource<CSINode>({
   shape: csiNodeShape,
   columns: [nameColumn, integer("Drivers", (one) => one.spec.drivers.length), ageColumn],
   generationFields: [],
+  check: checkCsiNode,
 });

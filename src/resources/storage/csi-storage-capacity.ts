@@ -3,6 +3,7 @@ import { labelSelector } from "#machinery/meta.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { of, quantity, string, type Infer } from "#machinery/shape.ts";
 import { nameColumn, text } from "#machinery/table.ts";
+import { checkCsiStorageCapacity } from "./storage-rules.ts";
 
 export const csiStorageCapacityShape = kind("api.storage.v1.CSIStorageCapacity", {
   nodeTopology: of(2, labelSelector),
@@ -24,4 +25,5 @@ export const csiStorageCapacities = resource<CSIStorageCapacity>({
     text("StorageClassName", (one) => one.storageClassName),
     text("Capacity", (one) => one.capacity ?? "<unset>"),
   ],
+  check: checkCsiStorageCapacity,
 });

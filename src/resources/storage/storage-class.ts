@@ -3,6 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { bool, list, map, oneOf, str, string, type Infer } from "#machinery/shape.ts";
 import { topologySelectorTermShape } from "../core/references.ts";
 import { ageColumn, nameColumn, boolean, text } from "#machinery/table.ts";
+import { checkStorageClass } from "./storage-rules.ts";
 
 export const storageClassShape = kind("api.storage.v1.StorageClass", {
   provisioner: string(2).always(),
@@ -41,4 +42,5 @@ export const storageClasses = resource<StorageClass>({
     boolean("AllowVolumeExpansion", (one) => one.allowVolumeExpansion ?? false),
     ageColumn,
   ],
+  check: checkStorageClass,
 });

@@ -3,6 +3,7 @@ import { kind, resource } from "#machinery/resource.ts";
 import { bool, int32, map, object, of, str, string, time, type Infer } from "#machinery/shape.ts";
 import { persistentVolumeSpecShape } from "../core/persistent-volume-sources.ts";
 import { ageColumn, nameColumn, boolean, text } from "#machinery/table.ts";
+import { checkVolumeAttachment } from "./storage-rules.ts";
 
 export const volumeAttachmentSourceShape = object("api.storage.v1.VolumeAttachmentSource", {
   persistentVolumeName: string(1).keepZero(),
@@ -54,4 +55,5 @@ export const volumeAttachments = resource<VolumeAttachment>({
     ageColumn,
   ],
   generationFields: [],
+  check: checkVolumeAttachment,
 });

@@ -2,6 +2,7 @@
 import { kind, resource } from "#machinery/resource.ts";
 import { map, str, string, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
+import { checkVolumeAttributesClass } from "./storage-rules.ts";
 
 export const volumeAttributesClassShape = kind("api.storage.v1.VolumeAttributesClass", {
   driverName: string(2).always(),
@@ -18,4 +19,5 @@ export const volumeAttributesClasses = resource<VolumeAttributesClass>({
   namespaced: false,
   shape: volumeAttributesClassShape,
   columns: [nameColumn, text("DriverName", (one) => one.driverName), ageColumn],
+  check: checkVolumeAttributesClass,
 });

@@ -1,0 +1,87 @@
+/** What pods ask for and nodes have, as plain numbers: thousandths of cores, and units of everything else. */
+import { Quantity } from "#machinery/quantity.ts";
+import type { Container } from "#resources/core/container.ts";
+import type { Pod } from "#resources/core/pod.ts";
+import { podAmounts } from "#resources/core/quota-usage.ts";
+
+/** By resource name, without zeros. */
+export type Amounts = ReadonlyMap<string, number>;
+
+export interface PodRequests {
+  readonly all: Amounts;
+  /** What scores count of cpu and memory: containers that ask for nothing still use something. */
+  readonly usedCpu: number;
+  readonly usedMemory: number;
+}
+
+const leastCpu = "100m";
+const leastMemory = String(200 * 1024 * 1024);
+
+/**
+ * What the pod holds on its node. While a resize is under way, that is the larger of what is wanted and what is given.
+ */
+export function requestsOf(pod: Pod): PodRequests {
+  const actual = withGivenResources(pod);
+  const all = numbersOf(podAmounts(actual, "requests"));
+  const used = asksForAll(actual) ? all : numbersOf(podAmounts(withLeastRequests(actual), "requests"));
+  return { all, usedCpu: used.get("cpu") ?? 0, usedMemory: used.get("memory") ?? 0 };
+}
+
+/** The amounts of a node's status. */
+export function amountsOf(texts: Readonly<Record<string, string>> | undefined): Map<string, number> {
+  return numbersOf(new Map(Object.entries(texts ?? {}).map(([name, text]) => [name, Quantity.parse(text)])));
+}
+
+function numbersOf(quantities: ReadonlyMap<string, Quantity>): Map<string, number> {
+  const numbers = new Map<string, number>();
+  for (const [name, quantity] of quantities) {
+    const amount = name === "cpu" ? quantity.milliValue() : quantity.value();
+    if (amount !== 0) numbers.set(name, amount);
+  }
+  return numbers;
+}
+
+function asksForAll({ spec }: Pod): boolean {
+  return [...spec.containers, ...(spec.initContainers ?? [])].every(
+    ({ resources }) => resources.requests?.["cpu"] !== undefined && resources.requests["memory"] !== undefined,
+  );
+}
+
+function withLeastRequests(pod: Pod): Pod {
+  return withContainers(pod, (container) => ({ cpu: leastCpu, memory: leastMemory, ...container.resources.requests }));
+}
+
+function withGivenResources(pod: Pod): Pod {
+  const statuses = [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? [])];
+  const given = new Map(
+    statuses.map(({ name, allocatedResources, resources }) => [name, [allocatedResources, resources?.requests]]),
+  );
+  const differs = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].some(({ name, resources }) =>
+    given
+      .get(name)
+      ?.some((amounts) => Object.entries(amounts ?? {}).some(([key, text]) => resources.requests?.[key] !== text)),
+  );
+  if (!differs) return pod;
+  const infeasible = pod.status.conditions?.some(
+    ({ type, reason }) => type === "PodResizePending" && reason === "Infeasible",
+  );
+  return withContainers(pod, (container) => {
+    const largest: Record<string, string> = infeasible ? {} : { ...container.resources.requests };
+    for (const amounts of given.get(container.name) ?? [])
+      for (const [key, text] of Object.entries(amounts ?? {}))
+        if (Quantity.parse(largest[key] ?? "0").compare(Quantity.parse(text)) < 0) largest[key] = text;
+    return { ...container.resources.requests, ...largest };
+  });
+}
+
+function withContainers(pod: Pod, requests: (container: Container) => Record<string, string>): Pod {
+  const changed = (container: Container): Container => ({
+    ...container,
+    resources: { ...container.resources, requests: requests(container) },
+  });
+  const { containers, initContainers = [] } = pod.spec;
+  return {
+    ...pod,
+    spec: { ...pod.spec, containers: containers.map(changed), initContainers: initContainers.map(changed) },
+  };
+}

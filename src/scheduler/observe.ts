@@ -1,0 +1,87 @@
+/** Turns what the informers tell into changes of the snapshot and the queue, and events for pods that wait. */
+import type { Change, InformerFactory } from "#client/informer.ts";
+import { deepEqual } from "#machinery/equal.ts";
+import { nodes, type Node } from "#resources/core/node.ts";
+import { pods, type Pod } from "#resources/core/pod.ts";
+import { factsOf, isOver, type PodFacts } from "./pod-facts.ts";
+import type { SchedulingQueue } from "./queue.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+export const schedulerName = "default-scheduler";
+
+export interface Observed {
+  readonly snapshot: Snapshot;
+  readonly queue: SchedulingQueue;
+}
+
+/** Calls back at once for all there is, then for every change, until the signal is aborted. */
+export function observe(observed: Observed, informers: InformerFactory, signal: AbortSignal): void {
+  informers.informer(nodes).onChange((change) => nodeChanged(observed, change), signal);
+  informers.informer(pods).onChange((change) => podChanged(observed, change), signal);
+}
+
+function nodeChanged({ snapshot, queue }: Observed, change: Change<Node>): void {
+  const { object: node, old } = change;
+  if (change.type === "deleted") {
+    snapshot.removeNode(node.metadata.name ?? "");
+    return;
+  }
+  snapshot.setNode(node);
+  // Heartbeats help nobody.
+  if (!old || placementDiffers(old, node)) queue.event({ kind: "node", node, old });
+}
+
+function placementDiffers(old: Node, node: Node): boolean {
+  return (
+    !deepEqual(old.spec.taints, node.spec.taints) ||
+    old.spec.unschedulable !== node.spec.unschedulable ||
+    !deepEqual(old.metadata.labels, node.metadata.labels) ||
+    !deepEqual(old.status.allocatable, node.status.allocatable)
+  );
+}
+
+function podChanged(observed: Observed, change: Change<Pod>): void {
+  const { object: pod, old } = change;
+  // A pod of the same name may have come in between unseen.
+  if (old && old.metadata.uid !== pod.metadata.uid) podGone(observed, old);
+  if (change.type === "deleted" || isOver(pod)) podGone(observed, pod);
+  else if ((pod.spec.nodeName ?? "") !== "") podOnNode(observed, factsOf(pod));
+  else if (pod.spec.schedulerName === schedulerName) podWaits(observed, factsOf(pod), old);
+}
+
+function podGone({ snapshot, queue }: Observed, pod: Pod): void {
+  const uid = pod.metadata.uid ?? "";
+  queue.remove(uid);
+  snapshot.withdraw(uid);
+  const placed = snapshot.placed(uid);
+  if (!placed) return;
+  snapshot.removePod(uid);
+  queue.event({ kind: "podGone", pod: placed });
+}
+
+function podOnNode({ snapshot, queue }: Observed, pod: PodFacts): void {
+  queue.remove(pod.uid);
+  const before = snapshot.placed(pod.uid);
+  snapshot.setPod(pod);
+  if (!before) queue.event({ kind: "podPlaced", pod });
+  else if (matteringDiffers(before, pod)) queue.event({ kind: "podChanged", pod, old: before });
+}
+
+function matteringDiffers(before: PodFacts, after: PodFacts): boolean {
+  return (
+    before.pod.metadata.deletionTimestamp !== after.pod.metadata.deletionTimestamp ||
+    !deepEqual(before.pod.metadata.labels, after.pod.metadata.labels) ||
+    ![...before.requests.all].every(([name, amount]) => after.requests.all.get(name) === amount)
+  );
+}
+
+function podWaits({ snapshot, queue }: Observed, pod: PodFacts, old: Pod | undefined): void {
+  // It was just bound; this is what it was before.
+  if (snapshot.isAssumed(pod.uid) && !queue.get(pod.uid)) return;
+  queue.set(pod);
+  const nominated = pod.pod.status.nominatedNodeName ?? "";
+  // What the scheduler has decided since may not be in the status yet: only a change counts.
+  if (nominated === (old?.status.nominatedNodeName ?? "")) return;
+  if (nominated === "") snapshot.withdraw(pod.uid);
+  else if (!snapshot.isAssumed(pod.uid)) snapshot.nominate(pod, nominated);
+}

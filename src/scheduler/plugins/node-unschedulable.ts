@@ -1,0 +1,23 @@
+/** Cordoned nodes take only pods that tolerate it. */
+import { tolerates } from "#resources/core/node-matching.ts";
+import type { Taint } from "#resources/core/node.ts";
+import type { PodSpec } from "#resources/core/pod-spec.ts";
+import { check, unresolvable, type Filter, type Hint } from "../plugin.ts";
+
+const cordon: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
+
+function toleratesCordon({ tolerations = [] }: PodSpec): boolean {
+  return tolerations.some((toleration) => tolerates(toleration, cordon));
+}
+
+export const nodeUnschedulable: Filter = ({ pod }) => {
+  if (toleratesCordon(pod.spec)) return undefined;
+  return check(({ node }) =>
+    node.spec.unschedulable === true ? unresolvable("node(s) were unschedulable") : undefined,
+  );
+};
+
+export const nodeUnschedulableHint: Hint = (_, event) =>
+  event.kind === "node" &&
+  event.node.spec.unschedulable !== true &&
+  (!event.old || event.old.spec.unschedulable === true);

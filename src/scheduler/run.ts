@@ -1,0 +1,234 @@
+/** One run of the scheduler: the loop over the queue, and what follows from each decision. */
+import { messageOf } from "#base/assert.ts";
+import type { Timer } from "#base/clock.ts";
+import { parseKey } from "#machinery/meta.ts";
+import { nodes } from "#resources/core/node.ts";
+import { pods, type Pod } from "#resources/core/pod.ts";
+import { bind, clearNomination, evict, report, type Failure } from "./bind.ts";
+import { attemptMetrics, type AttemptMetrics, type Result } from "./attempt-metrics.ts";
+import { observe } from "./observe.ts";
+import type { Cluster, PluginName } from "./plugin.ts";
+import { hints } from "./plugins.ts";
+import { factsOf, isTerminating, type PodFacts } from "./pod-facts.ts";
+import { preempt, type Preemption } from "./preempt.ts";
+import { SchedulingQueue, type QueuedPod } from "./queue.ts";
+import { RelatedObjects } from "./related-objects.ts";
+import { schedule, sentenceOf, type Diagnosis } from "./schedule.ts";
+import type { SchedulerParts } from "./scheduler.ts";
+import { Snapshot } from "./snapshot.ts";
+
+// Pods whose outcome is being written at one time: enough to keep the log busy, and a bound on what a restart repeats.
+const writesMax = 64;
+// After so much work in one go, everything else in the process gets its turn.
+const turnMsMax = 10;
+// A pod that was bound and is not seen on its node for so long is not there.
+const assumedMsMax = 30_000;
+
+export class SchedulerRun {
+  private readonly parts: SchedulerParts;
+  private readonly signal: AbortSignal;
+  private readonly snapshot = new Snapshot();
+  private readonly queue: SchedulingQueue;
+  private readonly related: RelatedObjects;
+  private readonly cluster: Cluster;
+  private readonly metrics: AttemptMetrics | undefined;
+  private start = 0;
+  private writes = 0;
+  private wakeWriter: (() => void) | undefined;
+  // When pods were bound that have not been seen on their node, by uid; the oldest first.
+  private readonly unseen = new Map<string, { readonly key: string; readonly boundMs: number }>();
+  private unseenTimer: Timer | undefined;
+
+  constructor(parts: SchedulerParts, signal: AbortSignal) {
+    this.parts = parts;
+    this.signal = signal;
+    this.queue = new SchedulingQueue(parts.clock, hints);
+    this.related = new RelatedObjects(parts.informers);
+    this.cluster = { snapshot: this.snapshot, related: this.related };
+    this.metrics = parts.metrics ? attemptMetrics(parts.metrics, () => this.queue.counts()) : undefined;
+  }
+
+  async run(): Promise<void> {
+    const { clock, informers } = this.parts;
+    const end = new AbortController();
+    const signal = AbortSignal.any([this.signal, end.signal]);
+    try {
+      await Promise.all([
+        informers.informer(nodes).whenSynced(signal),
+        informers.informer(pods).whenSynced(signal),
+        this.related.whenSynced(signal),
+      ]);
+      observe({ snapshot: this.snapshot, queue: this.queue }, informers, signal);
+      this.related.onEvent((event) => this.queue.event(event), signal);
+      let turnMs = clock.monotonicMs();
+      for (;;) {
+        await this.queue.whenReady(signal);
+        await this.whenWriterFree(signal);
+        if (clock.monotonicMs() - turnMs > turnMsMax) {
+          await clock.sleep(0, signal);
+          turnMs = clock.monotonicMs();
+        }
+        const next = this.queue.pop();
+        if (next) this.cycle(next);
+      }
+    } finally {
+      end.abort();
+      this.queue.close();
+      this.unseenTimer?.cancel();
+    }
+  }
+
+  private cycle(queued: QueuedPod): void {
+    const { pod } = queued;
+    if (isTerminating(pod.pod)) {
+      const message = `skip schedule deleting pod: ${pod.key}`;
+      this.parts.recorder.record(pod.pod, { type: "Warning", reason: "FailedScheduling", message });
+      this.queue.remove(pod.uid);
+      return;
+    }
+    const startMs = this.parts.clock.monotonicMs();
+    const outcome = schedule(pod, this.cluster, { start: this.start, random: this.parts.random });
+    if (outcome.kind === "placed") {
+      this.start = outcome.nextStart;
+      this.snapshot.assume(pod, outcome.node.name);
+      this.write(() => this.bound(queued, outcome.node.name, startMs));
+    } else {
+      this.unplaceable(queued, outcome.diagnosis);
+      this.observed(queued, "unschedulable", startMs);
+    }
+  }
+
+  private async bound({ pod, ...queued }: QueuedPod, nodeName: string, startMs: number): Promise<void> {
+    try {
+      await bind(this.parts, pod.pod, nodeName);
+    } catch (error) {
+      this.observed({ pod, ...queued }, "error", startMs);
+      await this.unbound(pod, error);
+      return;
+    }
+    this.queue.remove(pod.uid);
+    this.observed({ pod, ...queued }, "scheduled", startMs);
+    if (!this.snapshot.isAssumed(pod.uid)) return;
+    this.unseen.set(pod.uid, { key: pod.key, boundMs: this.parts.clock.monotonicMs() });
+    this.unseenTimer ??= this.parts.clock.after(assumedMsMax, () => this.forgetUnseen());
+  }
+
+  private async unbound(pod: PodFacts, error: unknown): Promise<void> {
+    if (this.snapshot.forget(pod.uid)) this.queue.event({ kind: "podGone", pod });
+    const current = this.waiting(pod);
+    if (!current) {
+      this.queue.remove(pod.uid);
+      return;
+    }
+    this.queue.failedOnce(pod.uid);
+    this.parts.log.warn("pod not bound", { pod: pod.key, error: messageOf(error) });
+    const message = `running Bind plugin "DefaultBinder": ${messageOf(error)}`;
+    await report(this.parts, current, { reason: "SchedulerError", message });
+  }
+
+  /** The pod as it is now, if it still waits for a node. */
+  private waiting(pod: PodFacts): Pod | undefined {
+    const current = this.parts.informers.informer(pods).get(parseKey(pod.key));
+    return current?.metadata.uid === pod.uid && (current.spec.nodeName ?? "") === "" ? current : undefined;
+  }
+
+  private unplaceable({ pod }: QueuedPod, diagnosis: Diagnosis): void {
+    if (diagnosis.nodeCount === 0) {
+      // Any node that comes is worth a try.
+      this.turnedDown(pod, ["NodeName"], { reason: "Unschedulable", message: "no nodes available to schedule pods" });
+      return;
+    }
+    const preemption = preempt(pod, { cluster: this.cluster, diagnosis, random: this.parts.random });
+    if (preemption.kind === "victims") {
+      this.makeRoom(pod, preemption);
+      const nominatedNodeName = preemption.node.name;
+      this.turnedDown(pod, diagnosis.plugins, {
+        reason: "Unschedulable",
+        message: sentenceOf(diagnosis),
+        nominatedNodeName,
+      });
+      return;
+    }
+    if (preemption.hopeless) this.snapshot.withdraw(pod.uid);
+    // Upstream's dynamic resources have a word in it, too, even for pods without any.
+    const message = sentenceOf(diagnosis, `no new claims to deallocate, preemption: ${preemption.why}`);
+    const nomination = preemption.hopeless ? { nominatedNodeName: "" } : {};
+    this.turnedDown(pod, diagnosis.plugins, { reason: "Unschedulable", message, ...nomination });
+  }
+
+  private turnedDown(pod: PodFacts, plugins: readonly PluginName[], failure: Failure): void {
+    this.queue.rejected(pod.uid, plugins);
+    this.write(() => report(this.parts, this.waiting(pod) ?? pod.pod, failure));
+  }
+
+  private makeRoom(pod: PodFacts, { node, victims }: Extract<Preemption, { kind: "victims" }>): void {
+    const outranked = [...this.snapshot.nominatedTo(node.name)].filter(({ priority }) => priority < pod.priority);
+    this.snapshot.nominate(pod, node.name);
+    for (const other of outranked) {
+      this.snapshot.withdraw(other.uid);
+      this.queue.retry(other.uid);
+      this.write(() => clearNomination(this.parts, other.pod));
+    }
+    for (const victim of victims) {
+      if (isTerminating(victim.pod)) continue;
+      this.write(async () => {
+        try {
+          await evict(this.parts, victim.pod, pod.pod);
+        } catch (error) {
+          this.queue.retry(pod.uid);
+          throw error;
+        }
+      });
+    }
+  }
+
+  /** Bound pods that no informer has shown for long are gone, or were never there. */
+  private forgetUnseen(): void {
+    const { clock, informers, log } = this.parts;
+    const dueMs = clock.monotonicMs() - assumedMsMax;
+    for (const [uid, { key, boundMs }] of this.unseen) {
+      const seen = !this.snapshot.isAssumed(uid);
+      if (!seen && boundMs > dueMs) break;
+      this.unseen.delete(uid);
+      if (seen) continue;
+      log.warn("a bound pod is not seen on its node", { pod: key, waitedMs: assumedMsMax });
+      this.snapshot.forget(uid);
+      const current = informers.informer(pods).get(parseKey(key));
+      if (current?.metadata.uid === uid && (current.spec.nodeName ?? "") === "") this.queue.set(factsOf(current));
+    }
+    const again = this.unseen.size > 0;
+    this.unseenTimer = again ? clock.after(assumedMsMax, () => this.forgetUnseen()) : undefined;
+  }
+
+  /** Does the work beside the loop, which waits when there is too much of it. */
+  private write(work: () => Promise<void>): void {
+    this.writes += 1;
+    void work()
+      .catch((error: unknown) => {
+        if (!this.signal.aborted) this.parts.log.warn("write failed", { error: messageOf(error) });
+      })
+      .finally(() => {
+        this.writes -= 1;
+        this.wakeWriter?.();
+      });
+  }
+
+  private async whenWriterFree(signal: AbortSignal): Promise<void> {
+    while (this.writes >= writesMax) {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          signal.removeEventListener("abort", done);
+          resolve();
+        };
+        this.wakeWriter = done;
+        signal.addEventListener("abort", done, { once: true });
+      });
+    }
+  }
+
+  private observed(queued: QueuedPod, result: Result, startMs: number): void {
+    const nowMs = this.parts.clock.monotonicMs();
+    this.metrics?.attempted(result, { tookMs: nowMs - startMs, waitedMs: nowMs - queued.addedMs });
+  }
+}
