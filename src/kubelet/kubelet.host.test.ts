@@ -246,7 +246,10 @@ test("a command in a container gets its input and tells its outcome", async () =
     signal: within(10),
   });
   command.stdin?.end("given");
-  const [out, err] = await Promise.all([must(command.stdout, "stdout"), must(command.stderr, "stderr")].map(textFrom));
+  const streams = [must(command.stdout, "stdout"), must(command.stderr, "stderr")];
+  // Whoever breaks off one stream of a connection may break its end for the others.
+  const read = streams.map((stream) => textFrom(stream.iterator({ destroyOnReturn: false })));
+  const [out, err] = await Promise.all(read);
   assert.deepEqual([out, err], ["given", "bad\n"]);
   const status = JSON.parse(new TextDecoder().decode(await command.status));
   assert.deepEqual([status.reason, status.details.causes[0].message], ["NonZeroExitCode", "7"]);
@@ -308,6 +311,10 @@ test("a static pod runs from its manifest, and has a mirror", async () => {
   await machineFiles.write(path, JSON.stringify(manifest), 0o600);
   const status = await until("static-node-1", isReady);
   assert.equal(status?.phase, "Running");
+  const before = api.find(pods, keyOf("static-node-1"))?.metadata.uid;
+  await api.delete(pods, keyOf("static-node-1"));
+  await until("static-node-1", isReady);
+  assert.notEqual(api.find(pods, keyOf("static-node-1"))?.metadata.uid, before);
   await machineFiles.remove(path);
   await api.until(() => (api.find(pods, keyOf("static-node-1")) ? undefined : true), within(20));
 });

@@ -13,7 +13,7 @@ import type { Recorder } from "#client/recorder.ts";
 import type { ContainerRuntime } from "#host/cri.ts";
 import { unavailable } from "#machinery/status.ts";
 import { nodes } from "#resources/core/node.ts";
-import { pods as podResource } from "#resources/core/pod.ts";
+import { pods as podResource, type Pod } from "#resources/core/pod.ts";
 import { services } from "#resources/core/service.ts";
 import type { Exchange } from "#wire/http.ts";
 import type { PodParts } from "./act/parts.ts";
@@ -31,7 +31,7 @@ import { probeCounts } from "./probes/prober.ts";
 import { References } from "./references.ts";
 import { answerKubelet } from "./server.ts";
 import { ServerAccess } from "./server-access.ts";
-import { StaticPods } from "./static-pods.ts";
+import { StaticPods, type StaticPodParts } from "./static-pods.ts";
 import { Stats } from "./stats.ts";
 import { PodVolumes } from "./volumes/pod-volumes.ts";
 
@@ -122,59 +122,51 @@ interface Running {
 
 async function build(options: KubeletOptions, probeMetrics: Metrics, signal: AbortSignal): Promise<Running> {
   const { client, clock, log, random, config, machine, runtime, informers } = options;
-  const { files } = machine;
-  await files.makeFolder(`${config.rootFolder}/pods`, 0o750);
+  const { rootFolder, nodeName, cgroupRoot } = config;
+  const { files, cgroups } = machine;
+  await files.makeFolder(`${rootFolder}/pods`, 0o750);
   const version = await versionOf(options, signal);
   const facts = await nodeFacts(files, config, `${version.runtimeName}://${version.runtimeVersion}`);
   const images = new Images(runtime, clock);
-  const volumes = new PodVolumes({ machine, client, clock, random, rootFolder: config.rootFolder });
-  const references = new References({ client, clock, log, changed: (uids) => pods.referencesChanged(uids) });
+  const volumes = new PodVolumes({ machine, client, clock, random, rootFolder });
   const parts: PodParts = {
     ...options,
     images,
     volumes,
-    references,
+    references: new References({ client, clock, log, changed: (uids) => pods.referencesChanged(uids) }),
     services: informers.informer(services),
     probeCounts: probeCounts(probeMetrics),
     runtimeName: version.runtimeName,
     nodeMemoryBytes: facts.memoryBytes,
     allocatable: facts.allocatable,
   };
-  const own = informers.informer(podResource, { fieldSelector: `spec.nodeName=${config.nodeName}` });
-  const node = informers.informer(nodes, { fieldSelector: `metadata.name=${config.nodeName}` });
+  const own = informers.informer(podResource, { fieldSelector: `spec.nodeName=${nodeName}` });
+  const node = informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` });
   const pods = new Pods(parts, { pods: own, node });
-  const shared = { ...options, files, rootFolder: config.rootFolder, images };
+  const shared = { ...options, files, rootFolder, images, nodeName };
   const imageGc = new ImageGc({ ...shared, ...config.imageGc });
-  const evictor = new Evictor(
-    {
-      ...shared,
-      cgroups: machine.cgroups,
-      cgroupRoot: config.cgroupRoot,
-      podFolder: (pod) => volumes.podFolder(pod),
-      collectImages: (stop) => imageGc.collect(stop, true),
-    },
-    pods,
-  );
+  const collectImages = (stop: AbortSignal): Promise<void> => imageGc.collect(stop, true);
+  const podFolder = (pod: Pod): string => volumes.podFolder(pod);
+  const evictor = new Evictor({ ...shared, cgroups, cgroupRoot, podFolder, collectImages }, pods);
   const reporter = new NodeStatusReporter({ ...options, facts }, (short) => void evictor.relieve(short, signal));
-  const { staticPodFolder: folder, nodeName } = config;
-  const staticPods =
-    folder === undefined ? [] : [new StaticPods({ ...shared, nodeName, folder, nodePods: () => own.list() }, pods)];
-  const [first] = staticPods;
-  if (first) pods.othersKnown = first.whenRead;
+  const logs = new LogRotation({ ...shared, ...config.containerLog }, pods);
+  const fromFiles = staticPods({ ...shared, nodePods: () => own.list(), node: () => reporter.current }, pods);
+  if (fromFiles) pods.othersKnown = fromFiles.whenRead;
   return {
     api: new PodAccess(shared, pods),
-    stats: new Stats({ ...shared, nodeName, startedAtMs: (id) => pods.startedAtMs(id) }),
+    stats: new Stats({ ...shared, startedAtMs: (id) => pods.startedAtMs(id) }),
     facts,
     reporter,
-    parts: [
-      pods,
-      reporter,
-      imageGc,
-      evictor,
-      new LogRotation({ ...shared, ...config.containerLog }, pods),
-      ...staticPods,
-    ],
+    parts: [pods, reporter, imageGc, evictor, logs, ...(fromFiles ? [fromFiles] : [])],
   };
+}
+
+function staticPods(
+  parts: Omit<StaticPodParts, "folder"> & { readonly config: KubeletConfig },
+  pods: Pods,
+): StaticPods | undefined {
+  const { staticPodFolder: folder } = parts.config;
+  return folder === undefined ? undefined : new StaticPods({ ...parts, folder }, pods);
 }
 
 /** Waits for the runtime, which may still be starting. */

@@ -12,6 +12,7 @@ import type { Log } from "#base/log.ts";
 import type { Client } from "#client/client.ts";
 import type { Files } from "#host/files.ts";
 import { isReason } from "#machinery/status.ts";
+import type { Node } from "#resources/core/node.ts";
 import { pods as podResource, type Pod } from "#resources/core/pod.ts";
 import { parseYaml } from "#wire/yaml.ts";
 import { annotation } from "./plan/identity.ts";
@@ -26,6 +27,8 @@ export interface StaticPodParts {
   readonly folder: string;
   /** Pods that the API has on this node. */
   readonly nodePods: () => readonly Pod[];
+  /** The node's own object, which owns the mirrors. */
+  readonly node: () => Node | undefined;
 }
 
 // Below the watch of the folder: a file system may not tell of changes.
@@ -111,17 +114,21 @@ export class StaticPods {
 
   /** Makes the mirror, again and again until it is there or the pod is gone. */
   private async mirror(pod: Pod, signal: AbortSignal): Promise<void> {
-    const { client, clock } = this.parts;
+    const { client, clock, log } = this.parts;
     const backoff = new Backoff({ firstMs: 200, maxMs: 30_000, resetAfterMs: 60_000, clock });
     while (!signal.aborted && [...this.known.values()].includes(pod)) {
+      const node = this.parts.node();
       try {
-        await client.create(podResource, mirrorOf(pod));
-        return;
+        if (node) {
+          await client.create(podResource, mirrorOf(pod, node));
+          return;
+        }
       } catch (error) {
         if (isReason(error, "AlreadyExists")) {
           if (await this.replaceStale(pod)) continue;
           return;
         }
+        log.debug("mirror pod not created", { pod: pod.metadata.name, error: messageOf(error) });
       }
       await clock.sleep(backoff.nextMs(), signal).catch(() => undefined);
     }
@@ -203,10 +210,15 @@ export function staticPod(manifest: unknown, from: { readonly nodeName: string; 
   };
 }
 
-function mirrorOf(pod: Pod): Pod {
+function mirrorOf(pod: Pod, node: Node): Pod {
   const { uid = "", ...metadata } = pod.metadata;
+  const owner = { apiVersion: "v1", kind: "Node", name: node.metadata.name ?? "", uid: node.metadata.uid ?? "" };
   return {
     ...pod,
-    metadata: { ...metadata, annotations: { ...metadata.annotations, [annotation.configMirror]: uid } },
+    metadata: {
+      ...metadata,
+      annotations: { ...metadata.annotations, [annotation.configMirror]: uid },
+      ownerReferences: [{ ...owner, controller: true }],
+    },
   };
 }

@@ -4,7 +4,7 @@
  * @see https://kubernetes.io/docs/reference/instrumentation/node-metrics/
  */
 import { rfc3339, type Clock } from "#base/clock.ts";
-import type { ContainerRuntime } from "#host/cri.ts";
+import { RuntimeError, type ContainerRuntime } from "#host/cri.ts";
 import type { ContainerStats, CpuUsage, FilesystemUsage, MemoryUsage, PodSandboxStats } from "#host/cri-stats.ts";
 import type { Files } from "#host/files.ts";
 import type { JsonObject } from "#machinery/shape.ts";
@@ -44,7 +44,7 @@ export class Stats {
 
   /** Of what runs: the runtime also lists what has ended. */
   async pods(signal: AbortSignal): Promise<readonly PodSandboxStats[]> {
-    const all = await this.parts.runtime.listPodSandboxStats({}, signal);
+    const all = await this.allPods(signal);
     const runs = (one: { readonly attributes: { readonly id: string } }): boolean =>
       this.parts.startedAtMs(one.attributes.id) !== undefined;
     return all
@@ -52,6 +52,19 @@ export class Stats {
       .map((pod) =>
         pod.linux ? { ...pod, linux: { ...pod.linux, containers: pod.linux.containers.filter(runs) } } : pod,
       );
+  }
+
+  private async allPods(signal: AbortSignal): Promise<readonly PodSandboxStats[]> {
+    const { runtime } = this.parts;
+    try {
+      return await runtime.listPodSandboxStats({}, signal);
+    } catch (error) {
+      if (!(error instanceof RuntimeError)) throw error;
+      // One sandbox that cannot be measured spoils the list: each is asked for by itself then.
+      const sandboxes = await runtime.listPodSandboxes({ state: { state: "SANDBOX_READY" } }, signal);
+      const answers = await Promise.allSettled(sandboxes.map(({ id }) => runtime.podSandboxStats(id, signal)));
+      return answers.flatMap((answer) => (answer.status === "fulfilled" && answer.value ? [answer.value] : []));
+    }
   }
 
   async node(): Promise<NodeUsage> {

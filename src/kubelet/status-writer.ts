@@ -44,6 +44,11 @@ export class StatusWriter {
 
   /** The pod as the API has it now; for static pods its mirror. */
   follow(pod: Pod): void {
+    if (pod.metadata.uid !== this.target.metadata.uid) {
+      // A new mirror of a static pod knows nothing yet.
+      this.written = undefined;
+      this.confirmed = undefined;
+    }
     this.target = pod;
   }
 
@@ -52,12 +57,6 @@ export class StatusWriter {
     this.writing ??= this.run().finally(() => {
       this.writing = undefined;
     });
-  }
-
-  /** Writes even what seems to be there already: somebody else changed it. */
-  rewrite(): void {
-    this.written = undefined;
-    if (this.wanted) this.write(this.wanted);
   }
 
   /** Resolves once the newest status is written, or cannot be any more. */

@@ -31,6 +31,7 @@ export class SpdyStream extends Duplex {
   private drain: (() => void) | undefined;
   // True when the peer knows that the stream is over: nothing more is to be sent.
   private resetByPeer = false;
+  private endedByPeer = false;
 
   constructor(connection: SpdyConnection, id: number, headers: SpdyHeaders) {
     super({ readableHighWaterMark: 64 * 1024 });
@@ -49,9 +50,15 @@ export class SpdyStream extends Duplex {
     });
   }
 
+  /** True once the peer has said everything: what is not read yet outlives the connection. */
+  get isWhole(): boolean {
+    return this.endedByPeer;
+  }
+
   /** For the connection: the peer has no more to say; with `reset`, it does not listen either. */
   peerEnded(reset: boolean): void {
-    if (!this.readableEnded) this.push(null);
+    if (!this.endedByPeer) this.push(null);
+    this.endedByPeer = true;
     if (!reset) return;
     this.resetByPeer = true;
     this.end();
@@ -154,7 +161,7 @@ export class SpdyConnection {
     }
     this.headerReader.close();
     for (const stream of this.streams.values()) {
-      if (failure) stream.destroy(failure);
+      if (failure && !stream.isWhole) stream.destroy(failure);
       else stream.peerEnded(true);
     }
     this.socket.destroy();
