@@ -7,6 +7,8 @@ import type { InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
 import { clusterRoleAggregationController } from "./cluster-role-aggregation.ts";
 import { cronJobController } from "./cron-job.ts";
+import { customResourceCleanupController } from "./custom-resource-cleanup.ts";
+import { customResourceDefinitionController } from "./custom-resource-definition.ts";
 import { daemonSetController } from "./daemon-set.ts";
 import { deploymentController } from "./deployment.ts";
 import type { Controller } from "./controller.ts";
@@ -66,6 +68,7 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(serviceAccountController),
     run(rootCaPublisher(options.rootCa)),
     run(clusterRoleAggregationController),
+    run(customResourceDefinitionController),
     run(deploymentController),
     run(replicaSetController),
     run(replicationController),
@@ -82,6 +85,13 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(endpointSliceController),
     run(podGarbageCollector()),
     garbageCollector({ client: clientFor("generic-garbage-collector"), resources, clock, log }),
+    customResourceCleanupController({
+      client: clientFor("customresource-cleanup-controller"),
+      informers,
+      resources,
+      clock,
+      log,
+    }),
     namespaceController({ client: clientFor("namespace-controller"), informers, resources, clock, log }),
   ];
   return components.filter(({ name }) => !options.disabled.has(name));
