@@ -33,6 +33,8 @@ import { ttlController } from "./ttl.ts";
 export interface ControllersOptions {
   /** A client that acts as a service account of kube-system. */
   readonly clientFor: (account: string) => Client;
+  /** The API server's own client, for what upstream's API server does itself. */
+  readonly system: Client;
   readonly recorderFor: (account: string) => Recorder;
   readonly informers: InformerFactory;
   readonly resources: ResourceSource;
@@ -55,7 +57,7 @@ export interface ControllerSettings {
 const nodeAccount = "node-controller";
 
 export function createControllers(all: ControllersOptions): readonly Component[] {
-  const { clientFor, recorderFor, informers, resources, clock, log, options } = all;
+  const { clientFor, system, recorderFor, informers, resources, clock, log, options } = all;
   const run = <O>(controller: Controller<O>, account = controller.name): Component =>
     runController(controller, {
       client: clientFor(account),
@@ -68,7 +70,13 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(serviceAccountController),
     run(rootCaPublisher(options.rootCa)),
     run(clusterRoleAggregationController),
-    run(customResourceDefinitionController),
+    runController(customResourceDefinitionController, {
+      client: system,
+      recorder: recorderFor(customResourceDefinitionController.name),
+      informers,
+      clock,
+      log,
+    }),
     run(deploymentController),
     run(replicaSetController),
     run(replicationController),
@@ -86,7 +94,7 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(podGarbageCollector()),
     garbageCollector({ client: clientFor("generic-garbage-collector"), resources, clock, log }),
     customResourceCleanupController({
-      client: clientFor("customresource-cleanup-controller"),
+      client: system,
       informers,
       resources,
       clock,

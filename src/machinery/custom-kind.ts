@@ -27,9 +27,9 @@ export function customKind(name: string, schema: Schema): CustomKind {
     // Holds because reading fills in apiVersion, kind and metadata.
     shape: rootShape(name, schema) as ObjectShape<KubeObject>,
     read: (json) => prune(json, schema, head),
-    // Each holds because objects are decoded JSON.
-    defaults: (draft) => applySchemaDefaults(draft as unknown as JsonObject, schema),
+    defaults: (draft) => applySchemaDefaults(draft, schema),
     check: (object, { old }) => {
+      // Each holds because objects are decoded JSON.
       const json = object as unknown as JsonObject;
       return [
         ...checkBySchema(schema, json, old as unknown as JsonObject | undefined),

@@ -62,14 +62,14 @@ function isCidr(text: string): boolean {
 function isIsbn10(text: string): boolean {
   const found = text.replaceAll(/[\s-]/g, "");
   if (!/^\d{9}[\dX]$/.test(found)) return false;
-  const sum = [...found].reduce((all, digit, at) => all + (digit === "X" ? 10 : Number(digit)) * (at + 1), 0);
+  const sum = Array.from(found).reduce((all, digit, at) => all + (digit === "X" ? 10 : Number(digit)) * (at + 1), 0);
   return sum % 11 === 0;
 }
 
 function isIsbn13(text: string): boolean {
   const found = text.replaceAll(/[\s-]/g, "");
   if (!/^\d{13}$/.test(found)) return false;
-  return [...found].reduce((all, digit, at) => all + Number(digit) * (at % 2 === 0 ? 1 : 3), 0) % 10 === 0;
+  return Array.from(found).reduce((all, digit, at) => all + Number(digit) * (at % 2 === 0 ? 1 : 3), 0) % 10 === 0;
 }
 
 /** True for what fits, and for every text when the format is not known. */

@@ -22,7 +22,7 @@ export function checkLists(schema: Schema | undefined, value: JsonValue | undefi
 }
 
 function checkItems(schema: Schema, items: readonly JsonValue[], path: string): FieldError[] {
-  switch (schema["x-kubernetes-list-type"]) {
+  switch (schema["x-kubernetes-list-type"] ?? "") {
     case "set":
       return repeated(items).map((index) => duplicate(at(path, index), items[index]));
     case "map": {

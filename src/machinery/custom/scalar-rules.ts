@@ -23,7 +23,7 @@ export function checkScalar(schema: Schema, path: string, value: JsonValue): Fie
 
 function checkText({ maxLength, minLength, pattern }: Schema, path: string, text: string): FieldError[] {
   const errors: FieldError[] = [];
-  const length = maxLength === undefined && minLength === undefined ? 0 : [...text].length;
+  const length = maxLength === undefined && minLength === undefined ? 0 : Array.from(text).length;
   if (maxLength !== undefined && length > maxLength) errors.push(tooLong(path, maxLength));
   if (minLength !== undefined && length < minLength)
     errors.push(invalid(path, text, `${path} in body should be at least ${minLength} chars long`));

@@ -23,6 +23,7 @@ import { additionalSchema, isEmbedded, itemSchema, preserves, type Schema } from
 const double: ScalarShape<number> = { kind: "scalar", type: "double" };
 const scalars: Readonly<Record<string, Shape>> = { string: str, integer: i64, number: double, boolean: flag };
 const anyMap: Shape = { kind: "map", value: anyJson, atomic: false };
+const atomicAnyMap: Shape = { kind: "map", value: anyJson, atomic: true };
 const head = { apiVersion: string(0), kind: string(0), metadata: of(1, objectMeta) };
 
 /** The shape of whole objects. `name` is for sentences: "v1.CronTab". */
@@ -34,7 +35,7 @@ export function rootShape(name: string, schema: Schema): ObjectShape {
 function shapeOf(schema: Schema | undefined): Shape {
   if (!schema) return anyJson;
   if (schema["x-kubernetes-int-or-string"] === true) return intOrText;
-  switch (schema.type) {
+  switch (schema.type ?? "") {
     case "object":
       return memberedShape(schema);
     case "array":
@@ -59,7 +60,7 @@ function memberedShape(schema: Schema): Shape {
   if (schema.properties === undefined && !isEmbedded(schema)) {
     const value = additionalSchema(schema);
     if (value) return { kind: "map", value: lazy(() => partShape(value)), atomic };
-    if (schema.additionalProperties === true || preserves(schema)) return atomic ? { ...anyMap, atomic } : anyMap;
+    if (schema.additionalProperties === true || preserves(schema)) return atomic ? atomicAnyMap : anyMap;
   }
   return objectShape(schema, { name: "", declared: isEmbedded(schema) ? head : {} });
 }
