@@ -7,6 +7,8 @@ import type { InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
 import { clusterRoleAggregationController } from "./cluster-role-aggregation.ts";
 import { cronJobController } from "./cron-job.ts";
+import { customResourceCleanupController } from "./custom-resource-cleanup.ts";
+import { customResourceDefinitionController } from "./custom-resource-definition.ts";
 import { daemonSetController } from "./daemon-set.ts";
 import { deploymentController } from "./deployment.ts";
 import type { Controller } from "./controller.ts";
@@ -35,6 +37,8 @@ import { claimProtection, volumeProtection } from "./volume-protection.ts";
 export interface ControllersOptions {
   /** A client that acts as a service account of kube-system. */
   readonly clientFor: (account: string) => Client;
+  /** The API server's own client, for what upstream's API server does itself. */
+  readonly system: Client;
   readonly recorderFor: (account: string) => Recorder;
   readonly informers: InformerFactory;
   readonly resources: ResourceSource;
@@ -60,7 +64,7 @@ const shortNames: Readonly<Record<string, string>> = { "local-storage-provisione
 const nodeAccount = "node-controller";
 
 export function createControllers(all: ControllersOptions): readonly Component[] {
-  const { clientFor, recorderFor, informers, resources, clock, log, options } = all;
+  const { clientFor, system, recorderFor, informers, resources, clock, log, options } = all;
   const run = <O>(controller: Controller<O>, account = controller.name): Component =>
     runController(controller, {
       client: clientFor(account),
@@ -73,6 +77,13 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(serviceAccountController),
     run(rootCaPublisher(options.rootCa)),
     run(clusterRoleAggregationController),
+    runController(customResourceDefinitionController, {
+      client: system,
+      recorder: recorderFor(customResourceDefinitionController.name),
+      informers,
+      clock,
+      log,
+    }),
     run(deploymentController),
     run(replicaSetController),
     run(replicationController),
@@ -94,6 +105,13 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(endpointSliceController),
     run(podGarbageCollector()),
     garbageCollector({ client: clientFor("generic-garbage-collector"), resources, clock, log }),
+    customResourceCleanupController({
+      client: system,
+      informers,
+      resources,
+      clock,
+      log,
+    }),
     namespaceController({ client: clientFor("namespace-controller"), informers, resources, clock, log }),
   ];
   return components.filter(
