@@ -29,7 +29,8 @@ async function run(role: Role, args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof ConfigError) return fail(error.message, 2);
     if (error instanceof StartError) return fail(error.message, error.exitCode);
-    throw error;
+    if (args.includes("--debug") && error instanceof Error) say(error.stack ?? "");
+    return fail(messageOf(error), 1);
   }
 }
 

@@ -256,6 +256,11 @@ const componentRoles: readonly DefaultRole[] = [
       rule("get list patch update watch", "", "persistentvolumeclaims"),
     ],
   },
+  // The service proxy and the DNS of a node, which are part of kedge and act as the node.
+  {
+    name: "kedge:node-network",
+    rules: [rule("list watch", "", "namespaces services"), rule("list watch", "discovery.k8s.io", "endpointslices")],
+  },
   { name: "system:kube-dns", rules: [rule("list watch", "", "endpoints services")] },
 ];
 
@@ -279,6 +284,7 @@ export const defaultClusterRoleBindings: readonly DefaultBinding[] = [
   },
   { name: "system:kube-scheduler", role: "system:kube-scheduler", users: ["system:kube-scheduler"] },
   { name: "system:volume-scheduler", role: "system:volume-scheduler", users: ["system:kube-scheduler"] },
+  { name: "kedge:node-network", role: "kedge:node-network", groups: ["system:nodes"] },
   // The node authorizer decides for nodes; upstream keeps the binding without subjects.
   { name: "system:node", role: "system:node" },
   {
