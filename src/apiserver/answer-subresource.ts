@@ -75,6 +75,7 @@ const asScale: Served = {
     versionRequired: false,
     deletedIsReturned: true,
     dependents: "background",
+    deletionFinalizer: undefined,
     statusKeepsLabels: false,
   },
   cache: undefined,

@@ -3,6 +3,10 @@
  * object but no resourceVersion, a deletion answers with a Status, dependents are collected in the background.
  */
 import type { ResourceDefinition } from "#machinery/resource.ts";
+import {
+  customResourceCleanup,
+  customResourceDefinitions,
+} from "#resources/apiextensions/custom-resource-definition.ts";
 
 export interface KindRules {
   /** A PUT of an object that is not there creates it. */
@@ -13,6 +17,8 @@ export interface KindRules {
   readonly deletedIsReturned: boolean;
   /** What happens to dependents when a deletion does not say: "none" also ignores what it says. */
   readonly dependents: "background" | "orphan" | "none";
+  /** A deletion adds this finalizer first: something is to be done before the object goes. */
+  readonly deletionFinalizer: string | undefined;
   /** Labels are kept on a status update. */
   readonly statusKeepsLabels: boolean;
 }
@@ -80,6 +86,7 @@ export function rulesOf(definition: ResourceDefinition, custom: boolean): KindRu
     versionRequired: custom || versionRequired.has(id),
     deletedIsReturned: deletedIsReturned.has(id),
     dependents: orphaned.has(id) ? "orphan" : withoutDependents.has(id) ? "none" : "background",
+    deletionFinalizer: id === customResourceDefinitions.id ? customResourceCleanup : undefined,
     statusKeepsLabels: statusKeepsLabels.has(id),
   };
 }

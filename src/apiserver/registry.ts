@@ -100,10 +100,8 @@ export class Registry {
   private cacheOf(stored: ResourceDefinition): WatchCache {
     const kind = new StoredKind(stored);
     const known = this.caches.get(kind.prefix);
-    if (known?.kind.storedHead.equals(kind.storedHead)) {
-      known.kind.definition = stored;
-      return known;
-    }
+    // Another definition reads what is stored in another way: everything is read anew, and watches start over.
+    if (known?.kind.definition === stored) return known;
     known?.stop();
     const made = new WatchCache(kind, this.options);
     this.caches.set(kind.prefix, made);

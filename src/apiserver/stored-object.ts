@@ -14,8 +14,7 @@ import { prefixEnd, type Entry, type Revision } from "#storage/store.ts";
 
 /** A resource as it is stored: where its keys are and how its values begin. */
 export class StoredKind {
-  /** Changes while it is served when a CustomResourceDefinition does; group, version and kind never. */
-  definition: ResourceDefinition;
+  readonly definition: ResourceDefinition;
   /** "/registry/pods/", "/registry/apps/deployments/": ends in a slash. */
   readonly prefix: string;
   readonly prefixEnd: string;
@@ -55,12 +54,13 @@ export class StoredKind {
 
   /** An entry of the store as an object; one that somebody else wrote in another order is put in ours. */
   fromEntry(entry: Entry): StoredObject {
+    const { kind, apiVersion, renewed } = this.definition;
     const head = entry.value.subarray(0, this.storedHead.length);
-    if (this.storedHead.equals(head)) return new StoredObject(this, entry, entry.modRevision);
+    if (!renewed && this.storedHead.equals(head)) return new StoredObject(this, entry, entry.modRevision);
     // Holds because only objects are ever stored below this prefix.
     const found = JSON.parse(textOf(entry.value)) as KubeObject;
-    const { kind, apiVersion } = this.definition;
-    const value = this.encode({ ...found, kind, apiVersion });
+    const object = { ...found, kind, apiVersion };
+    const value = this.encode(renewed ? renewed(object) : object);
     return new StoredObject(this, { ...entry, value }, entry.modRevision);
   }
 }

@@ -7,16 +7,21 @@ import type { InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
 import { clusterRoleAggregationController } from "./cluster-role-aggregation.ts";
 import { cronJobController } from "./cron-job.ts";
+import { customResourceCleanupController } from "./custom-resource-cleanup.ts";
+import { customResourceDefinitionController } from "./custom-resource-definition.ts";
 import { daemonSetController } from "./daemon-set.ts";
 import { deploymentController } from "./deployment.ts";
 import type { Controller } from "./controller.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointController } from "./endpoint.ts";
+import { ephemeralVolumeController } from "./ephemeral-volume.ts";
 import { garbageCollector } from "./garbage-collector.ts";
 import { jobController } from "./job.ts";
+import { localStorageProvisioner } from "./local-storage-provisioner.ts";
 import { namespaceController } from "./namespace.ts";
 import { nodeIpamController } from "./node-ipam.ts";
 import { nodeLifeCycleController } from "./node-life-cycle.ts";
+import { persistentVolumeBinder } from "./persistent-volume-binder.ts";
 import { podGarbageCollector } from "./pod-garbage.ts";
 import { replicaSetController, replicationController } from "./replica-set.ts";
 import type { ResourceSource } from "#client/resource-source.ts";
@@ -27,10 +32,13 @@ import { statefulSetController } from "./stateful-set.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished.ts";
 import { ttlController } from "./ttl.ts";
+import { claimProtection, volumeProtection } from "./volume-protection.ts";
 
 export interface ControllersOptions {
   /** A client that acts as a service account of kube-system. */
   readonly clientFor: (account: string) => Client;
+  /** The API server's own client, for what upstream's API server does itself. */
+  readonly system: Client;
   readonly recorderFor: (account: string) => Recorder;
   readonly informers: InformerFactory;
   readonly resources: ResourceSource;
@@ -49,11 +57,14 @@ export interface ControllerSettings {
   readonly disabled: ReadonlySet<string>;
 }
 
+/** What users call a part that they switch off. */
+const shortNames: Readonly<Record<string, string>> = { "local-storage-provisioner": "local-storage" };
+
 /** One account for all that watches over nodes. */
 const nodeAccount = "node-controller";
 
 export function createControllers(all: ControllersOptions): readonly Component[] {
-  const { clientFor, recorderFor, informers, resources, clock, log, options } = all;
+  const { clientFor, system, recorderFor, informers, resources, clock, log, options } = all;
   const run = <O>(controller: Controller<O>, account = controller.name): Component =>
     runController(controller, {
       client: clientFor(account),
@@ -66,6 +77,13 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(serviceAccountController),
     run(rootCaPublisher(options.rootCa)),
     run(clusterRoleAggregationController),
+    runController(customResourceDefinitionController, {
+      client: system,
+      recorder: recorderFor(customResourceDefinitionController.name),
+      informers,
+      clock,
+      log,
+    }),
     run(deploymentController),
     run(replicaSetController),
     run(replicationController),
@@ -78,11 +96,25 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(nodeLifeCycleController(), nodeAccount),
     run(taintEvictionController, nodeAccount),
     run(ttlController),
+    run(persistentVolumeBinder),
+    run(claimProtection),
+    run(volumeProtection),
+    run(ephemeralVolumeController),
+    run(localStorageProvisioner(options.localStoragePath)),
     run(endpointController),
     run(endpointSliceController),
     run(podGarbageCollector()),
     garbageCollector({ client: clientFor("generic-garbage-collector"), resources, clock, log }),
+    customResourceCleanupController({
+      client: system,
+      informers,
+      resources,
+      clock,
+      log,
+    }),
     namespaceController({ client: clientFor("namespace-controller"), informers, resources, clock, log }),
   ];
-  return components.filter(({ name }) => !options.disabled.has(name));
+  return components.filter(
+    ({ name }) => !options.disabled.has(name) && !options.disabled.has(shortNames[name] ?? name),
+  );
 }

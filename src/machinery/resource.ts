@@ -3,7 +3,8 @@
  * a status update, generation counting, name checks and the rest are written once, in the API server.
  */
 import type { Draft, KubeObject } from "./meta.ts";
-import { object, of, string, type Field, type Infer, type ObjectShape, type Shape } from "./shape.ts";
+import type { Decoded } from "./decode.ts";
+import { object, of, string, type Field, type Infer, type JsonValue, type ObjectShape, type Shape } from "./shape.ts";
 import { objectMeta } from "./meta.ts";
 import type { FieldError } from "./field-error.ts";
 import type { NameRule } from "./names.ts";
@@ -66,12 +67,19 @@ export interface ResourceOptions<T extends KubeObject> {
   readonly nameRule?: NameRule;
   /** Fields besides metadata.name and metadata.namespace that field selectors may name. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  /**
+   * Reads a request's JSON instead of decoding by the shape, which then says no more than how objects are merged: kinds
+   * that a schema declares.
+   */
+  readonly read?: (json: JsonValue) => Decoded;
   /** Defaults that span fields. Gets a draft it owns and may change; runs after the shape's own defaults. */
   readonly defaults?: (draft: Draft<T>) => void;
   /** What is set or wiped before a create (old absent) or an update is validated, beyond the standard. */
   readonly prepare?: (draft: Draft<T>, context: CheckContext<T>) => void;
   /** Rules that span fields; the rest is in the shape. All causes at once. */
   readonly check?: (object: T, context: CheckContext<T>) => readonly FieldError[];
+  /** Brings a stored object into the form of now: its schema may have been another when it was written. */
+  readonly renewed?: (stored: KubeObject) => KubeObject;
   /** Reading this resource from another one's storage: same objects, other version or group. */
   readonly storedAs?: StoredAs<T>;
 }

@@ -76,6 +76,8 @@ export interface ObjectShape<T = unknown> {
   /** As declared: inlined objects are one entry. Use `fieldsOf` for the JSON view. */
   readonly declared: Readonly<Record<string, Field>>;
   readonly atomic: boolean;
+  /** True when it may have members that are not declared, with any value. */
+  readonly open?: boolean;
   readonly [typeOf]?: T;
 }
 

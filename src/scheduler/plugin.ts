@@ -15,6 +15,12 @@ export type PluginName =
   | "NodeAffinity"
   | "NodePorts"
   | "NodeResourcesFit"
+  | "VolumeRestrictions"
+  | "NodeVolumeLimits"
+  | "VolumeBinding"
+  | "VolumeZone"
+  | "PodTopologySpread"
+  | "InterPodAffinity"
   | "DynamicResources";
 
 /** Why a pod cannot be on a node. */

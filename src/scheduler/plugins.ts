@@ -9,6 +9,14 @@ import { nodePorts, nodePortsHint } from "./plugins/node-ports.ts";
 import { leastAllocated, nodeResourcesFit, nodeResourcesFitHint } from "./plugins/node-resources-fit.ts";
 import { nodeUnschedulable, nodeUnschedulableHint } from "./plugins/node-unschedulable.ts";
 import { taintToleration, taintTolerationHint, taintTolerationScore } from "./plugins/taint-toleration.ts";
+import { interPodAffinity, interPodAffinityHint } from "./plugins/inter-pod-affinity.ts";
+import { interPodAffinityScore } from "./plugins/inter-pod-affinity-score.ts";
+import { nodeVolumeLimits, nodeVolumeLimitsHint } from "./plugins/node-volume-limits.ts";
+import { podTopologySpread, podTopologySpreadHint } from "./plugins/pod-topology-spread.ts";
+import { podTopologySpreadScore } from "./plugins/pod-topology-spread-score.ts";
+import { volumeBinding, volumeBindingHint } from "./plugins/volume-binding.ts";
+import { volumeRestrictions, volumeRestrictionsHint } from "./plugins/volume-restrictions.ts";
+import { volumeZone, volumeZoneHint } from "./plugins/volume-zone.ts";
 
 interface FilterPlugin {
   readonly filter: Filter;
@@ -22,6 +30,12 @@ const plugins: Readonly<Record<PluginName, FilterPlugin>> = {
   NodeAffinity: { filter: nodeAffinity, hint: nodeAffinityHint },
   NodePorts: { filter: nodePorts, hint: nodePortsHint },
   NodeResourcesFit: { filter: nodeResourcesFit, hint: nodeResourcesFitHint },
+  VolumeRestrictions: { filter: volumeRestrictions, hint: volumeRestrictionsHint },
+  NodeVolumeLimits: { filter: nodeVolumeLimits, hint: nodeVolumeLimitsHint },
+  VolumeBinding: { filter: volumeBinding, hint: volumeBindingHint },
+  VolumeZone: { filter: volumeZone, hint: volumeZoneHint },
+  PodTopologySpread: { filter: podTopologySpread, hint: podTopologySpreadHint },
+  InterPodAffinity: { filter: interPodAffinity, hint: interPodAffinityHint },
   // Only the pod itself can change this, which brings it back in any case.
   DynamicResources: { filter: dynamicResources, hint: () => false },
 };
@@ -38,6 +52,8 @@ export const scorers: readonly { readonly weight: number; readonly score: Scorer
   { weight: 3, score: taintTolerationScore },
   { weight: 2, score: nodeAffinityScore },
   { weight: 1, score: leastAllocated },
+  { weight: 2, score: podTopologySpreadScore },
+  { weight: 2, score: interPodAffinityScore },
   { weight: 1, score: balancedAllocation },
   { weight: 1, score: imageLocality },
 ];

@@ -6,6 +6,7 @@ import { nodes } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
 import { bind, clearNomination, evict, report, type Failure } from "./bind.ts";
 import { attemptMetrics, type AttemptMetrics, type Result } from "./attempt-metrics.ts";
+import type { NodeInfo } from "./node-info.ts";
 import { observe } from "./observe.ts";
 import type { Cluster, PluginName } from "./plugin.ts";
 import { hints } from "./plugins.ts";
@@ -16,6 +17,8 @@ import { RelatedObjects } from "./related-objects.ts";
 import { schedule, sentenceOf, type Diagnosis } from "./schedule.ts";
 import type { SchedulerParts } from "./scheduler.ts";
 import { Snapshot } from "./snapshot.ts";
+import { chooseVolumes, whenBound } from "./volume-binder.ts";
+import { claimKey, claimsOf, planVolumes, type VolumePlan } from "./volumes.ts";
 
 // Pods whose outcome is being written at one time: enough to keep the log busy, and a bound on what a restart repeats.
 const writesMax = 64;
@@ -23,6 +26,12 @@ const writesMax = 64;
 const turnMsMax = 10;
 // A pod that was bound and is not seen on its node for so long is not there.
 const assumedMsMax = 30_000;
+
+interface Binding {
+  readonly nodeName: string;
+  readonly volumes: VolumePlan | undefined;
+  readonly startMs: number;
+}
 
 export class SchedulerRun {
   private readonly parts: SchedulerParts;
@@ -91,29 +100,56 @@ export class SchedulerRun {
     if (outcome.kind === "placed") {
       this.start = outcome.nextStart;
       this.snapshot.assume(pod, outcome.node.name);
-      this.write(() => this.bound(queued, outcome.node.name, startMs));
+      const volumes = this.reserveVolumes(pod, outcome.node);
+      this.write(() => this.bound(queued, { nodeName: outcome.node.name, volumes, startMs }));
     } else {
       this.unplaceable(queued, outcome.diagnosis);
       this.observed(queued, "unschedulable", startMs);
     }
   }
 
-  private async bound({ pod, ...queued }: QueuedPod, nodeName: string, startMs: number): Promise<void> {
+  /** Keeps the volumes that were chosen with the node from other pods; undefined when there are none to bind. */
+  private reserveVolumes(pod: PodFacts, { node }: NodeInfo): VolumePlan | undefined {
+    if (pod.claims.length === 0) return undefined;
+    const claims = claimsOf(pod, this.related);
+    const plan = claims?.kind === "claims" ? planVolumes(claims, node, this.related) : undefined;
+    if (plan?.kind !== "plan" || plan.bindings.length + plan.provisions.length === 0) return undefined;
+    for (const { claim, volume } of plan.bindings) this.related.promise(volume.metadata.name ?? "", claimKey(claim));
+    return plan;
+  }
+
+  private async bound(queued: QueuedPod, { nodeName, volumes, startMs }: Binding): Promise<void> {
+    const { pod } = queued;
+    let plugin = `PreBind plugin "VolumeBinding"`;
     try {
-      await bind(this.parts, pod.pod, nodeName);
+      if (volumes) await this.bindVolumes(volumes, nodeName);
+      plugin = `Bind plugin "DefaultBinder"`;
+      await bind(this.parts, this.waiting(pod) ?? pod.pod, nodeName);
     } catch (error) {
-      this.observed({ pod, ...queued }, "error", startMs);
-      await this.unbound(pod, error);
+      this.observed(queued, "error", startMs);
+      await this.unbound(pod, `running ${plugin}: ${messageOf(error)}`);
       return;
     }
     this.queue.remove(pod.uid);
-    this.observed({ pod, ...queued }, "scheduled", startMs);
+    this.observed(queued, "scheduled", startMs);
     if (!this.snapshot.isAssumed(pod.uid)) return;
     this.unseen.set(pod.uid, { key: pod.key, boundMs: this.parts.clock.monotonicMs() });
     this.unseenTimer ??= this.parts.clock.after(assumedMsMax, () => this.forgetUnseen());
   }
 
-  private async unbound(pod: PodFacts, error: unknown): Promise<void> {
+  private async bindVolumes(plan: VolumePlan, nodeName: string): Promise<void> {
+    try {
+      const revision = await chooseVolumes(this.parts, plan, nodeName);
+      // This may take minutes, and must not keep others from being written.
+      this.endWrite();
+      await whenBound(this.parts, { plan, revision }, this.signal).finally(() => void (this.writes += 1));
+    } finally {
+      for (const { volume } of plan.bindings) this.related.release(volume.metadata.name ?? "");
+    }
+  }
+
+  private async unbound(pod: PodFacts, message: string): Promise<void> {
+    if (this.signal.aborted) return;
     if (this.snapshot.forget(pod.uid)) this.queue.event({ kind: "podGone", pod });
     const current = this.waiting(pod);
     if (!current) {
@@ -121,8 +157,7 @@ export class SchedulerRun {
       return;
     }
     this.queue.failedOnce(pod.uid);
-    this.parts.log.warn("pod not bound", { pod: pod.key, error: messageOf(error) });
-    const message = `running Bind plugin "DefaultBinder": ${messageOf(error)}`;
+    this.parts.log.warn("pod not bound", { pod: pod.key, error: message });
     await report(this.parts, current, { reason: "SchedulerError", message });
   }
 
@@ -207,10 +242,12 @@ export class SchedulerRun {
       .catch((error: unknown) => {
         if (!this.signal.aborted) this.parts.log.warn("write failed", { error: messageOf(error) });
       })
-      .finally(() => {
-        this.writes -= 1;
-        this.wakeWriter?.();
-      });
+      .finally(() => this.endWrite());
+  }
+
+  private endWrite(): void {
+    this.writes -= 1;
+    this.wakeWriter?.();
   }
 
   private async whenWriterFree(signal: AbortSignal): Promise<void> {

@@ -14,12 +14,18 @@ interface Placement {
   readonly assumed: boolean;
 }
 
-interface MatchCount {
+export interface PodSelection {
   readonly namespace: string;
   readonly selector: Selector;
-  /** Matching pods that are not being deleted, by node; without zeros. */
+  /** Whether pods that are being deleted count. */
+  readonly terminating: boolean;
+}
+
+interface MatchCount extends PodSelection {
   readonly byNode: Map<string, number>;
 }
+
+const noMatches: ReadonlyMap<string, number> = new Map();
 
 // Selectors whose matching pods are counted as pods come and go; enough for the workloads that grow at one time.
 const countedSelectorsMax = 32;
@@ -142,22 +148,21 @@ export class Snapshot {
     return this.nominated.get(nodeName)?.values() ?? [];
   }
 
-  /** How many pods of the namespace match, by node; pods that are being deleted do not count. Without zeros. */
-  matchesByNode(namespace: string, selector: Selector): ReadonlyMap<string, number> {
-    const key = `${namespace}\n${selector.matchesNothing ? "" : `=${selector.toString()}`}`;
-    const count = this.counts.get(key) ?? this.startCount(namespace, selector);
+  /** How many pods of a namespace match a selector, by node; without zeros. */
+  matchesByNode(selection: PodSelection): ReadonlyMap<string, number> {
+    const { namespace, selector, terminating } = selection;
+    if (selector.matchesNothing) return noMatches;
+    const key = `${namespace}/${terminating ? "all" : "staying"}/${selector.toString()}`;
+    const count = this.counts.get(key) ?? this.startCount(selection);
     this.counts.delete(key);
     this.counts.set(key, count);
-    if (this.counts.size > countedSelectorsMax)
-      for (const oldest of this.counts.keys()) {
-        this.counts.delete(oldest);
-        break;
-      }
+    const [oldest] = this.counts.keys();
+    if (this.counts.size > countedSelectorsMax && oldest !== undefined) this.counts.delete(oldest);
     return count.byNode;
   }
 
-  private startCount(namespace: string, selector: Selector): MatchCount {
-    const count = { namespace, selector, byNode: new Map<string, number>() };
+  private startCount(selection: PodSelection): MatchCount {
+    const count = { ...selection, byNode: new Map<string, number>() };
     for (const placement of this.placements.values()) countMatch(count, placement, 1);
     return count;
   }
@@ -191,13 +196,13 @@ export class Snapshot {
   }
 }
 
-function countMatch({ namespace, selector, byNode }: MatchCount, { pod, nodeName }: Placement, by: 1 | -1): void {
-  if (pod.namespace !== namespace || isTerminating(pod.pod) || !selector.matches(pod.pod.metadata.labels)) return;
-  adjust(byNode, nodeName, by);
+function countMatch(count: MatchCount, { pod, nodeName }: Placement, by: 1 | -1): void {
+  if (pod.namespace !== count.namespace || (isTerminating(pod.pod) && !count.terminating)) return;
+  if (count.selector.matches(pod.pod.metadata.labels)) adjust(count.byNode, nodeName, by);
 }
 
 /** Zeros are not kept. */
-function adjust(counts: Map<string, number>, key: string, by: number): void {
+export function adjust(counts: Map<string, number>, key: string, by: number): void {
   const count = (counts.get(key) ?? 0) + by;
   if (count > 0) counts.set(key, count);
   else counts.delete(key);

@@ -8,6 +8,8 @@ import { statefulSets } from "#resources/apps/stateful-set.ts";
 import { cronJobs } from "#resources/batch/cron-job.ts";
 import { jobs } from "#resources/batch/job.ts";
 import { nodes } from "#resources/core/node.ts";
+import { persistentVolumeClaims } from "#resources/core/persistent-volume-claim.ts";
+import { persistentVolumes } from "#resources/core/persistent-volume.ts";
 import { pods } from "#resources/core/pod.ts";
 import { exitAnnotation } from "./simulated-nodes.ts";
 import { SimulatedCluster } from "./simulated-cluster.ts";
@@ -152,4 +154,34 @@ test("pods leave a node that has been silent for as long as they tolerate", asyn
   await cluster.until(deployments, ([one]) => one?.status.availableReplicas === 2, 400_000);
   assert.ok(cluster.clock.nowMs() - startMs >= 290_000);
   cluster.nodes.silent.delete("one");
+});
+
+test("a StatefulSet's claims get folders of the node, which go with the claims", async () => {
+  await using cluster = await SimulatedCluster.start({ nodeNames: ["one"] });
+  const resources = { requests: { storage: "1Gi" } };
+  await cluster.create(statefulSets, {
+    metadata: inDefault("db"),
+    spec: {
+      replicas: 2,
+      serviceName: "db",
+      selector,
+      template: template("v1"),
+      persistentVolumeClaimRetentionPolicy: { whenDeleted: "Delete", whenScaled: "Delete" },
+      volumeClaimTemplates: [{ metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"], resources } }],
+    },
+  });
+  await cluster.until(statefulSets, ([one]) => one?.status.readyReplicas === 2);
+  const volumes = await cluster.until(persistentVolumes, (all) => all.length === 2);
+  for (const { spec, metadata, status } of volumes) {
+    assert.equal(status.phase, "Bound");
+    const { name, namespace } = spec.claimRef ?? {};
+    assert.equal(spec.hostPath?.path, `/var/lib/kedge/storage/${metadata.name}_${namespace}_${name}`);
+  }
+  const target = { resource: statefulSets, key: inDefault("db") };
+  await cluster.client.patch(target, { type: "merge", body: { spec: { replicas: 1 } } });
+  await cluster.until(persistentVolumeClaims, (all) => all.length === 1);
+  await cluster.until(persistentVolumes, (all) => all.length === 1);
+  await cluster.client.delete(statefulSets, inDefault("db"));
+  await cluster.until(persistentVolumeClaims, (all) => all.length === 0);
+  await cluster.until(persistentVolumes, (all) => all.length === 0);
 });

@@ -4,6 +4,13 @@ import type { Node, NodeStatus, Taint } from "#resources/core/node.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { PodSpec, Toleration } from "#resources/core/pod-spec.ts";
 
+import type { PersistentVolume } from "#resources/core/persistent-volume.ts";
+import type { PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
+import type { Cluster } from "#scheduler/plugin.ts";
+import { factsOf } from "#scheduler/pod-facts.ts";
+import type { Related } from "#scheduler/related.ts";
+import { Snapshot } from "#scheduler/snapshot.ts";
+
 type Texts = Readonly<Record<string, string>>;
 
 export interface NodeOptions {
@@ -79,5 +86,60 @@ export function pod(name: string, options: PodOptions = {}): Pod {
       ...options.spec,
     },
     status: options.status ?? {},
+  };
+}
+
+/** A cluster of these nodes and pods, the latter by the node they are on. */
+export function clusterOf(
+  nodes: readonly Node[],
+  placed: Readonly<Record<string, readonly Pod[]>> = {},
+  related: Partial<Related> = {},
+): Cluster & { readonly snapshot: Snapshot } {
+  const snapshot = new Snapshot();
+  for (const one of nodes) snapshot.setNode(one);
+  for (const [nodeName, there] of Object.entries(placed))
+    for (const one of there) snapshot.setPod(factsOf({ ...one, spec: { ...one.spec, nodeName } }));
+  return { snapshot, related: { ...nothingRelated, ...related } };
+}
+
+const nothingRelated: Related = {
+  namespaceLabels: () => ({}),
+  claim: () => undefined,
+  volume: () => undefined,
+  volumesOf: () => [],
+  isPromised: () => false,
+  storageClass: () => undefined,
+  csiNode: () => undefined,
+  disruptionBudgets: () => [],
+  siblings: () => undefined,
+};
+
+/** A claim of 1 GiB in the namespace "default". */
+export function claim(
+  name: string,
+  spec: Partial<PersistentVolumeClaim["spec"]> = {},
+  metadata: Partial<PersistentVolumeClaim["metadata"]> = {},
+): PersistentVolumeClaim {
+  return {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { namespace: "default", name, uid: name, ...metadata },
+    spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } }, ...spec },
+    status: { phase: spec.volumeName === undefined ? "Pending" : "Bound" },
+  };
+}
+
+/** A volume of 1 GiB that is free. */
+export function volume(
+  name: string,
+  spec: Partial<PersistentVolume["spec"]> = {},
+  labels: Texts = {},
+): PersistentVolume {
+  return {
+    apiVersion: "v1",
+    kind: "PersistentVolume",
+    metadata: { name, uid: name, labels },
+    spec: { capacity: { storage: "1Gi" }, accessModes: ["ReadWriteOnce"], ...spec },
+    status: { phase: "Available" },
   };
 }

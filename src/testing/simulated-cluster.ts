@@ -83,6 +83,7 @@ export class SimulatedCluster implements AsyncDisposable {
     const recorders: EventRecorder[] = [];
     const controllers = createControllers({
       clientFor,
+      system: this.client,
       recorderFor: (component) => {
         const recorder = new EventRecorder({ client: clientFor(component), clock, log, source: { component } });
         recorders.push(recorder);

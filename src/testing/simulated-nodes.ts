@@ -6,12 +6,15 @@ import { rfc3339, rfc3339Micro, type Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
-import { keyOf } from "#machinery/meta.ts";
+import { claimsOf } from "#controllers/volume-protection.ts";
+import { keyOf, type ObjectKey } from "#machinery/meta.ts";
 import { untyped } from "#machinery/resource.ts";
 import type { JsonObject } from "#machinery/shape.ts";
 import { leases } from "#resources/coordination/lease.ts";
 import { matchesNode, untoleratedTaint } from "#resources/core/node-matching.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
+import { persistentVolumeClaims } from "#resources/core/persistent-volume-claim.ts";
+import { persistentVolumes, type PersistentVolume } from "#resources/core/persistent-volume.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
 
 /** The exit code of every container, after which the pod has ended. Without it, pods run until they are deleted. */
@@ -25,6 +28,8 @@ function suits(pod: Pod, node: Node): boolean {
 const startMs = 1_000;
 const runMs = 5_000;
 const heartbeatMs = 10_000;
+const triesMax = 30;
+const folderFinalizer = "kedge.io/local-folder";
 
 export class SimulatedNodes implements Component {
   readonly name = "simulated-nodes";
@@ -35,6 +40,7 @@ export class SimulatedNodes implements Component {
   private readonly client: Client;
   private readonly informers: InformerFactory;
   private readonly clock: Clock;
+  private signal = AbortSignal.abort();
 
   constructor(client: Client, informers: InformerFactory, clock: Clock) {
     this.client = client;
@@ -43,12 +49,16 @@ export class SimulatedNodes implements Component {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    this.signal = signal;
     const informer = this.informers.informer(pods);
     await this.informers.informer(nodes).whenSynced(signal);
     await informer.whenSynced(signal);
     informer.onChange(({ type, object }) => {
       // A conflict comes with another change; a pod that is gone needs nothing.
       if (type !== "deleted") this.step(object, signal).catch(() => undefined);
+    }, signal);
+    this.informers.informer(persistentVolumes).onChange(({ type, object }) => {
+      if (type !== "deleted") this.removeFolder(object).catch(() => undefined);
     }, signal);
     while (!signal.aborted) {
       await this.beat();
@@ -92,9 +102,29 @@ export class SimulatedNodes implements Component {
       .list("")
       .find((one) => suits(pod, one));
     if (!node) return;
+    for (const name of claimsOf(pod)) await this.waitForVolume({ namespace: pod.metadata.namespace ?? "", name }, node);
     const target = { apiVersion: "v1", kind: "Node", name: node.metadata.name ?? "" };
     const body = { apiVersion: "v1", kind: "Binding", metadata: { name: pod.metadata.name ?? "" }, target };
     await this.client.post({ resource: untyped(pods), key: keyOf(pod), subresource: "binding" }, body);
+  }
+
+  /** As the scheduler does: says where the volume is needed, and goes on once it is there. */
+  private async waitForVolume(key: ObjectKey, node: Node): Promise<void> {
+    const informer = this.informers.informer(persistentVolumeClaims);
+    const annotations = { "volume.kubernetes.io/selected-node": node.metadata.name ?? "" };
+    const patch = { type: "merge", body: { metadata: { annotations } } } as const;
+    for (let tries = 0; informer.get(key)?.status.phase !== "Bound"; tries += 1) {
+      if (tries === triesMax) throw new Error(`claim "${key.name}" is not bound`);
+      if (informer.get(key)) await this.client.patch({ resource: persistentVolumeClaims, key }, patch);
+      await this.clock.sleep(startMs, this.signal);
+    }
+  }
+
+  private async removeFolder({ metadata }: PersistentVolume): Promise<void> {
+    if (metadata.deletionTimestamp === undefined || !metadata.finalizers?.includes(folderFinalizer)) return;
+    const body = { metadata: { "$deleteFromPrimitiveList/finalizers": [folderFinalizer] } };
+    const key = { namespace: "", name: metadata.name ?? "" };
+    await this.client.patch({ resource: persistentVolumes, key }, { type: "strategic", body });
   }
 
   private async report(pod: Pod, phase: string, exitCode: number | undefined): Promise<void> {

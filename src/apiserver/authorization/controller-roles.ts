@@ -110,8 +110,8 @@ const rulesByController: Readonly<Record<string, DefaultRules>> = {
   "local-storage-provisioner": [
     rule("create delete get list patch update watch", "", "persistentvolumes"),
     rule("get list patch update watch", "", "persistentvolumeclaims"),
-    rule(read, "storage.k8s.io", "storageclasses"),
-    rule(read, "", "nodes pods"),
+    rule("create get list watch", "storage.k8s.io", "storageclasses"),
+    rule(read, "", "nodes namespaces"),
     event,
   ],
   "namespace-controller": [

@@ -1,6 +1,6 @@
 /** From the JSON of a request to a draft of the kind that is asked for. */
 import { asksReset } from "#machinery/apply.ts";
-import { decode } from "#machinery/decode.ts";
+import { decode, type Decoded } from "#machinery/decode.ts";
 import { applyDefaults } from "#machinery/shape-defaults.ts";
 import { isObject } from "#machinery/json-object.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
@@ -24,7 +24,7 @@ export interface DecodeInput {
  */
 export function decodeDraft({ definition, json, problems = [] }: DecodeInput, validating: Validating): Draft {
   checkKind(definition, json);
-  const decoded = decode(definition.shape, json);
+  const decoded = readBy(definition, json);
   const all = [...decoded.problems, ...problems];
   if (all.length > 0) report(definition, all, validating);
   const draft = asDraft(decoded.object);
@@ -36,8 +36,13 @@ export function decodeDraft({ definition, json, problems = [] }: DecodeInput, va
   return draft;
 }
 
+/** An object of the kind, and what of the JSON is not in it. @throws StatusError 400 */
+export function readBy({ read, shape }: ResourceDefinition, json: JsonValue): Decoded {
+  return read ? read(json) : decode(shape, json);
+}
+
 export function fillDefaults(definition: ResourceDefinition, draft: Draft): void {
-  applyDefaults(definition.shape, draft);
+  if (!definition.read) applyDefaults(definition.shape, draft);
   definition.defaults?.(draft);
 }
 

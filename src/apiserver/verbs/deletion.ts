@@ -89,6 +89,9 @@ function markDeleting(draft: Draft, nowMs: number): void {
 function setFinalizers(draft: Draft, { options, rules }: DeletionContext): boolean {
   const before = metaOf(draft).finalizers ?? [];
   const after = before.filter((name) => name !== orphan && name !== foreground);
+  const { deletionFinalizer } = rules;
+  if (deletionFinalizer !== undefined && draft.metadata["deletionTimestamp"] === undefined)
+    if (!after.includes(deletionFinalizer)) after.push(deletionFinalizer);
   if (rules.dependents !== "none") {
     if (orphans(before, options, rules)) after.push(orphan);
     if (deletesFirst(before, options)) after.push(foreground);

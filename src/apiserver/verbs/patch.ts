@@ -3,14 +3,13 @@ import { asksReset } from "#machinery/apply.ts";
 import { isObject } from "#machinery/json-object.ts";
 import { applyJsonPatch } from "#machinery/json-patch.ts";
 import { applyMergePatch } from "#machinery/merge-patch.ts";
-import { decode } from "#machinery/decode.ts";
 import { invalid as invalidField } from "#machinery/field-error.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import type { JsonObject, JsonValue } from "#machinery/shape.ts";
 import { badRequest, invalid, StatusError } from "#machinery/status.ts";
 import { applyStrategicMerge, strategicMergeRefused } from "#machinery/strategic-merge.ts";
 import type { Core, Draft, WriteCall, Written } from "../call.ts";
-import { asDraft, fillDefaults } from "./decode.ts";
+import { asDraft, fillDefaults, readBy } from "./decode.ts";
 import { applyFields, trackFields } from "./managed-fields.ts";
 import { update } from "./update.ts";
 
@@ -92,7 +91,7 @@ export function decodePatched(call: WriteCall, json: JsonValue, problems: readon
     invalid({ group: "", resource: "", name: "" }, [invalidField("patch", JSON.stringify(json), detail)]);
   let decoded;
   try {
-    decoded = decode(definition.shape, json);
+    decoded = readBy(definition, json);
   } catch (error) {
     if (error instanceof StatusError) throw refuse(error.message);
     throw error;

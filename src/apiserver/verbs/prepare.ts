@@ -144,7 +144,7 @@ export function checkNew(call: WriteCall, draft: Draft): void {
   const object = asObject(draft);
   const errors: FieldError[] = [
     ...checkNewMeta(object.metadata, definition),
-    ...validate(definition.shape, draft),
+    ...(definition.read ? [] : validate(definition.shape, draft)),
     ...(definition.check?.(object, { old: undefined, subresource: call.subresource }) ?? []),
   ];
   if (errors.length > 0) throw invalid(kindTargetOf(call, object.metadata.name ?? ""), errors);
@@ -156,7 +156,7 @@ export function checkUpdate(call: WriteCall, draft: Draft, old: KubeObject): voi
   const object = asObject(draft);
   const errors: FieldError[] = [
     ...checkMetaUpdate(object.metadata, old.metadata),
-    ...validate(definition.shape, draft, old),
+    ...(definition.read ? [] : validate(definition.shape, draft, old)),
     ...(definition.check?.(object, { old, subresource: call.subresource }) ?? []),
   ];
   if (errors.length > 0) throw invalid(kindTargetOf(call), errors);

@@ -17,6 +17,7 @@ import { createAdmission } from "#apiserver/admission.ts";
 import { createAuthentication, serviceAccountClaims, tokenRequests } from "#apiserver/authentication.ts";
 import { createAuthorization, mastersAuthorizer, type Authorization } from "#apiserver/authorization.ts";
 import { connectHooks } from "#apiserver/connect.ts";
+import { serveCustomResources } from "#apiserver/custom-resources.ts";
 import { createDirectClient } from "#apiserver/direct-client.ts";
 import { reviewHooks } from "#apiserver/reviews.ts";
 import {
@@ -80,6 +81,7 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
   const clientFor = (user: User): Client => createDirectClient(server.server, { user, signal });
   const system = clientFor(systemUser);
   const informers = createInformers(system, { clock, log: log.for("informers") }, signal);
+  serveCustomResources(server, informers, signal);
   const authorization = createAuthorization(informers);
   late.authorization = authorization;
   addAuthentication(late, { ...options, system, issuer, audiences, authorization }, server);

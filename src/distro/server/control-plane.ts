@@ -40,6 +40,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const resources = resourceSource(api);
   const controllers = createControllers({
     clientFor,
+    system: api.system,
     recorderFor,
     informers: api.informers,
     resources,

@@ -47,7 +47,7 @@ class Checker {
       const inner = path + shownElement(fieldElement(name));
       const field = fields.get(name);
       if (field) this.check(value[name], field.shape, inner);
-      else this.refuse(inner, "field not declared in schema");
+      else if (shape.open !== true) this.refuse(inner, "field not declared in schema");
     }
   }
 

@@ -303,6 +303,9 @@ export const customResourceDefinitionShape = kind(
 );
 export interface CustomResourceDefinition extends Infer<typeof customResourceDefinitionShape> {}
 
+/** The finalizer under which the objects of a definition are deleted before it is. */
+export const customResourceCleanup = "customresourcecleanup.apiextensions.k8s.io";
+
 function defaultNames({ spec }: Draft<CustomResourceDefinition>): void {
   const { names } = spec;
   if (names.kind !== "") {
@@ -310,6 +313,12 @@ function defaultNames({ spec }: Draft<CustomResourceDefinition>): void {
     names.listKind ||= `${names.kind}List`;
   }
   spec.conversion ??= { strategy: "None" };
+}
+
+/** Versions that objects were ever stored in stay listed until somebody who migrated them says otherwise. */
+function noteStored({ spec, status }: Draft<CustomResourceDefinition>): void {
+  for (const { name, storage } of spec.versions)
+    if (storage && !status.storedVersions.includes(name)) status.storedVersions.push(name);
 }
 
 export const customResourceDefinitions = resource<CustomResourceDefinition>({
@@ -322,11 +331,6 @@ export const customResourceDefinitions = resource<CustomResourceDefinition>({
   namespaced: false,
   shape: customResourceDefinitionShape,
   defaults: defaultNames,
-  prepare: ({ spec, status }) => {
-    status.storedVersions ??= spec.versions
-      .filter(({ storage }) => storage)
-      .map(({ name }) => name)
-      .slice(0, 1);
-  },
+  prepare: noteStored,
   check: checkDefinition,
 });

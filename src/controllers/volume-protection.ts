@@ -1,0 +1,75 @@
+/**
+ * Keeps claims that pods use, and volumes that claims hold, until nobody needs them any more.
+ *
+ * @see https://kubernetes.io/docs/concepts/storage/persistent-volumes/#storage-object-in-use-protection
+ */
+import { keyOf, type KubeObject } from "#machinery/meta.ts";
+import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
+import { persistentVolumeClaims, type PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
+import { persistentVolumes, type PersistentVolume } from "#resources/core/persistent-volume.ts";
+import { pods, type Pod } from "#resources/core/pod.ts";
+import { nothing, type Controller, type Plan } from "./controller.ts";
+import { own } from "./watches.ts";
+
+export interface ProtectionObservation<T extends KubeObject> {
+  readonly object: T;
+  readonly used: boolean;
+}
+
+const byClaim = "claim";
+
+export const claimProtection: Controller<ProtectionObservation<PersistentVolumeClaim>> = {
+  name: "pvc-protection-controller",
+  watches: [
+    own(persistentVolumeClaims),
+    {
+      resource: untyped(pods),
+      indexes: { [byClaim]: (pod) => claimsOf(pod as Pod).map((name) => `${pod.metadata.namespace}/${name}`) },
+      keysOf: ({ object }) =>
+        claimsOf(object as Pod).map((name) => ({ namespace: object.metadata.namespace ?? "", name })),
+    },
+  ],
+  observe: (key, caches) => {
+    const object = caches.get(persistentVolumeClaims, key);
+    if (!object) return undefined;
+    const users = caches.byIndex(pods, { name: byClaim, value: `${key.namespace}/${key.name}` });
+    // A pod without a node has mounted nothing.
+    return { object, used: users.some(({ spec }) => (spec.nodeName ?? "") !== "") };
+  },
+  plan: (seen) => planProtection(persistentVolumeClaims, "kubernetes.io/pvc-protection", seen),
+};
+
+export const volumeProtection: Controller<ProtectionObservation<PersistentVolume>> = {
+  name: "pv-protection-controller",
+  watches: [own(persistentVolumes)],
+  observe: (key, caches) => {
+    const object = caches.get(persistentVolumes, key);
+    return object && { object, used: object.status.phase === "Bound" };
+  },
+  plan: (seen) => planProtection(persistentVolumes, "kubernetes.io/pv-protection", seen),
+};
+
+/** Names of the claims a pod uses, its own ephemeral ones included. */
+export function claimsOf(pod: Pod): readonly string[] {
+  return (pod.spec.volumes ?? []).flatMap((volume) => {
+    if (volume.ephemeral) return [`${pod.metadata.name}-${volume.name}`];
+    return volume.persistentVolumeClaim?.claimName ?? [];
+  });
+}
+
+/** Pure. */
+export function planProtection<T extends KubeObject>(
+  resource: ResourceDefinition<T>,
+  finalizer: string,
+  { object, used }: ProtectionObservation<T>,
+): Plan {
+  const guarded = object.metadata.finalizers?.includes(finalizer) === true;
+  const ending = object.metadata.deletionTimestamp !== undefined;
+  const { uid } = object.metadata;
+  const change = ending
+    ? guarded && !used && { "$deleteFromPrimitiveList/finalizers": [finalizer] }
+    : !guarded && { finalizers: [finalizer] };
+  if (change === false) return nothing;
+  const patch = { type: "strategic", body: { metadata: { uid, ...change } } } as const;
+  return { actions: [{ kind: "patch", resource: untyped(resource), key: keyOf(object), patch }] };
+}
