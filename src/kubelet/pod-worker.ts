@@ -22,6 +22,7 @@ import { withGranted } from "./plan/resize.ts";
 import { ownConditions, podStatus } from "./plan/pod-status.ts";
 import { deadlineMs, graceSeconds } from "./plan/termination.ts";
 import { Prober } from "./probes/prober.ts";
+import { VolumeError } from "./volumes/pod-volumes.ts";
 import { StatusWriter } from "./status-writer.ts";
 
 /** Why a pod ends before its containers do. */
@@ -35,6 +36,8 @@ export interface Ending {
 
 const retryFirstMs = 500;
 const retryMaxMs = 60_000;
+// What a volume waits for, such as a claim being bound, usually comes within seconds.
+const volumeRetryMaxMs = 5_000;
 
 type Phase = "living" | "ending" | "ended";
 
@@ -195,7 +198,8 @@ export class PodWorker {
       return next;
     } catch (error) {
       if (signal.aborted) return 0;
-      this.retryMs = Math.min(this.retryMs === 0 ? retryFirstMs : this.retryMs * 2, retryMaxMs);
+      const maxMs = error instanceof VolumeError ? volumeRetryMaxMs : retryMaxMs;
+      this.retryMs = Math.min(this.retryMs === 0 ? retryFirstMs : this.retryMs * 2, maxMs);
       this.parts.log.warn("pod not synced", {
         pod: `${this.pod.metadata.namespace}/${this.pod.metadata.name}`,
         error: messageOf(error),
