@@ -12,6 +12,8 @@ import { customResourceDefinitionController } from "./custom-resource-definition
 import { daemonSetController } from "./daemon-set.ts";
 import { deploymentController } from "./deployment.ts";
 import type { Controller } from "./controller.ts";
+import { disruptionController } from "./disruption.ts";
+import { endpointSliceMirroringController } from "./endpoint-slice-mirroring.ts";
 import { endpointSliceController } from "./endpoint-slice.ts";
 import { endpointController } from "./endpoint.ts";
 import { ephemeralVolumeController } from "./ephemeral-volume.ts";
@@ -23,6 +25,7 @@ import { nodeIpamController } from "./node-ipam.ts";
 import { nodeLifeCycleController } from "./node-life-cycle.ts";
 import { persistentVolumeBinder } from "./persistent-volume-binder.ts";
 import { podGarbageCollector } from "./pod-garbage.ts";
+import { resourceQuotaController } from "./resource-quota.ts";
 import { replicaSetController, replicationController } from "./replica-set.ts";
 import type { ResourceSource } from "#client/resource-source.ts";
 import { rootCaPublisher } from "./root-ca-publisher.ts";
@@ -30,6 +33,7 @@ import { runController } from "./runner.ts";
 import { serviceAccountController } from "./service-account.ts";
 import { statefulSetController } from "./stateful-set.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
+import { tokenCleaner } from "./token-cleaner.ts";
 import { ttlAfterFinishedController } from "./ttl-after-finished.ts";
 import { ttlController } from "./ttl.ts";
 import { claimProtection, volumeProtection } from "./volume-protection.ts";
@@ -96,6 +100,10 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(nodeLifeCycleController(), nodeAccount),
     run(taintEvictionController, nodeAccount),
     run(ttlController),
+    run(disruptionController),
+    run(resourceQuotaController()),
+    run(endpointSliceMirroringController),
+    run(tokenCleaner),
     run(persistentVolumeBinder),
     run(claimProtection),
     run(volumeProtection),

@@ -1,5 +1,6 @@
 /** Divides the endpoints of a Service over slices, changing as few of those that exist as possible. Pure. */
 import { deepEqual } from "#machinery/equal.ts";
+import type { KubeObject } from "#machinery/meta.ts";
 import type { Service } from "#resources/core/service.ts";
 import type { Endpoint, EndpointPort, EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
 import { endpointSlices } from "#resources/discovery/endpoint-slice.ts";
@@ -21,7 +22,8 @@ export interface EndpointGroup {
 
 export interface SliceRequest {
   readonly service: Service;
-  readonly owner: Service;
+  /** Whom the slices go with: the Service, or the Endpoints they mirror. */
+  readonly owner: KubeObject;
   readonly managedBy: string;
   readonly groups: readonly EndpointGroup[];
   readonly existing: readonly EndpointSlice[];
