@@ -1,16 +1,19 @@
 /** A node and what is on it: what a filter looks at. Sums are kept as pods come and go. */
 import type { Node } from "#resources/core/node.ts";
 import { amountsOf } from "./amounts.ts";
-import type { PodFacts } from "./pod-facts.ts";
+import type { PodAffinities, PodFacts } from "./pod-facts.ts";
 
 export class NodeInfo {
   readonly name: string;
   /** By uid. */
   readonly pods = new Map<string, PodFacts>();
-  /** Those of the pods that say near or away from which others they want to be. */
-  readonly withAffinity = new Map<string, PodFacts>();
+  /** Those of the pods that do not take certain others near them. */
+  readonly shunning = new Map<string, PodFacts>();
+  /** Those of the pods that would like others near them, or away. */
+  readonly wishing = new Map<string, PodFacts>();
   /** Sums of what the pods ask for, by resource. */
   readonly requested = new Map<string, number>();
+  labels: Readonly<Record<string, string>>;
   usedCpu = 0;
   usedMemory = 0;
   /** How many pods hold a port. One port can be held under several addresses. */
@@ -22,6 +25,7 @@ export class NodeInfo {
   constructor(node: Node) {
     this.name = node.metadata.name ?? "";
     this.current = node;
+    this.labels = node.metadata.labels ?? {};
     this.has = amountsOf(node.status.allocatable);
   }
 
@@ -32,12 +36,9 @@ export class NodeInfo {
   set node(node: Node) {
     const { allocatable, images } = this.current.status;
     this.current = node;
+    this.labels = node.metadata.labels ?? {};
     if (node.status.allocatable !== allocatable) this.has = amountsOf(node.status.allocatable);
     if (node.status.images !== images) this.imageBytes = undefined;
-  }
-
-  get labels(): Readonly<Record<string, string>> {
-    return this.current.metadata.labels ?? {};
   }
 
   allocatable(resource: string): number {
@@ -56,7 +57,8 @@ export class NodeInfo {
 
   add(pod: PodFacts): void {
     this.pods.set(pod.uid, pod);
-    if (pod.affinities) this.withAffinity.set(pod.uid, pod);
+    if (pod.affinities && shuns(pod.affinities)) this.shunning.set(pod.uid, pod);
+    if (pod.affinities && wishes(pod.affinities)) this.wishing.set(pod.uid, pod);
     this.count(pod, 1);
   }
 
@@ -64,7 +66,8 @@ export class NodeInfo {
     const pod = this.pods.get(uid);
     if (!pod) return undefined;
     this.pods.delete(uid);
-    this.withAffinity.delete(uid);
+    this.shunning.delete(uid);
+    this.wishing.delete(uid);
     this.count(pod, -1);
     return pod;
   }
@@ -88,6 +91,14 @@ export class NodeInfo {
       else this.ports.delete(key);
     }
   }
+}
+
+function shuns({ requiredAnti }: PodAffinities): boolean {
+  return requiredAnti.length > 0;
+}
+
+function wishes({ required, preferred, preferredAnti }: PodAffinities): boolean {
+  return required.length + preferred.length + preferredAnti.length > 0;
 }
 
 export function portKey(protocol: string, port: number, ip: string): string {

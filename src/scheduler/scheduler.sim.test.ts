@@ -7,12 +7,16 @@ import { createInformers } from "#client/watch-informer.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
+import type { Client } from "#client/client.ts";
+import { persistentVolumeClaims } from "#resources/core/persistent-volume-claim.ts";
+import { persistentVolumes } from "#resources/core/persistent-volume.ts";
+import { storageClasses } from "#resources/storage/storage-class.ts";
 import { MemoryCluster } from "#testing/memory-client.ts";
 import { VirtualClock } from "#testing/virtual-clock.ts";
 import { createScheduler } from "./scheduler.ts";
-import { node, pod, type PodOptions } from "#testing/scheduling.ts";
+import { claim, node, pod, volume, type PodOptions } from "#testing/scheduling.ts";
 
-function start(context: TestContext) {
+function start(context: TestContext, change: (client: Client) => Partial<Client> = () => ({})) {
   const clock = new VirtualClock();
   const client = new MemoryCluster(clock).client("test");
   const events: string[] = [];
@@ -20,8 +24,10 @@ function start(context: TestContext) {
     void events.push(`${about.metadata.name ?? ""} ${reason}: ${message}`);
   const end = new AbortController();
   context.after(() => end.abort());
-  const parts = { client, clock, log: silentLog, recorder: { record }, random: { fraction: () => 0 } };
-  void createScheduler({ ...parts, informers: createInformers(client, parts, end.signal) }).run(end.signal);
+  const parts = { clock, log: silentLog, recorder: { record }, random: { fraction: () => 0 } };
+  const informers = createInformers(client, parts, end.signal);
+  const its: Client = Object.assign(Object.create(client), change(client));
+  void createScheduler({ ...parts, client: its, informers }).run(end.signal);
   const get = (name: string): Promise<Pod> => client.get(pods, { namespace: "default", name });
   return {
     clock,
@@ -91,4 +97,55 @@ test("a gated pod is placed when its gates are gone, and pods of other scheduler
   await cluster.clock.advance(0);
   assert.equal(await cluster.nodeOf("gated"), "one");
   assert.equal(await cluster.nodeOf("other"), undefined);
+});
+
+test("a pod whose binding fails is tried again, and its place is free until then", async (context) => {
+  let failures = 1;
+  const cluster = start(context, (client) => ({
+    post: async (target, body) => {
+      if (failures === 0) return await client.post(target, body);
+      failures -= 1;
+      throw new Error("no connection");
+    },
+  }));
+  await cluster.addNode(node("one", { cpu: "1" }));
+  await cluster.addPod("a", { requests: { cpu: "1" } });
+  await cluster.clock.advance(0);
+  const condition = (await cluster.get("a")).status.conditions?.[0];
+  assert.equal(condition?.reason, "SchedulerError");
+  assert.equal(condition.message, 'running Bind plugin "DefaultBinder": no connection');
+  await cluster.addPod("b", { requests: { cpu: "500m" } });
+  await cluster.clock.advance(1_000);
+  assert.deepEqual([await cluster.nodeOf("a"), await cluster.nodeOf("b")], [undefined, "one"]);
+  await cluster.client.delete(pods, { namespace: "default", name: "b" });
+  await cluster.clock.advance(0);
+  assert.equal(await cluster.nodeOf("a"), "one");
+});
+
+test("a pod is bound after the volume that was chosen with its node, and after one is made there", async (context) => {
+  const cluster = start(context);
+  const { client, clock } = cluster;
+  const metadata = { name: "local" };
+  const local = { metadata, provisioner: "example.com/maker", volumeBindingMode: "WaitForFirstConsumer" as const };
+  await client.create(storageClasses, { apiVersion: "storage.k8s.io/v1", kind: "StorageClass", ...local });
+  await client.create(persistentVolumes, volume("v", { storageClassName: "local" }));
+  await client.create(persistentVolumeClaims, claim("first", { storageClassName: "local" }));
+  await client.create(persistentVolumeClaims, claim("second", { storageClassName: "local" }));
+  await cluster.addNode(node("one"));
+  await cluster.addPod("a", { claims: ["first"] });
+  await cluster.addPod("b", { claims: ["second"] });
+  await clock.advance(0);
+  const chosen = await client.get(persistentVolumes, { namespace: "", name: "v" });
+  assert.equal(chosen.spec.claimRef?.name, "first");
+  const second = { namespace: "default", name: "second" };
+  const { annotations } = (await client.get(persistentVolumeClaims, second)).metadata;
+  assert.equal(annotations?.["volume.kubernetes.io/selected-node"], "one");
+  assert.deepEqual([await cluster.nodeOf("a"), await cluster.nodeOf("b")], [undefined, undefined]);
+  for (const name of ["first", "second"]) {
+    const target = { resource: persistentVolumeClaims, key: { namespace: "default", name } };
+    const completed = { annotations: { "pv.kubernetes.io/bind-completed": "yes" } };
+    await client.patch(target, { type: "merge", body: { metadata: completed, spec: { volumeName: name } } });
+  }
+  await clock.advance(0);
+  assert.deepEqual([await cluster.nodeOf("a"), await cluster.nodeOf("b")], ["one", "one"]);
 });

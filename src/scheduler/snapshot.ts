@@ -34,8 +34,10 @@ const zoneLabels = ["topology.kubernetes.io/zone", "failure-domain.beta.kubernet
 
 export class Snapshot {
   readonly nodes = new Map<string, NodeInfo>();
-  /** Nodes with a pod that says near or away from which others it wants to be. */
-  readonly withAffinity = new Set<NodeInfo>();
+  /** Nodes with a pod that does not take certain others near it. */
+  readonly shunning = new Set<NodeInfo>();
+  /** Nodes with a pod that would like others near it, or away. */
+  readonly wishing = new Set<NodeInfo>();
   /** How many pods on nodes use a claim, by its key. */
   readonly claimUses = new Map<string, number>();
   /** How many nodes have an image, by each of its names. */
@@ -77,7 +79,8 @@ export class Snapshot {
     const info = this.nodes.get(name);
     if (!info) return;
     this.nodes.delete(name);
-    this.withAffinity.delete(info);
+    this.shunning.delete(info);
+    this.wishing.delete(info);
     this.countImages(info.node, -1);
     this.ordered = undefined;
     if (info.pods.size > 0) this.strays.set(name, new Map(info.pods));
@@ -123,7 +126,8 @@ export class Snapshot {
     const info = this.nodes.get(nodeName);
     if (info) {
       info.remove(uid);
-      if (info.withAffinity.size === 0) this.withAffinity.delete(info);
+      if (info.shunning.size === 0) this.shunning.delete(info);
+      if (info.wishing.size === 0) this.wishing.delete(info);
       return;
     }
     const strays = this.strays.get(nodeName);
@@ -184,7 +188,8 @@ export class Snapshot {
 
   private put(info: NodeInfo, pod: PodFacts): void {
     info.add(pod);
-    if (pod.affinities) this.withAffinity.add(info);
+    if (info.shunning.size > 0) this.shunning.add(info);
+    if (info.wishing.size > 0) this.wishing.add(info);
   }
 
   private countMatches(placement: Placement, by: 1 | -1): void {

@@ -46,26 +46,36 @@ function countOn(node: NodeInfo, terms: readonly AffinityTerm[], cluster: Cluste
   return count;
 }
 
-/** Numbers by topology key and value. */
+/** Numbers of pods by topology key, then by its value. */
 export class DomainCounts {
-  private readonly byPair: Map<string, number>;
+  private readonly byKey = new Map<string, Map<string, number>>();
 
   constructor(from?: DomainCounts) {
-    this.byPair = new Map(from?.byPair);
+    for (const [key, byValue] of from?.byKey ?? []) this.byKey.set(key, new Map(byValue));
   }
 
   get isEmpty(): boolean {
-    return this.byPair.size === 0;
+    for (const byValue of this.byKey.values()) if (byValue.size > 0) return false;
+    return true;
   }
 
   add(topologyKey: string, node: NodeInfo, by: number): void {
     const value = node.labels[topologyKey];
-    if (value !== undefined && by !== 0) adjust(this.byPair, `${topologyKey}=${value}`, by);
+    if (value === undefined || by === 0) return;
+    let byValue = this.byKey.get(topologyKey);
+    if (!byValue) this.byKey.set(topologyKey, (byValue = new Map()));
+    adjust(byValue, value, by);
   }
 
   /** Undefined when the node is in no domain of the topology. */
   get(topologyKey: string, node: NodeInfo): number | undefined {
     const value = node.labels[topologyKey];
-    return value === undefined ? undefined : (this.byPair.get(`${topologyKey}=${value}`) ?? 0);
+    return value === undefined ? undefined : (this.byKey.get(topologyKey)?.get(value) ?? 0);
+  }
+
+  /** True when the node is in a domain with any. */
+  hasAny(node: NodeInfo): boolean {
+    for (const [key, byValue] of this.byKey) if (byValue.has(node.labels[key] ?? "")) return true;
+    return false;
   }
 }

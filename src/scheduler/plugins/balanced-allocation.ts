@@ -1,18 +1,18 @@
 /** A node is better when its processor and its memory are used to the same degree. */
+import type { NodeInfo } from "../node-info.ts";
 import { scoreMax, type Scorer } from "../plugin.ts";
 
-const balanced = ["cpu", "memory"];
-
 export const balancedAllocation: Scorer = ({ requests }, _, nodes) => {
-  if (balanced.every((name) => !requests.all.has(name))) return undefined;
+  if (!requests.all.has("cpu") && !requests.all.has("memory")) return undefined;
+  const degree = (node: NodeInfo, name: string): number | undefined => {
+    const allocatable = node.allocatable(name);
+    if (allocatable === 0) return undefined;
+    return Math.min(1, ((node.requested.get(name) ?? 0) + (requests.all.get(name) ?? 0)) / allocatable);
+  };
   return nodes.map((node) => {
-    const fractions = balanced
-      .filter((name) => node.allocatable(name) > 0)
-      .map((name) => {
-        const requested = (node.requested.get(name) ?? 0) + (requests.all.get(name) ?? 0);
-        return Math.min(1, requested / node.allocatable(name));
-      });
-    const [cpu = 0, memory = cpu] = fractions;
-    return Math.trunc((1 - Math.abs(cpu - memory) / 2) * scoreMax);
+    const cpu = degree(node, "cpu");
+    const memory = degree(node, "memory");
+    const difference = cpu === undefined || memory === undefined ? 0 : Math.abs(cpu - memory);
+    return Math.trunc((1 - difference / 2) * scoreMax);
   });
 };

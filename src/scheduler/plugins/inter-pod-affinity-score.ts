@@ -13,8 +13,8 @@ export const interPodAffinityScore: Scorer = (pod, cluster, nodes) => {
     for (const [node, count] of countsByNode([term], cluster)) points.add(term.topologyKey, node, count * term.weight);
   for (const term of pod.affinities?.preferredAnti ?? [])
     for (const [node, count] of countsByNode([term], cluster)) points.add(term.topologyKey, node, -count * term.weight);
-  for (const node of cluster.snapshot.withAffinity)
-    for (const other of node.withAffinity.values()) addWishesOf(other, node, { pod, cluster, points });
+  for (const node of cluster.snapshot.wishing)
+    for (const other of node.wishing.values()) addWishesOf(other, node, { pod, cluster, points });
   if (points.isEmpty) return undefined;
   const raw = nodes.map((node) => points.of(node));
   const least = Math.min(...raw);

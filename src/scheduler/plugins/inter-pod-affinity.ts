@@ -51,8 +51,7 @@ class State {
     if (!this.isNearWanted(node)) return unresolvable("node(s) didn't match pod affinity rules");
     if (this.requiredAnti.some(({ topologyKey }) => (this.shunned.get(topologyKey, node) ?? 0) > 0))
       return resolvable("node(s) didn't match pod anti-affinity rules");
-    if (!this.shunnedBy.isEmpty && Object.keys(node.labels).some((key) => (this.shunnedBy.get(key, node) ?? 0) > 0))
-      return resolvable("node(s) didn't satisfy existing pods anti-affinity rules");
+    if (this.shunnedBy.hasAny(node)) return resolvable("node(s) didn't satisfy existing pods anti-affinity rules");
     return undefined;
   }
 
@@ -70,8 +69,8 @@ class State {
   }
 
   private countAll(): void {
-    for (const node of this.cluster.snapshot.withAffinity)
-      for (const other of node.withAffinity.values()) this.countShunning(other, node, 1);
+    for (const node of this.cluster.snapshot.shunning)
+      for (const other of node.shunning.values()) this.countShunning(other, node, 1);
     if (this.required.length > 0)
       for (const [node, count] of countsByNode(this.required, this.cluster))
         for (const { topologyKey } of this.required) this.wanted.add(topologyKey, node, count);
