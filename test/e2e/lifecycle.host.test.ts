@@ -1,0 +1,173 @@
+/** Two servers side by side on one machine: told to end, killed, started again, removed, each without touching the other. */
+import assert from "node:assert/strict";
+import { existsSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { before, test } from "node:test";
+import { must } from "../../src/base/assert.ts";
+import { nodeId } from "../../src/distro/node.ts";
+import { containerdFolders } from "../../src/host/containerd.ts";
+import { lives, processesNaming, signalProcess, type ProcessId } from "../../src/host/processes.ts";
+import { bundle, kedge, newPlace, placeImages, Server, type Place } from "./kedge.ts";
+import { difference, machineSnapshot } from "./machine-snapshot.ts";
+
+interface Side {
+  readonly place: Place;
+  readonly nodePort: number;
+  readonly marks: readonly string[];
+  server: Server;
+}
+
+let untouched: ReadonlySet<string>;
+let one: Side;
+let other: Side;
+
+async function startSide(nodePort: number, networks: readonly [string, string]): Promise<Side> {
+  const place = await newPlace(networks);
+  await placeImages(place, "busybox");
+  const server = await Server.start(place);
+  const run = basename(dirname(containerdFolders(place.dataDir).run));
+  // What names of things that belong to this data directory hold.
+  const marks = [run.slice(0, 8), nodeId(place.dataDir).slice(0, 7), place.folder, realpathSync(place.dataDir)];
+  await server.apply(`
+apiVersion: v1
+kind: Service
+metadata: { name: hello }
+spec:
+  type: NodePort
+  selector: { app: hello }
+  ports: [{ port: 80, targetPort: 8080, nodePort: ${nodePort} }]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: page }
+data: { index.html: "hello from ${nodePort}" }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: hello }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: hello } }
+  template:
+    metadata: { labels: { app: hello } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: httpd
+          image: kedge.local/busybox:1
+          command: [httpd, -f, -p, "8080", -h, /www]
+          readinessProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1 }
+          volumeMounts: [{ name: page, mountPath: /www }]
+      volumes: [{ name: page, configMap: { name: page } }]
+`);
+  return { place, nodePort, marks, server };
+}
+
+async function nodeAddress({ server }: Side): Promise<string> {
+  return server.kubectl("get", "nodes", "-o", "jsonpath={.items[0].status.addresses[0].address}");
+}
+
+async function greetingAt(address: string): Promise<string> {
+  const reply = await fetch(`http://${address}/`, { signal: AbortSignal.timeout(5_000) });
+  return reply.text();
+}
+
+const isReady = ({ server }: Side): Promise<string> =>
+  server.kubectl("wait", "--for=condition=Available", "deployment/hello", "--timeout=60s");
+
+/** The containers that run: another id or another count of restarts means that one was not left alone. */
+const containersOf = ({ server }: Side): Promise<string> =>
+  server.kubectl(
+    "get",
+    "pods",
+    "--sort-by=.metadata.name",
+    "-o",
+    "jsonpath={range .items[*].status.containerStatuses[*]}{.containerID} {.restartCount}\n{end}",
+  );
+
+function containerdsOf({ place }: Side): readonly ProcessId[] {
+  return processesNaming(join(containerdFolders(place.dataDir).run, "config-")).map(({ id }) => id);
+}
+
+/** Which lines of a snapshot belong to a kedge that is not one of these. */
+function othersThan(...sides: readonly Side[]): (line: string) => boolean {
+  const marks = sides.flatMap((side) => side.marks);
+  return (line) => line.includes("kedge") && !marks.some((mark) => line.includes(mark));
+}
+
+before(async () => {
+  untouched = machineSnapshot(await bundle());
+  [one, other] = [
+    await startSide(31_961, ["10.62.0.0/16", "10.63.0.0/16"]),
+    await startSide(31_962, ["10.64.0.0/16", "10.65.0.0/16"]),
+  ];
+});
+
+test("two servers run pods and services side by side", async () => {
+  for (const side of [one, other]) {
+    await isReady(side);
+    assert.equal(await greetingAt(`${await nodeAddress(side)}:${side.nodePort}`), `hello from ${side.nodePort}`);
+    const clusterIp = await side.server.kubectl("get", "service", "hello", "-o", "jsonpath={.spec.clusterIP}");
+    assert.equal(await greetingAt(clusterIp), `hello from ${side.nodePort}`);
+    assert.equal((await containersOf(side)).trim().split("\n").length, 2);
+  }
+});
+
+test("a server that is told to end does so within 5 seconds and leaves its containers running", async () => {
+  const address = await nodeAddress(one);
+  const containers = await containersOf(one);
+  const { code, seconds } = await one.server.end("SIGTERM");
+  assert.equal(code, 0);
+  assert.ok(seconds < 5, `it took ${seconds} s`);
+  assert.equal(await greetingAt(`${address}:${one.nodePort}`), `hello from ${one.nodePort}`);
+  one.server = await Server.start(one.place);
+  await isReady(one);
+  assert.equal(await containersOf(one), containers);
+});
+
+test("kill -9 of the server and of containerd loses neither objects nor containers", async () => {
+  const address = await nodeAddress(one);
+  const containers = await containersOf(one);
+  await one.server.kubectl("create", "configmap", "acknowledged", "--from-literal=a=b");
+  one.server.process.kill("SIGKILL");
+  const containerds = containerdsOf(one);
+  assert.equal(containerds.length, 1);
+  for (const id of containerds) signalProcess(id, "SIGKILL");
+  assert.equal(await greetingAt(`${address}:${one.nodePort}`), `hello from ${one.nodePort}`);
+  one.server = await Server.start(one.place);
+  await isReady(one);
+  assert.equal(await one.server.kubectl("get", "configmap", "acknowledged", "-o", "jsonpath={.data.a}"), "b");
+  assert.equal(await containersOf(one), containers);
+  const pod = must((await one.server.kubectl("get", "pods", "-o", "name")).split("\n")[0], "there are pods");
+  assert.equal(await one.server.kubectl("exec", pod, "--", "cat", "/www/index.html"), `hello from ${one.nodePort}`);
+});
+
+test("killall ends all that runs, and the next start brings it back", async () => {
+  const { code, stderr } = await kedge("killall", "--data-dir", one.place.dataDir);
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(containerdsOf(one).filter(lives), []);
+  const left = [...machineSnapshot(await bundle())].filter((line) => one.marks.some((mark) => line.includes(mark)));
+  assert.deepEqual(left, []);
+  await assert.rejects(greetingAt(`${await nodeAddress(other)}:${one.nodePort}`));
+  assert.equal(await greetingAt(`${await nodeAddress(other)}:${other.nodePort}`), `hello from ${other.nodePort}`);
+  one.server = await Server.start(one.place);
+  const restarted = "jsonpath={.status.containerStatuses[0].restartCount}=1";
+  await one.server.kubectl("wait", "pods", "--all", `--for=${restarted}`, "--timeout=60s");
+  await one.server.kubectl("wait", "pods", "--all", "--for=condition=Ready", "--timeout=60s");
+  await isReady(one);
+  assert.equal(await greetingAt(`${await nodeAddress(one)}:${one.nodePort}`), `hello from ${one.nodePort}`);
+});
+
+test("uninstall wants to be told so, and then leaves the machine as it was", async () => {
+  const flags = ["--data-dir", one.place.dataDir, "--write-kubeconfig", one.place.kubeconfig];
+  const refused = await kedge("uninstall", ...flags);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /^kedge: expected --yes, because .* nothing was changed\n$/);
+  const removed = await kedge("uninstall", ...flags, "--yes");
+  assert.equal(removed.code, 0, removed.stderr);
+  assert.ok(!existsSync(one.place.dataDir) && !existsSync(one.place.kubeconfig));
+  assert.equal(await greetingAt(`${await nodeAddress(other)}:${other.nodePort}`), `hello from ${other.nodePort}`);
+  await kedge("uninstall", "--data-dir", other.place.dataDir, "--write-kubeconfig", other.place.kubeconfig, "--yes");
+  const now = machineSnapshot(await bundle());
+  assert.deepEqual(difference(untouched, now, othersThan(one, other)), { came: [], went: [] });
+});
