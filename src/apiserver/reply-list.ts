@@ -109,25 +109,21 @@ async function replyStored(exchange: Exchange, { start, objects, headers }: Stor
 
 /** The list in buffers of about `sizeBytes`. */
 function* pieces({ start, objects }: StoredList, sizeBytes: number): Generator<Buffer> {
-  let piece = Buffer.allocUnsafe(sizeBytes);
-  let at = 0;
-  const room = function* (needed: number): Generator<Buffer> {
-    if (at + needed <= piece.length) return;
-    if (at > 0) yield piece.subarray(0, at);
-    piece = Buffer.allocUnsafe(Math.max(sizeBytes, needed));
-    at = 0;
-  };
-  yield* room(start.length);
-  piece.set(start, at);
-  at += start.length;
-  let first = true;
-  for (const object of objects) {
-    yield* room(object.jsonBytes + 1);
-    if (!first) piece[at++] = commaByte;
-    first = false;
+  let piece = Buffer.allocUnsafe(Math.max(sizeBytes, start.length));
+  piece.set(start);
+  let at = start.length;
+  for (const [index, object] of objects.entries()) {
+    const needed = object.jsonBytes + 1;
+    if (at + needed > piece.length) {
+      yield piece.subarray(0, at);
+      piece = Buffer.allocUnsafe(Math.max(sizeBytes, needed));
+      at = 0;
+    }
+    if (index > 0) piece[at++] = commaByte;
     at = object.writeJson(piece, at);
   }
-  yield* room(end.length);
-  piece.set(end, at);
-  yield piece.subarray(0, at + end.length);
+  const isWhole = at + end.length <= piece.length;
+  if (isWhole) piece.set(end, at);
+  yield piece.subarray(0, isWhole ? at + end.length : at);
+  if (!isWhole) yield end;
 }

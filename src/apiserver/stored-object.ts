@@ -22,6 +22,8 @@ export class StoredKind {
   readonly storedHead: Buffer;
   /** What every answer begins with, up to the digits of the resourceVersion. */
   readonly answerHead: Buffer;
+  /** How much longer an answer is than the stored value, but for the digits of the resourceVersion. */
+  readonly answerBytesMore: number;
 
   constructor(definition: ResourceDefinition) {
     const { group, plural, kind, apiVersion } = definition;
@@ -31,6 +33,7 @@ export class StoredKind {
     const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{`;
     this.storedHead = Buffer.from(head);
     this.answerHead = Buffer.from(`${head}"resourceVersion":"`);
+    this.answerBytesMore = this.answerHead.length - this.storedHead.length + `",`.length;
   }
 
   storeKey(key: ObjectKey): string {
@@ -70,6 +73,8 @@ export class StoredObject {
   readonly entry: Entry;
   /** The resourceVersion: that of the last write, or of the deletion for an object that a watch reports as gone. */
   readonly revision: Revision;
+  /** Size of the JSON answer. A list adds up thousands of them, so it is at hand. */
+  readonly jsonBytes: number;
   private decoded: WeakRef<KubeObject> | undefined = undefined;
   private knownLabels: Readonly<Record<string, string>> | undefined = undefined;
 
@@ -77,6 +82,7 @@ export class StoredObject {
     this.kind = kind;
     this.entry = entry;
     this.revision = revision;
+    this.jsonBytes = kind.answerBytesMore + digitsOf(revision) + entry.value.length;
   }
 
   get storeKey(): string {
@@ -118,19 +124,14 @@ export class StoredObject {
     return this.kind.objectKey(this.entry.key);
   }
 
-  /** Size of the JSON answer. */
-  get jsonBytes(): number {
-    const { answerHead, storedHead } = this.kind;
-    return answerHead.length + digitsOf(this.revision) + 2 + this.entry.value.length - storedHead.length;
-  }
-
   /** Writes the JSON answer to `target` from `at` on. Returns where it ends. */
   writeJson(target: Uint8Array, at: number): number {
     const { answerHead, storedHead } = this.kind;
     const { value } = this.entry;
-    const headEnd = at + answerHead.length + digitsOf(this.revision) + 2;
+    const end = at + this.jsonBytes;
     // The stored head lands where the answer's head, which is longer, then goes: one copy, no view.
-    const start = headEnd - storedHead.length;
+    const start = end - value.length;
+    const headEnd = start + storedHead.length;
     target.set(value, start);
     target.set(answerHead, at);
     target[headEnd - 1] = commaByte;
@@ -140,7 +141,7 @@ export class StoredObject {
       target[digit] = zeroByte + (rest % 10);
       rest = Math.floor(rest / 10);
     }
-    return start + value.length;
+    return end;
   }
 
   /** The JSON answer, as bytes nobody else holds. */

@@ -59,7 +59,8 @@ export async function measureApi(plan: ApiPlan): Promise<{ readonly rows: Row[];
         if (one && setting) await measureShape(plan, load, { shape, one, setting });
       }
     }
-    for (const one of measured) one.rssAfterBytes = held(figuresOf(one.side.pids())).rssBytes;
+    for (const one of measured)
+      if (one.side.pids().length > 0) one.rssAfterBytes = held(figuresOf(one.side.pids())).rssBytes;
     await Promise.all(plan.sides.map(({ admin }, at) => discard(admin, settings[at]?.namespace ?? "")));
   }
   return {
@@ -101,6 +102,7 @@ async function measureFull(plan: ApiPlan, measured: readonly Measured[]): Promis
   const idle = await watchIdle(pids.flat(), plan.idleSeconds);
   for (const [at, one] of measured.entries()) {
     const own = pids[at] ?? [];
+    if (own.length === 0) continue;
     one.rssFullBytes = held(figuresOf(own)).rssBytes;
     one.cpuShare = idleSum(own.flatMap((pid) => idle.get(pid) ?? [])).cpuShare;
   }
@@ -145,11 +147,13 @@ function times(ratio: number): string {
 function memoryRows(plan: ApiPlan, measured: readonly Measured[]): Row[] {
   if (measured.every(({ rssFullBytes }) => rssFullBytes === undefined)) return [];
   const row = (what: string, of: (one: Measured) => number | undefined, text: (value: number) => string): Row => {
-    const values = measured.map((one) => of(one) ?? 0);
-    const cells = values.map((value) => (value === 0 ? "unknown" : text(value)));
-    const [own = 0, other = 0] = values;
-    if (measured.length === 1) return { what, cells };
-    return { what, cells: [...cells, times(other / own)], goal: `${frugality}x less`, met: other / own >= frugality };
+    const values = measured.map(of);
+    const cells = values.map((value) => (value === undefined ? "unknown" : text(value)));
+    const [own, other] = values;
+    if (own === undefined || other === undefined)
+      return { what, cells: measured.length === 1 ? cells : [...cells, ""] };
+    const met = own * frugality <= other;
+    return { what, cells: [...cells, own === 0 ? "" : times(other / own)], goal: `${frugality}x less`, met };
   };
   const after = row("resident memory after this run", (one) => one.rssAfterBytes, megabytes);
   const [{ rssAfterBytes = 0 } = {}] = measured;

@@ -17,7 +17,7 @@ export interface Scene {
 
 export const shapes: Readonly<Record<string, (scene: Scene) => Promise<Figure>>> = {
   "create c=1": (scene) =>
-    drive(scene.target, { clients: 1, requestsMax: Math.floor(scene.objects / 10), secondsMax: 10 }, (at) => ({
+    drive(scene.target, { clients: 1, requestsMax: Math.floor(scene.objects / 10), secondsMax: 60 }, (at) => ({
       method: "POST",
       target: collection(scene),
       contentType: "application/json",

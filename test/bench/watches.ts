@@ -16,6 +16,8 @@ const deliverPerSecond = 20;
 /** How long events may be under way after the last write. */
 const drainMs = 20_000;
 const newline = 10;
+const settleMs = 1_000;
+const triesMax = 30;
 // Where the numbers of changes begin: no shape writes what one before it wrote, which would be no change.
 const fanOutFrom = 1_000_000;
 const deliverFrom = 2_000_000;
@@ -108,16 +110,18 @@ async function startWatchers(scene: Scene, count: number, take: (piece: Buffer) 
     if (state.ended === 0) state.why = problem;
     state.ended += 1;
   };
-  for (let at = 0; at < count; at += 1) {
-    const connection = connections[Math.floor(at / watchesPerConnection)];
-    connection?.watch({ method: "GET", target: `${collection(scene)}?watch=true&resourceVersion=${from}` }, take).then(
-      (reply) => over(refusal(reply) ?? "the server ended it"),
-      (error: unknown) => over(String(error)),
-    );
+  const path = `${collection(scene)}?watch=true&resourceVersion=${from}`;
+  for (const [at, connection] of connections.entries()) {
+    const own = Math.min(watchesPerConnection, count - at * watchesPerConnection);
+    for (let watch = 0; watch < own; watch += 1)
+      connection.watch({ method: "GET", target: path }, take).then(
+        (reply) => over(refusal(reply) ?? "the server ended it"),
+        (error: unknown) => over(String(error)),
+      );
+    // A request on the same connection is answered after its watches were taken up.
+    await latestRevision(scene, connection);
   }
-  // A request on the same connection is answered after the watches were taken up.
-  await Promise.all(connections.map((one) => latestRevision(scene, one)));
-  await sleep(1_000);
+  await sleep(settleMs);
   return {
     ended: () => state.ended,
     why: () => state.why,
@@ -128,13 +132,19 @@ async function startWatchers(scene: Scene, count: number, take: (piece: Buffer) 
   };
 }
 
+/** Asks again when the server has too much to do, as it may while hundreds of watches begin. */
 async function latestRevision(scene: Scene, client: H2Client | undefined): Promise<string> {
-  const reply = await client?.request({ method: "GET", target: `${collection(scene)}?limit=1` });
-  const text = Buffer.concat(reply?.pieces ?? []).toString();
-  // Holds because every list says it; a reply that is none fails the shape with what it says.
-  const { metadata } = JSON.parse(text) as { readonly metadata?: { readonly resourceVersion?: string } };
-  if (metadata?.resourceVersion === undefined) throw new Error(`expected a list, found ${text.slice(0, 300)}`);
-  return metadata.resourceVersion;
+  for (let tries = 1; ; tries += 1) {
+    const reply = await client?.request({ method: "GET", target: `${collection(scene)}?limit=1` });
+    const text = Buffer.concat(reply?.pieces ?? []).toString();
+    if (reply?.status === 429 && tries < triesMax) {
+      await sleep(settleMs);
+      continue;
+    }
+    if (reply?.status !== 200) throw new Error(`expected a list, found ${text.slice(0, 300)}`);
+    // Holds because every list says it.
+    return (JSON.parse(text) as { readonly metadata: { readonly resourceVersion: string } }).metadata.resourceVersion;
+  }
 }
 
 function lines(piece: Buffer): number {

@@ -59,16 +59,30 @@ export interface TokenReviewResult {
   readonly audiences: readonly string[];
 }
 
+// As upstream: a token that was good is not looked at again for so long.
+const goodForMs = 10_000;
+const goodMax = 2_000;
+
 export class ServiceAccountTokens implements Authenticator {
   private readonly options: TokenOptions;
+  // Invariant: at most goodMax tokens. The oldest goes first.
+  private readonly good = new Map<string, { readonly user: User; readonly untilMs: number }>();
 
   constructor(options: TokenOptions) {
     this.options = options;
   }
 
   async authenticate({ bearerToken = "" }: { readonly bearerToken: string | undefined }): Promise<User | undefined> {
+    const nowMs = this.options.clock.nowMs();
+    const known = this.good.get(bearerToken);
+    if (known && nowMs < known.untilMs) return known.user;
     if (this.options.verifier.issuerOf(bearerToken) !== this.options.issuer) return undefined;
-    return (await this.review(bearerToken, this.options.audiences)).user;
+    this.good.delete(bearerToken);
+    const { user } = await this.review(bearerToken, this.options.audiences);
+    const [oldest] = this.good.keys();
+    if (oldest !== undefined && this.good.size >= goodMax) this.good.delete(oldest);
+    this.good.set(bearerToken, { user, untilMs: nowMs + goodForMs });
+    return user;
   }
 
   /** @throws StatusError 401 saying what does not hold. */

@@ -51,7 +51,7 @@ export function send(writable: Writable, body: Body, gzip: boolean): void {
     writable.end(body);
     return;
   }
-  if (sizeOf(body) <= blockBytes) {
+  if (body.length === 1 || sizeOf(body) <= blockBytes) {
     writable.end(body.length === 1 ? body[0] : Buffer.concat(body));
     return;
   }
