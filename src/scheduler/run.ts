@@ -1,5 +1,6 @@
 /** One run of the scheduler: the loop over the queue, and what follows from each decision. */
 import { messageOf } from "#base/assert.ts";
+import { isReason } from "#machinery/status.ts";
 import type { Timer } from "#base/clock.ts";
 import { parseKey } from "#machinery/meta.ts";
 import { nodes } from "#resources/core/node.ts";
@@ -240,7 +241,9 @@ export class SchedulerRun {
     this.writes += 1;
     void work()
       .catch((error: unknown) => {
-        if (!this.signal.aborted) this.parts.log.warn("write failed", { error: messageOf(error) });
+        // A pod that was deleted meanwhile needs nothing written about it.
+        if (!this.signal.aborted && !isReason(error, "NotFound"))
+          this.parts.log.warn("write failed", { error: messageOf(error) });
       })
       .finally(() => this.endWrite());
   }
