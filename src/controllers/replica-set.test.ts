@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { selectorOfMap } from "#machinery/label-selector.ts";
 import { untyped } from "#machinery/resource.ts";
+import { StatusError } from "#machinery/status.ts";
 import { replicaSets, type ReplicaSet } from "#resources/apps/replica-set.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { Action } from "./controller.ts";
@@ -103,4 +104,19 @@ test("an orphan that matches is adopted, and a pod that no longer matches releas
 
 test("pods of another owner are left alone", () => {
   assert.deepEqual(planned(replicaSet(0), [pod("a", { owner: "someone" })]), []);
+});
+
+test("a refusal is written into the status once, so that writing it does not wake the controller for ever", () => {
+  const refusal = new StatusError({ code: 403, reason: "Forbidden", message: "exceeded quota" });
+  const refusedBy = (status: Partial<ReplicaSet["status"]>): string[] => {
+    const owner = replicaSet(1, status);
+    const selector = selectorOfMap(labels);
+    const { actions } = planReplicas({ owner, resource: untyped(replicaSets), selector, candidates: [], nowMs });
+    const [together] = actions.filter(({ kind }) => kind === "together");
+    const [create] = together?.kind === "together" ? together.actions : [];
+    return create?.kind === "create" ? (create.refused?.(refusal) ?? []).map(shown) : [];
+  };
+  assert.deepEqual(refusedBy({}), ["event FailedCreate", "patch web"]);
+  const failing = { type: "ReplicaFailure", status: "True", reason: "FailedCreate" } as const;
+  assert.deepEqual(refusedBy({ conditions: [failing] }), ["event FailedCreate"]);
 });

@@ -121,25 +121,26 @@ function createPods(scaling: Scaling, count: number): Action {
     created: (pod) => [normal(owner, "SuccessfulCreate", `Created pod: ${pod.metadata.name}`)],
     refused: (error) => [
       warning(owner, "FailedCreate", `Error creating: ${error.message}`),
-      failureAction(scaling, error),
+      ...failureActions(scaling, error),
     ],
   });
   return together(Array.from({ length: count }, () => action));
 }
 
-/** The condition users see in `kubectl describe` while pods cannot be made. */
-function failureAction({ owner, resource, nowMs }: Scaling, error: StatusError): Action {
-  const others = (owner.status.conditions ?? []).filter(({ type }) => type !== "ReplicaFailure");
+/** The condition users see in `kubectl describe` while pods cannot be made. Said once: every write wakes us again. */
+function failureActions({ owner, resource, nowMs }: Scaling, error: StatusError): Action[] {
   const known = owner.status.conditions?.find(({ type }) => type === "ReplicaFailure");
+  if (known?.status === "True" && known.reason === "FailedCreate") return [];
+  const others = (owner.status.conditions ?? []).filter(({ type }) => type !== "ReplicaFailure");
   const condition = {
     type: "ReplicaFailure",
     status: "True",
     reason: "FailedCreate",
     message: error.message,
-    lastTransitionTime: known?.lastTransitionTime ?? rfc3339(nowMs),
+    lastTransitionTime: rfc3339(nowMs),
   };
   const body = { status: { conditions: [...others.map((one) => ({ ...one })), condition] } };
-  return patch({ resource, object: owner }, body, "status");
+  return [patch({ resource, object: owner }, body, "status")];
 }
 
 interface Seen extends Omit<Scaling, "wanted"> {

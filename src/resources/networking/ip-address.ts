@@ -39,6 +39,7 @@ export const ipAddresses = resource<IPAddress>({
   shortNames: ["ip"],
   namespaced: false,
   shape: ipAddressShape,
+  nameRule: "path",
   columns: [nameColumn, text("ParentRef", parentText), ageColumn],
   generationFields: [],
   check: checkIpAddress,
