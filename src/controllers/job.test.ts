@@ -286,3 +286,20 @@ test("indexes are written as ranges of three and more", () => {
   assert.equal(formatIndexes(indexes), "1,3,4,6-8");
   assert.deepEqual(parseIndexes("1,3,4,6-8", 8), new Set([1, 3, 4, 6, 7]));
 });
+
+test("an adopted pod is tracked, and a released one let go", () => {
+  const world = new World({});
+  world.run();
+  const [pod] = world.pods;
+  assert.ok(pod);
+  const { ownerReferences: _, finalizers: __, ...metadata } = pod.metadata;
+  const change = (seen: Pod): unknown => {
+    const [action] = planJob({ job: world.job, pods: [seen], leftBehind: [], nowMs: world.nowMs }).actions;
+    return action?.kind === "patch" && action.patch.type === "merge" ? action.patch.body["metadata"] : undefined;
+  };
+  const adopted = change({ ...pod, metadata }) as Pod["metadata"];
+  assert.deepEqual(adopted.finalizers, ["batch.kubernetes.io/job-tracking"]);
+  assert.equal(adopted.ownerReferences?.[0]?.uid, "job");
+  const released = change({ ...pod, metadata: { ...pod.metadata, labels: {} } });
+  assert.deepEqual(released, { uid: "pod-1", ownerReferences: [], finalizers: [] });
+});

@@ -76,7 +76,7 @@ export function planJob({ job, pods: candidates, leftBehind, nowMs }: JobObserva
   const freed = leftBehind.map(untrack);
   if (!job || (job.spec.managedBy !== undefined && job.spec.managedBy !== ownName)) return { actions: freed };
   const selector = selectorOf(job.spec.selector);
-  const claimed = claim({ owner: job, selector, candidates, resource: pods });
+  const claimed = claim({ owner: job, selector, candidates, resource: pods, finalizer: trackingFinalizer });
   if (isFinished(job)) return { actions: [...freed, ...claimed.owned.filter(isTracked).map(untrack)] };
   const seen = tally(job, claimed.owned, nowMs);
   const before = [...freed, ...claimed.actions];

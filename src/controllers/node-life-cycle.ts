@@ -23,8 +23,8 @@ export interface NodeObservation {
   /** By this process's clock. */
   readonly heardMs: number;
   readonly firstLook: boolean;
-  /** Any node of the cluster is ready. */
-  readonly someReady: boolean;
+  /** Any node of the cluster is ready. Asked only about nodes that are not, since heartbeats are many. */
+  readonly someReady: () => boolean;
   readonly pods: readonly Pod[];
   readonly nowMs: number;
 }
@@ -60,7 +60,7 @@ export function nodeLifeCycleController(): Controller<NodeObservation> {
         node,
         heardMs: atMs,
         firstLook: first,
-        someReady: someReady(caches),
+        someReady: () => someReady(caches),
         pods: caches.byIndex(pods, { name: byNode, value: key.name }),
         nowMs: caches.nowMs,
       };
@@ -84,7 +84,8 @@ export function planNode(seen: NodeObservation): Plan {
   const ready = conditionOf(node.status.conditions, "Ready");
   const leftMs = seen.heardMs + (ready ? graceMs : startGraceMs) - nowMs;
   if (leftMs <= 0 && ready?.status !== "Unknown") return { actions: [...registered, ...markUnknown(seen)] };
-  const taints = wishedTaints(node, { nowMs, evicts: seen.someReady });
+  const evicts = ready?.status === "True" || seen.someReady();
+  const taints = wishedTaints(node, { nowMs, evicts });
   const tainted = deepEqual(taints, node.spec.taints ?? [])
     ? []
     : [

@@ -69,7 +69,15 @@ test("while no node is ready at all, no pod is driven out", () => {
 });
 
 function seen(more: Partial<NodeObservation>): NodeObservation {
-  return { node: node({ Ready: "True" }), heardMs: nowMs, firstLook: false, someReady: true, pods: [], nowMs, ...more };
+  return {
+    node: node({ Ready: "True" }),
+    heardMs: nowMs,
+    firstLook: false,
+    someReady: () => true,
+    pods: [],
+    nowMs,
+    ...more,
+  };
 }
 
 test("a node that was heard of is looked at again when its grace is over", () => {

@@ -14,6 +14,8 @@ export interface Claim<T extends KubeObject> {
   /** Objects owned by `owner` and orphans of its namespace. */
   readonly candidates: readonly T[];
   readonly resource: ResourceDefinition<T>;
+  /** Comes with the ownership and goes with it. */
+  readonly finalizer?: string;
 }
 
 export interface Claimed<T extends KubeObject> {
@@ -34,7 +36,8 @@ export function ownerReferenceTo(owner: KubeObject): OwnerReference {
 }
 
 /** Sorts the candidates. An owner that is being deleted adopts nothing and releases nothing. */
-export function claim<T extends KubeObject>({ owner, selector, candidates, resource }: Claim<T>): Claimed<T> {
+export function claim<T extends KubeObject>(claim: Claim<T>): Claimed<T> {
+  const { owner, selector, candidates } = claim;
   const { uid } = owner.metadata;
   const ending = owner.metadata.deletionTimestamp !== undefined;
   const owned: T[] = [];
@@ -44,34 +47,44 @@ export function claim<T extends KubeObject>({ owner, selector, candidates, resou
     const reference = controllerOf(object);
     if (reference?.uid === uid) {
       if (matches || ending) owned.push(object);
-      else actions.push(release(resource, object, uid ?? ""));
+      else actions.push(release(claim, object));
     } else if (!reference && matches && !ending && object.metadata.deletionTimestamp === undefined) {
       owned.push(object);
-      actions.push(adopt(resource, object, owner));
+      actions.push(adopt(claim, object));
     }
   }
   return { owned, actions };
 }
 
-function adopt<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, owner: KubeObject): Action {
-  const { uid, ownerReferences = [] } = object.metadata;
-  return metadataPatch(resource, object, { uid, ownerReferences: [...ownerReferences, ownerReferenceTo(owner)] });
-}
-
-function release<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, ownerUid: string): Action {
-  const { uid, ownerReferences = [] } = object.metadata;
-  return metadataPatch(resource, object, {
-    uid,
-    ownerReferences: ownerReferences.filter((one) => one.uid !== ownerUid),
+function adopt<T extends KubeObject>(claim: Claim<T>, object: T): Action {
+  const { ownerReferences = [], finalizers = [] } = object.metadata;
+  const guarded = claim.finalizer === undefined || finalizers.includes(claim.finalizer);
+  return metadataPatch(claim.resource, object, {
+    ownerReferences: [...ownerReferences, ownerReferenceTo(claim.owner)],
+    ...(guarded ? {} : { finalizers: [...finalizers, claim.finalizer ?? ""] }),
   });
 }
 
+function release<T extends KubeObject>({ owner, resource, finalizer }: Claim<T>, object: T): Action {
+  const { ownerReferences = [], finalizers = [] } = object.metadata;
+  const guarded = finalizer !== undefined && finalizers.includes(finalizer);
+  return metadataPatch(resource, object, {
+    ownerReferences: ownerReferences.filter((one) => one.uid !== owner.metadata.uid),
+    ...(guarded ? { finalizers: finalizers.filter((one) => one !== finalizer) } : {}),
+  });
+}
+
+interface Belonging {
+  readonly ownerReferences: readonly OwnerReference[];
+  readonly finalizers?: readonly string[];
+}
+
 // The uid in the patch is a precondition: an object of the same name that came later is not touched.
-function metadataPatch<T extends KubeObject>(
-  resource: ResourceDefinition<T>,
-  object: T,
-  metadata: { readonly uid: string | undefined; readonly ownerReferences: readonly OwnerReference[] },
-): Action {
-  const ownerReferences = metadata.ownerReferences.map((one) => ({ ...one }));
-  return patch({ resource, object }, { metadata: { uid: metadata.uid, ownerReferences } });
+function metadataPatch<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, change: Belonging): Action {
+  const { uid, resourceVersion } = object.metadata;
+  const ownerReferences = change.ownerReferences.map((one) => ({ ...one }));
+  // A list of finalizers is replaced as a whole, so it must be the newest.
+  const newest = resourceVersion === undefined ? {} : { resourceVersion };
+  const finalizers = change.finalizers ? { ...newest, finalizers: [...change.finalizers] } : {};
+  return patch({ resource, object }, { metadata: { uid, ownerReferences, ...finalizers } });
 }

@@ -74,7 +74,7 @@ function observeClaim(key: ObjectKey, caches: Caches): ClaimObservation | undefi
     kind: "claim",
     claim,
     volume: name === "" ? undefined : caches.get(persistentVolumes, { namespace: "", name }),
-    volumes: caches.list(persistentVolumes, ""),
+    volumes: name === "" ? caches.list(persistentVolumes, "") : [],
     storageClass: caches.get(storageClasses, { namespace: "", name: classOf(claim) }),
   };
 }

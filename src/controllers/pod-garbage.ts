@@ -64,13 +64,15 @@ export function planPodGarbage({ all, nodeNames, waiting, nowMs }: PodGarbageObs
   const unscheduled = all.filter(
     (pod) => pod.metadata.deletionTimestamp !== undefined && pod.spec.nodeName === undefined,
   );
-  const ended = all
+  const oldestFirst = all
     .filter(isEnded)
     .toSorted((a, b) => (a.metadata.creationTimestamp ?? "").localeCompare(b.metadata.creationTimestamp ?? ""));
-  const surplus = ended.slice(0, Math.max(0, ended.length - endedPodsMax));
+  const surplus = oldestFirst.slice(0, Math.max(0, oldestFirst.length - endedPodsMax));
   const actions = [
     ...orphaned.flatMap((pod) => [...failed(pod, nowMs), force(pod)]),
-    ...[...unscheduled, ...surplus].map(force),
+    // Whoever counts pods by how they ended must hear of these, too.
+    ...unscheduled.flatMap((pod) => [...ended(pod), force(pod)]),
+    ...surplus.map(force),
   ];
   if (waiting) return { actions, againAfterMs: everyMs };
   return actions.length === 0 ? nothing : { actions };
@@ -80,6 +82,17 @@ function force(pod: Pod): Action {
   const { uid } = pod.metadata;
   const request = { gracePeriodSeconds: 0, ...(uid === undefined ? {} : { uid }) };
   return { kind: "delete", resource: untyped(pods), key: keyOf(pod), request };
+}
+
+function ended(pod: Pod): Action[] {
+  if (isEnded(pod)) return [];
+  return [
+    patch(
+      { resource: pods, object: pod },
+      { metadata: { uid: pod.metadata.uid }, status: { phase: "Failed" } },
+      "status",
+    ),
+  ];
 }
 
 /** Tells owners that count failures why the pod ended. */
