@@ -72,7 +72,8 @@ export class SchedulerRun {
       this.related.onEvent((event) => this.queue.event(event), signal);
       let turnMs = clock.monotonicMs();
       for (;;) {
-        await this.queue.whenReady(signal);
+        // Who waited has let others work.
+        if (await this.queue.whenReady(signal)) turnMs = clock.monotonicMs();
         await this.whenWriterFree(signal);
         if (clock.monotonicMs() - turnMs > turnMsMax) {
           await clock.sleep(0, signal);
