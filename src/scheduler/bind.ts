@@ -60,7 +60,11 @@ export async function clearNomination({ client }: WriterParts, pod: Pod): Promis
 }
 
 /** Deletes a pod that stands in the way of one with a higher priority. */
-export async function evict(parts: WriterParts, victim: Pod, preemptor: Pod): Promise<void> {
+export async function evict(
+  parts: WriterParts,
+  victim: Pod,
+  { preemptor, nodeName }: { readonly preemptor: Pod; readonly nodeName: string },
+): Promise<void> {
   const { client, recorder, clock } = parts;
   const message = `${preemptor.spec.schedulerName ?? ""}: preempting to accommodate a higher priority pod`;
   const target = { type: "DisruptionTarget", status: "True", reason: "PreemptionByScheduler", message };
@@ -73,11 +77,10 @@ export async function evict(parts: WriterParts, victim: Pod, preemptor: Pod): Pr
     if (isReason(error, "NotFound")) return;
     throw error;
   }
-  const node = victim.spec.nodeName ?? "";
   recorder.record(victim, {
     type: "Normal",
     reason: "Preempted",
-    message: `Preempted by pod ${preemptor.metadata.uid ?? ""} on node ${node}`,
+    message: `Preempted by pod ${preemptor.metadata.uid ?? ""} on node ${nodeName}`,
   });
 }
 

@@ -52,6 +52,8 @@ export function rejectionOn(node: NodeInfo, pod: PodFacts, { checks, cluster }: 
   return undefined;
 }
 
+const none: readonly never[] = [];
+
 export interface Checking {
   readonly checks: readonly NamedCheck[];
   readonly cluster: Cluster;
@@ -59,10 +61,10 @@ export interface Checking {
 
 /** Pods that wait for room on the node and have at least this one's priority. */
 export function nominatedAhead(node: NodeInfo, pod: PodFacts, { snapshot }: Cluster): readonly PodFacts[] {
-  const ahead: PodFacts[] = [];
+  let ahead: PodFacts[] | undefined;
   for (const other of snapshot.nominatedTo(node.name))
-    if (other.priority >= pod.priority && other.uid !== pod.uid) ahead.push(other);
-  return ahead;
+    if (other.priority >= pod.priority && other.uid !== pod.uid) (ahead ??= []).push(other);
+  return ahead ?? none;
 }
 
 /** A copy of a node, to see what would be if other pods were on it. */

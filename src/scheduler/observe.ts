@@ -24,6 +24,7 @@ function nodeChanged({ snapshot, queue }: Observed, change: Change<Node>): void 
   const { object: node, old } = change;
   if (change.type === "deleted") {
     snapshot.removeNode(node.metadata.name ?? "");
+    queue.event({ kind: "nodeGone" });
     return;
   }
   snapshot.setNode(node);
@@ -61,7 +62,7 @@ function podGone({ snapshot, queue }: Observed, pod: Pod): void {
 
 function podOnNode({ snapshot, queue }: Observed, pod: PodFacts): void {
   queue.remove(pod.uid);
-  const before = snapshot.placed(pod.uid);
+  const before = snapshot.isAssumed(pod.uid) ? undefined : snapshot.placed(pod.uid);
   snapshot.setPod(pod);
   if (!before) queue.event({ kind: "podPlaced", pod });
   else if (matteringDiffers(before, pod)) queue.event({ kind: "podChanged", pod, old: before });

@@ -96,7 +96,7 @@ export type ClusterEvent =
   | { readonly kind: "node"; readonly node: Node; readonly old: Node | undefined }
   | { readonly kind: "podPlaced" | "podGone"; readonly pod: PodFacts }
   | { readonly kind: "podChanged"; readonly pod: PodFacts; readonly old: PodFacts }
-  | { readonly kind: "storage" | "namespace" };
+  | { readonly kind: "nodeGone" | "storage" | "namespace" };
 
 /** True when the event may make the plugin accept a pod it has rejected. */
 export type Hint = (pod: PodFacts, event: ClusterEvent) => boolean;

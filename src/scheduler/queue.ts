@@ -108,10 +108,12 @@ export class SchedulingQueue {
     return ticket.entry;
   }
 
-  /** Resolves when `pop` may have a pod. Rejects when the signal is aborted. */
-  async whenReady(signal: AbortSignal): Promise<void> {
+  /** Resolves when `pop` may have a pod, with whether that took waiting. Rejects when the signal is aborted. */
+  async whenReady(signal: AbortSignal): Promise<boolean> {
+    let waited = false;
     while (!first(this.active) && !first(this.backoff)) {
       if (signal.aborted) throw abortReason(signal);
+      waited = true;
       await new Promise<void>((resolve) => {
         const done = (): void => {
           signal.removeEventListener("abort", done);
@@ -121,6 +123,7 @@ export class SchedulingQueue {
         signal.addEventListener("abort", done, { once: true });
       });
     }
+    return waited;
   }
 
   /** The cluster has no place for the pod, in the eyes of these plugins. */

@@ -1,9 +1,9 @@
 /** One run of the scheduler: the loop over the queue, and what follows from each decision. */
 import { messageOf } from "#base/assert.ts";
-import { isReason } from "#machinery/status.ts";
 import type { Timer } from "#base/clock.ts";
 import { parseKey } from "#machinery/meta.ts";
 import { nodes } from "#resources/core/node.ts";
+import { isReason } from "#machinery/status.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
 import { bind, clearNomination, evict, report, type Failure } from "./bind.ts";
 import { attemptMetrics, type AttemptMetrics, type Result } from "./attempt-metrics.ts";
@@ -72,7 +72,8 @@ export class SchedulerRun {
       this.related.onEvent((event) => this.queue.event(event), signal);
       let turnMs = clock.monotonicMs();
       for (;;) {
-        await this.queue.whenReady(signal);
+        // Who waited has let others work.
+        if (await this.queue.whenReady(signal)) turnMs = clock.monotonicMs();
         await this.whenWriterFree(signal);
         if (clock.monotonicMs() - turnMs > turnMsMax) {
           await clock.sleep(0, signal);
@@ -194,7 +195,8 @@ export class SchedulerRun {
 
   private turnedDown(pod: PodFacts, plugins: readonly PluginName[], failure: Failure): void {
     this.queue.rejected(pod.uid, plugins);
-    this.write(() => report(this.parts, this.waiting(pod) ?? pod.pod, failure));
+    const current = this.waiting(pod);
+    if (current) this.write(() => report(this.parts, current, failure));
   }
 
   private makeRoom(pod: PodFacts, { node, victims }: Extract<Preemption, { kind: "victims" }>): void {
@@ -209,7 +211,7 @@ export class SchedulerRun {
       if (isTerminating(victim.pod)) continue;
       this.write(async () => {
         try {
-          await evict(this.parts, victim.pod, pod.pod);
+          await evict(this.parts, victim.pod, { preemptor: pod.pod, nodeName: node.name });
         } catch (error) {
           this.queue.retry(pod.uid);
           throw error;
@@ -241,9 +243,9 @@ export class SchedulerRun {
     this.writes += 1;
     void work()
       .catch((error: unknown) => {
-        // A pod that was deleted meanwhile needs nothing written about it.
-        if (!this.signal.aborted && !isReason(error, "NotFound"))
-          this.parts.log.warn("write failed", { error: messageOf(error) });
+        // The pod is gone, or is another one of the same name: nobody waits for the write.
+        if (isReason(error, "NotFound") || isReason(error, "Conflict")) return;
+        if (!this.signal.aborted) this.parts.log.warn("write failed", { error: messageOf(error) });
       })
       .finally(() => this.endWrite());
   }

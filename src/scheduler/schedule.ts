@@ -48,7 +48,7 @@ export function schedule(pod: PodFacts, cluster: Cluster, { start, random }: Cyc
   const wanted = cluster.snapshot.nodes.get(pod.pod.status.nominatedNodeName ?? "");
   if (wanted && (!only || only.names.has(wanted.name)) && !rejectionOn(wanted, pod, search))
     return { kind: "placed", node: wanted, nextStart: start };
-  const named = only ? list.filter(({ name }) => only.names.has(name)) : list;
+  const named = only ? [...only.names].flatMap((name) => cluster.snapshot.nodes.get(name) ?? []) : list;
   const found = findFeasible(search, named, only ? 0 : start);
   if (found.feasible.length > 0) {
     const nextStart = only ? start : (start + found.looked) % list.length;

@@ -149,3 +149,32 @@ test("a pod is bound after the volume that was chosen with its node, and after o
   await clock.advance(0);
   assert.deepEqual([await cluster.nodeOf("a"), await cluster.nodeOf("b")], ["one", "one"]);
 });
+
+test("a pod that must be near another one is placed right after it", async (context) => {
+  const cluster = start(context);
+  await cluster.addNode(node("one"));
+  const term = { labelSelector: { matchLabels: { app: "db" } }, topologyKey: "kubernetes.io/hostname" };
+  const affinity = { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } };
+  await cluster.addPod("web", { affinity });
+  await cluster.clock.advance(0);
+  assert.equal(await cluster.nodeOf("web"), undefined);
+  await cluster.addPod("db", { labels: { app: "db" } });
+  await cluster.clock.advance(0);
+  assert.equal(await cluster.nodeOf("web"), "one");
+});
+
+test("a pod that is bound but not seen on its node is placed again", async (context) => {
+  let lost = 1;
+  const cluster = start(context, (client) => ({
+    post: async (target, body) => {
+      lost -= 1;
+      return lost >= 0 ? {} : await client.post(target, body);
+    },
+  }));
+  await cluster.addNode(node("one"));
+  await cluster.addPod("a");
+  await cluster.clock.advance(29_000);
+  assert.equal(await cluster.nodeOf("a"), undefined);
+  await cluster.clock.advance(2_000);
+  assert.equal(await cluster.nodeOf("a"), "one");
+});

@@ -25,6 +25,7 @@ interface MatchCount extends PodSelection {
   readonly byNode: Map<string, number>;
 }
 
+const none: readonly never[] = [];
 const noMatches: ReadonlyMap<string, number> = new Map();
 
 // Selectors whose matching pods are counted as pods come and go; enough for the workloads that grow at one time.
@@ -149,7 +150,7 @@ export class Snapshot {
   }
 
   nominatedTo(nodeName: string): Iterable<PodFacts> {
-    return this.nominated.get(nodeName)?.values() ?? [];
+    return this.nominated.get(nodeName)?.values() ?? none;
   }
 
   /** How many pods of a namespace match a selector, by node; without zeros. */

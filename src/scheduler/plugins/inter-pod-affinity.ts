@@ -107,6 +107,7 @@ export const interPodAffinityHint: Hint = (pod, event) => {
       return avoids(event.pod) || shuns(event.pod);
     case "podChanged":
       return wants(event.pod) || avoids(event.old) || shuns(event.old);
+    case "nodeGone":
     case "storage":
       return false;
   }

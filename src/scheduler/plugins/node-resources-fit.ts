@@ -28,6 +28,7 @@ export const nodeResourcesFitHint: Hint = (pod, event) => {
     case "podChanged":
       return [...event.old.requests.all].some(([name, amount]) => amount > (event.pod.requests.all.get(name) ?? 0));
     case "podPlaced":
+    case "nodeGone":
     case "storage":
     case "namespace":
       return false;

@@ -106,6 +106,7 @@ export const podTopologySpreadHint: Hint = (pod, event) => {
     constraints.some(({ selector }) => selector.matches(other.pod.metadata.labels));
   switch (event.kind) {
     case "node":
+    case "nodeGone":
       return true;
     case "podPlaced":
     case "podGone":
