@@ -75,9 +75,20 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
   const containerd = new Containerd({ bundle, dataFolder: dataDir, clock, log: log.for("containerd"), journal });
   const machine = machineOf();
   const port = await freePort(options);
+  const images = new ImageFolder({
+    bundle,
+    folder: join(dataDir, "agent/images"),
+    memory: join(containerd.folders.root, "imported.json"),
+    socket: containerd.folders.socket,
+    runtime: containerd.runtime,
+    ready: (until) => containerd.ready(until),
+    clock,
+    log: log.for("images"),
+  });
   const kubelet = createKubelet({
     ...options,
     runtime: containerd.runtime,
+    imagesArrive: images.settled,
     machine,
     config: kubeletConfig(options, port),
   });
@@ -86,16 +97,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
     kubelet,
     kubeletServer(options, kubelet, port),
     podNetwork(options, containerd, journal),
-    new ImageFolder({
-      bundle,
-      folder: join(dataDir, "agent/images"),
-      memory: join(containerd.folders.root, "imported.json"),
-      socket: containerd.folders.socket,
-      runtime: containerd.runtime,
-      ready: (until) => containerd.ready(until),
-      clock,
-      log: log.for("images"),
-    }),
+    images,
     ...(disabled.has("proxy") ? [] : [proxyOf(options, journal)]),
     ...(disabled.has("dns") || disabled.has("coredns") ? [] : [dnsOf(options)]),
   ];

@@ -37,9 +37,15 @@ type Imported = Record<string, string>;
 export class ImageFolder implements Component {
   readonly name = "image-folder";
   private readonly options: ImageFolderOptions;
+  private readonly taken = Promise.withResolvers<void>();
 
   constructor(options: ImageFolderOptions) {
     this.options = options;
+  }
+
+  /** Resolves once every archive that lay there at the start has been imported, or found to be broken. */
+  get settled(): Promise<void> {
+    return this.taken.promise;
   }
 
   /** One file after another, so that a large one does not slow the node down more than it must. */
@@ -56,13 +62,17 @@ export class ImageFolder implements Component {
     watcher.on("error", (error) =>
       this.options.log.error("image folder is not watched any more", { error: error.message }),
     );
-    for (const name of readdirSync(folder).sort()) queue.add(name);
+    const names = readdirSync(folder).sort();
+    for (const name of names) queue.add(name);
+    const missing = new Set(names.filter((name) => archiveName.test(name)));
     try {
       for (;;) {
+        if (missing.size === 0) this.taken.resolve();
         const name = await queue.next(signal);
         await this.options.ready(signal);
         await this.take(name, queue, signal);
         queue.done(name);
+        missing.delete(name);
       }
     } catch (error) {
       if (!signal.aborted) throw error;

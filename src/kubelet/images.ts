@@ -5,7 +5,7 @@
  */
 import { messageOf } from "#base/assert.ts";
 import { fromBase64, textOf } from "#base/bytes.ts";
-import type { Clock } from "#base/clock.ts";
+import { abortReason, type Clock } from "#base/clock.ts";
 import type { AuthConfig, ContainerRuntime, Image, PodSandboxConfig } from "#host/cri.ts";
 import type { Secret } from "#resources/core/secret.ts";
 import { durationText } from "./plan/restart.ts";
@@ -60,9 +60,12 @@ export class Images {
   /** When each image was last used by a start, by id. */
   readonly usedAtMs = new Map<string, number>();
 
-  constructor(runtime: ContainerRuntime, clock: Clock) {
+  private readonly arrive: Promise<void> | undefined;
+
+  constructor(runtime: ContainerRuntime, clock: Clock, arrive?: Promise<void>) {
     this.runtime = runtime;
     this.clock = clock;
+    this.arrive = arrive;
   }
 
   /** The image, pulled if need be. @throws ImageError when the container has to wait. */
@@ -73,7 +76,11 @@ export class Images {
         "InvalidImageName",
         `Failed to apply default image tag "${request.image}": couldn't parse image name "${request.image}": invalid reference format`,
       );
-    const present = await this.runtime.imageStatus({ image: name }, signal);
+    let present = await this.runtime.imageStatus({ image: name }, signal);
+    if (!present && this.arrive) {
+      await untilAborted(this.arrive, signal);
+      present = await this.runtime.imageStatus({ image: name }, signal);
+    }
     const policy = request.policy ?? (name.endsWith(":latest") ? "Always" : "IfNotPresent");
     if (present && policy !== "Always") {
       request.tell({
@@ -164,6 +171,15 @@ export class Images {
   private refusal(reason: ImageError["reason"], message: string): ImageError {
     return new ImageError(reason, message, this.clock.nowMs() + pauseFirstMs);
   }
+}
+
+async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const abort = (): void => reject(abortReason(signal));
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  work.then(resolve, reject);
+  await promise.finally(() => signal.removeEventListener("abort", abort));
 }
 
 const durationOf = (ms: number): string => (ms < 1000 ? `${ms}ms` : ms < 60_000 ? `${ms / 1000}s` : durationText(ms));

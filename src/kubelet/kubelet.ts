@@ -40,6 +40,8 @@ export interface KubeletOptions {
   readonly informers: InformerFactory;
   readonly recorder: Recorder;
   readonly runtime: ContainerRuntime;
+  /** Pending while images are brought to this machine: what is missing may come, and need not be pulled. */
+  readonly imagesArrive?: Promise<void>;
   readonly machine: Machine;
   readonly clock: Clock;
   readonly random: Random;
@@ -127,7 +129,7 @@ async function build(options: KubeletOptions, probeMetrics: Metrics, signal: Abo
   await files.makeFolder(`${rootFolder}/pods`, 0o750);
   const version = await versionOf(options, signal);
   const facts = await nodeFacts(files, config, `${version.runtimeName}://${version.runtimeVersion}`);
-  const images = new Images(runtime, clock);
+  const images = new Images(runtime, clock, options.imagesArrive);
   const volumes = new PodVolumes({ machine, client, clock, random, rootFolder });
   const parts: PodParts = {
     ...options,

@@ -1,11 +1,13 @@
 /** The guestbook on a real cluster, and every command of kubectl that people use on one. Each test goes on from the last. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { must } from "../../src/base/assert.ts";
 import { installRoot } from "../../src/distro/places.ts";
+import { containerdFolders } from "../../src/host/containerd.ts";
+import { processesNaming, signalProcess } from "../../src/host/processes.ts";
 import { command, newPlace, placeImages, printed, Server, type Ended, type Place } from "./kedge.ts";
 
 let place: Place;
@@ -228,9 +230,28 @@ test("a broken image archive is reported, and the others are taken", async () =>
   rmSync(join(place.dataDir, "agent/images/broken.tar"));
 });
 
+test("kill -9 of kedge and containerd: the pods run on, and nothing is lost", async () => {
+  const running = "jsonpath={range .items[*].status.containerStatuses[*]}{.containerID} {.restartCount}\n{end}";
+  const before = await kubectl("get", "pods", "--field-selector=status.phase=Running", "-o", running);
+  const host = await addressOf("web");
+  server.process.kill("SIGKILL");
+  for (const { id } of processesNaming(join(containerdFolders(place.dataDir).run, "config-")))
+    signalProcess(id, "SIGKILL");
+  assert.equal((await entriesAt(host)).newest, "by full name");
+  server = await Server.start(place);
+  await webIsOut();
+  await sign(host, "after the kill");
+  assert.deepEqual((await entriesAt(host)).entries.length, 6);
+  assert.equal(await kubectl("get", "pods", "--field-selector=status.phase=Running", "-o", running), before);
+});
+
 test("delete takes everything of a namespace along", async () => {
+  await kubectl("delete", "pod", "client", "--now");
+  const volume = await kubectl("get", "pvc", "data-postgres-0", "-o", "jsonpath={.spec.volumeName}");
+  const path = await server.kubectl("get", "pv", volume, "-o", "jsonpath={.spec.hostPath.path}{.spec.local.path}");
+  assert.ok(existsSync(path));
   await server.kubectl("delete", "namespace", "guestbook", "--timeout=90s");
-  assert.equal((await server.tryKubectl(["get", "namespace", "guestbook"])).code, 1);
+  await server.kubectl("wait", `pv/${volume}`, "--for=delete", "--timeout=30s");
+  assert.ok(!existsSync(path));
   assert.equal((await server.kubectl("get", "pods", "--all-namespaces", "--no-headers")).trim(), "");
-  assert.equal((await server.kubectl("get", "pv", "--no-headers")).trim(), "");
 });
