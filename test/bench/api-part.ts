@@ -32,10 +32,15 @@ const lastShape = "delete c=32";
 // Between one side's turn and the next, so that what one left to do is not done in the other's time.
 const restMs = 1_000;
 
+interface MeasuredFigure extends Figure {
+  /** CPU of the server's processes for one request or event; 0 when they are elsewhere. */
+  readonly cpuEachMs: number;
+}
+
 /** What was measured of one side. */
 interface Measured {
   readonly side: Side;
-  readonly figures: Map<string, Figure[]>;
+  readonly figures: Map<string, MeasuredFigure[]>;
   readonly failures: string[];
   rssFullBytes?: number;
   rssAfterBytes?: number;
@@ -81,10 +86,12 @@ interface ShapeRun {
 }
 
 async function measureShape(plan: ApiPlan, load: LoadProcess, { shape, one, setting }: ShapeRun): Promise<void> {
+  const cpuBeforeMs = cpuMs(one.side);
   const answer = await load.run({ shape, scene: { ...setting, objects: plan.objects } });
+  const spentMs = cpuMs(one.side) - cpuBeforeMs;
   if (answer.kind === "failed") one.failures.push(`${shape}: ${answer.why}`);
   else {
-    const { figure } = answer;
+    const figure = { ...answer.figure, cpuEachMs: spentMs / answer.figure.total };
     one.figures.set(shape, [...(one.figures.get(shape) ?? []), figure]);
     if (figure.firstError !== undefined)
       one.failures.push(`${shape}: ${figure.errors} errors, the first: ${figure.firstError}`);
@@ -92,6 +99,10 @@ async function measureShape(plan: ApiPlan, load: LoadProcess, { shape, one, sett
   const figure = one.figures.get(shape)?.at(-1);
   plan.say(`${one.side.name}: ${shape}: ${figure ? figureText(figure) : "failed"}`);
   await sleep(restMs);
+}
+
+function cpuMs(side: Side): number {
+  return figuresOf(side.pids()).reduce((sum, { cpuMs }) => sum + cpuMs, 0);
 }
 
 /** All objects are there, and nothing happens. */
@@ -108,8 +119,9 @@ async function measureFull(plan: ApiPlan, measured: readonly Measured[]): Promis
   }
 }
 
-function figureText({ value, unit, p50Ms, p99Ms, errors }: Figure): string {
-  const spread = `p50 ${rounded(p50Ms)}, p99 ${rounded(p99Ms)} ms`;
+function figureText({ value, unit, p50Ms, p99Ms, cpuEachMs, errors }: MeasuredFigure): string {
+  const cpu = cpuEachMs > 0 ? `, CPU ${rounded(cpuEachMs * 1_000)} µs` : "";
+  const spread = `p50 ${rounded(p50Ms)}, p99 ${rounded(p99Ms)} ms${cpu}`;
   const main = unit === "ms" ? `${rounded(value)} ms` : `${rounded(value)}/s`;
   return `${main} (${spread})${errors > 0 ? ` ${errors} errors` : ""}`;
 }

@@ -79,6 +79,7 @@ class Run {
       p50Ms: percentile(this.latenciesMs, 0.5),
       p99Ms: percentile(this.latenciesMs, 0.99),
       count: this.latenciesMs.length,
+      total: this.at,
       errors: this.errors,
       ...(this.firstError !== undefined && { firstError: this.firstError }),
     };

@@ -7,6 +7,8 @@ export interface Figure {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly count: number;
+  /** The same with those that came first and do not count: what the server had to do. */
+  readonly total: number;
   /** Answers that were not the one expected, and watches that ended early. */
   readonly errors: number;
   /** The first of them, in words. */
@@ -20,7 +22,7 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 /** The figure whose value is in the middle of several rounds; all errors are kept. */
-export function medianFigure(rounds: readonly Figure[]): Figure | undefined {
+export function medianFigure<F extends Figure>(rounds: readonly F[]): F | undefined {
   const sorted = rounds.toSorted((a, b) => a.value - b.value);
   const middle = sorted[Math.floor((sorted.length - 1) / 2)];
   if (!middle) return undefined;

@@ -45,6 +45,7 @@ export async function listPages(scene: Scene): Promise<Figure> {
     p50Ms: percentile(latenciesMs, 0.5),
     p99Ms: percentile(latenciesMs, 0.99),
     count: latenciesMs.length,
+    total: latenciesMs.length,
     errors: firstError === undefined ? 0 : 1,
     ...(firstError !== undefined && { firstError }),
   };

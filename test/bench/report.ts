@@ -31,6 +31,7 @@ differ, and so does one machine from day to day. \`npm run bench -- --help\` lis
 
 ConfigMaps with 512 bytes of data; TLS, HTTP/2 and JSON; clients are a service account with a role of its own, each
 with a connection of its own (watchers share one among 50); c is the number of clients, each with one request under way.
+CPU is what the server's processes use for one request, list or event: it says more than the rate on a busy machine.
 `;
 
 export function textTable({ sides, rows }: Report): string {

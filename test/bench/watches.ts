@@ -42,6 +42,7 @@ export async function fanOut(scene: Scene): Promise<Figure> {
     ...written,
     value: counts.events / ((counts.lastMs - startMs) / 1_000),
     count: counts.events,
+    total: counts.events,
     errors: written.errors + watchers.ended() + missing,
     ...(missing > 0 && {
       firstError: `${missing} of ${expected} events missing, ${watchers.ended()} watches ended: ${watchers.why()}`,
@@ -80,6 +81,7 @@ export async function deliver(scene: Scene): Promise<Figure> {
     p50Ms: percentile(latenciesMs, 0.5),
     p99Ms,
     count: latenciesMs.length,
+    total: latenciesMs.length,
     errors: problems.length + missing,
     ...(firstError !== undefined && { firstError }),
   };
