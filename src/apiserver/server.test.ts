@@ -246,6 +246,7 @@ test("a bound pod gets its grace period, an unbound one goes at once", async () 
   const body = { apiVersion: "v1", kind: "Binding", metadata: { name: "bound" }, target };
   const bind = await server.ask(`POST ${pods}/bound/binding`, { body });
   assert.equal(bind.code, 201, bind.text);
+  assert.equal((await server.ask(`GET ${pods}/bound`)).at("metadata.generation"), 1);
   const again = await server.ask(`POST ${pods}/bound/binding`, { body });
   assert.deepEqual(
     [again.code, again.at("message")],

@@ -33,7 +33,7 @@ interface SetOptions {
   readonly size: number;
   readonly available?: number;
   readonly image?: string;
-  readonly revision?: number;
+  readonly revision?: number | bigint;
   readonly desired?: number;
   readonly max?: number;
 }
@@ -115,6 +115,13 @@ function story(owner: Deployment | undefined): Record<string, string> {
     (owner?.status.conditions ?? []).map((one) => [one.type, `${one.status} ${one.reason}: ${one.message}`]),
   );
 }
+
+test("a revision has 64 bits", () => {
+  const { actions } = plan(deployment(), [set("old", { size: 3, image: "v1", revision: 3546343826724305832n })]);
+  const created = actions[0];
+  assert.ok(created?.kind === "create");
+  assert.equal(created.object.metadata.annotations?.["deployment.kubernetes.io/revision"], "3546343826724305833");
+});
 
 test("the first ReplicaSet is created at full size, with revision 1 and a hash in name and labels", () => {
   const { actions } = plan(deployment(), []);

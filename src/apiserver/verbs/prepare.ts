@@ -112,6 +112,8 @@ export function stampUpdate(call: WriteCall, draft: Draft, old: { frozen: KubeOb
   if (grace !== undefined) metadata["deletionGracePeriodSeconds"] ??= grace;
   else delete metadata["deletionGracePeriodSeconds"];
   delete metadata["selfLink"];
+  // Where a pod runs is not what it is to be.
+  if (subresource === "binding") return;
   // Holds: any object can be read by name.
   const before = frozen as unknown as Readonly<Record<string, unknown>>;
   const counted = new Set(generationFieldsOf(served, draft));

@@ -46,27 +46,28 @@ function bare(template: PodTemplateSpec): unknown {
   return { ...template, metadata: { ...metadata, labels: others } };
 }
 
-export function revisionOf(set: ReplicaSet): number {
+/** 64 bits, which a number does not hold. */
+export function revisionOf(set: ReplicaSet): bigint {
   const text = set.metadata.annotations?.[revisionAnnotation];
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
+  return text !== undefined && /^\d+$/.test(text) ? BigInt(text) : 0n;
 }
 
-export function nextRevision(oldSets: readonly ReplicaSet[]): number {
-  return Math.max(0, ...oldSets.map(revisionOf)) + 1;
+export function nextRevision(oldSets: readonly ReplicaSet[]): bigint {
+  return oldSets.map(revisionOf).reduce((highest, one) => (one > highest ? one : highest), 0n) + 1n;
 }
 
 /** The annotations the new ReplicaSet should have. The number only grows; numbers it had before are its history. */
 export function newSetAnnotations(
   deployment: Deployment,
   set: ReplicaSet | undefined,
-  revision: number,
+  revision: bigint,
 ): Record<string, string> {
   const had = set?.metadata.annotations ?? {};
   const copied = Object.entries(deployment.metadata.annotations ?? {}).filter(([name]) => !notCopied.has(name));
   const annotations = { ...had, ...Object.fromEntries(copied) };
   const before = had[revisionAnnotation];
   if (before !== undefined && before !== "" && !/^\d+$/.test(before)) return annotations;
-  if (revision <= Number(before ?? 0)) return annotations;
+  if (revision <= BigInt(before ?? 0)) return annotations;
   annotations[revisionAnnotation] = String(revision);
   if (before !== undefined) {
     const history = [...(had[historyAnnotation] ?? "").split(",").filter((one) => one !== ""), before];

@@ -149,7 +149,7 @@ export function surplusHistory({ deployment, oldSets }: Sets): readonly ReplicaS
   if (limit === undefined || limit === unlimited) return [];
   const alive = oldSets.filter((set) => set.metadata.deletionTimestamp === undefined);
   return alive
-    .toSorted((a, b) => revisionOf(a) - revisionOf(b) || byCreation(a, b))
+    .toSorted((a, b) => Number(revisionOf(a) - revisionOf(b)) || byCreation(a, b))
     .slice(0, Math.max(0, alive.length - limit))
     .filter(
       (set) =>
