@@ -25,36 +25,40 @@ interface Document {
   readonly hash: string;
 }
 
+/** A document of these resources, which is good as long as they are what is served. */
 interface Kept {
-  readonly generation: number;
-  readonly documents: Map<string, Document>;
+  readonly of: readonly Served[];
+  readonly document: Document;
 }
 
-const kept = new WeakMap<Server, Kept>();
+// The document of everything; others are named by their group and version.
+const wholeName = "v2";
+const kept = new WeakMap<Server, Map<string, Kept>>();
 
-function documentOf(server: Server, name: string, make: () => string): Document {
-  const { generation } = server.registry;
-  let all = kept.get(server);
-  if (all?.generation !== generation) {
-    all = { generation, documents: new Map() };
-    kept.set(server, all);
-  }
-  let document = all.documents.get(name);
-  if (!document) {
-    const text = utf8(make());
-    const hash = createHash("sha512").update(text).digest("hex").toUpperCase();
-    document = { gzip: gzipSync(text, { level: 4 }), hash };
-    all.documents.set(name, document);
-  }
+interface Asked {
+  readonly name: string;
+  readonly of: readonly Served[];
+}
+
+function documentOf(server: Server, { name, of }: Asked, make: typeof openApiV2): Document {
+  const all = kept.get(server) ?? new Map<string, Kept>();
+  kept.set(server, all);
+  const known = all.get(name);
+  if (known && known.of.length === of.length && known.of.every((one, at) => one === of[at])) return known.document;
+  const options = { serverVersion: kubernetesVersion, descriptions: server.descriptions() };
+  const text = utf8(make(of.map(resourceOf), options));
+  const hash = createHash("sha512").update(text).digest("hex").toUpperCase();
+  const document = { gzip: gzipSync(text, { level: 4 }), hash };
+  const names = groupVersions(server);
+  // What is no longer served is let go.
+  for (const other of all.keys()) if (other !== wholeName && !names.includes(other)) all.delete(other);
+  all.set(name, { of, document });
   return document;
 }
 
-const options = { serverVersion: kubernetesVersion };
-
 export function answerOpenApiV2(server: Server, exchange: Exchange, info: RequestInfo): void {
   checkAccept(info);
-  const document = documentOf(server, "v2", () => openApiV2([...server.registry.all()].map(resourceOf), options));
-  reply(exchange, info, document);
+  reply(exchange, info, documentOf(server, { name: wholeName, of: [...server.registry.all()] }, openApiV2));
 }
 
 export function answerOpenApiV3(server: Server, exchange: Exchange, info: RequestInfo): void {
@@ -84,15 +88,14 @@ function nameOf({ group, version }: { readonly group: string; readonly version: 
 }
 
 function v3(server: Server, name: string): Document {
-  return documentOf(server, name, () => {
-    const served = [...server.registry.all()].filter(({ definition }) => nameOf(definition) === name);
-    return openApiV3(served.map(resourceOf), options);
-  });
+  const of = [...server.registry.all()].filter(({ definition }) => nameOf(definition) === name);
+  return documentOf(server, { name, of }, openApiV3);
 }
 
 function resourceOf(served: Served): OpenApiResource {
   const subresources = [...served.subresources].map(([name, each]) => subresourceOf(name, each));
-  return { definition: served.definition, subresources };
+  const { definition } = served;
+  return { definition, subresources, ...(definition.schema ? { schema: definition.schema } : {}) };
 }
 
 function subresourceOf(name: string, subresource: Subresource): OpenApiSubresource {

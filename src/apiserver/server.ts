@@ -5,6 +5,7 @@ import type { Log } from "#base/log.ts";
 import { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
 import type { KubeObject } from "#machinery/meta.ts";
+import { noDescriptions, type Descriptions } from "#machinery/openapi.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonValue } from "#machinery/shape.ts";
 import type { Store } from "#storage/store.ts";
@@ -50,6 +51,8 @@ export interface ApiServerOptions {
   readonly posts?: PostHooks;
   /** By definition id, e.g. "tokenreviews.authentication.k8s.io". May grow until the first request. */
   readonly created?: ReadonlyMap<string, CreateHook>;
+  /** The words about types and fields; asked for whenever OpenAPI documents are made, which is rare. */
+  readonly descriptions?: () => Descriptions;
   /** Checks of /readyz, /livez and /healthz beside the built-in ones. */
   readonly checks?: readonly HealthCheck[];
 }
@@ -67,6 +70,7 @@ export interface Server extends Core {
   readonly delegates: Map<string, ConnectHook>;
   readonly connect: Readonly<Record<string, ConnectHook | undefined>>;
   readonly created: ReadonlyMap<string, CreateHook>;
+  readonly descriptions: () => Descriptions;
 }
 
 export interface ApiServer {
@@ -117,6 +121,7 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
     frames: new FrameCache(),
     requestMetrics: new RequestMetrics(metrics, seats),
     paths: new Paths(),
+    descriptions: options.descriptions ?? (() => noDescriptions),
     delegates: new Map(),
     connect: options.connect ?? {},
     created: { get: (id: string) => options.created?.get(id) ?? created.get(id) } as ReadonlyMap<string, CreateHook>,

@@ -18,7 +18,7 @@ import type { JsonObject, ObjectShape } from "./shape.ts";
 export type { Schema } from "./custom/schema.ts";
 
 export type CustomKind = Pick<ResourceOptions<KubeObject>, "defaults" | "check"> &
-  Required<Pick<ResourceOptions<KubeObject>, "read">> & { readonly shape: ObjectShape<KubeObject> };
+  Required<Pick<ResourceOptions<KubeObject>, "read" | "schema">> & { readonly shape: ObjectShape<KubeObject> };
 
 /** @param name Version and kind, for sentences: "v1.CronTab". */
 export function customKind(name: string, schema: Schema): CustomKind {
@@ -26,6 +26,7 @@ export function customKind(name: string, schema: Schema): CustomKind {
   return {
     // Holds because reading fills in apiVersion, kind and metadata.
     shape: rootShape(name, schema) as ObjectShape<KubeObject>,
+    schema,
     read: (json) => prune(json, schema, head),
     defaults: (draft) => applySchemaDefaults(draft, schema),
     check: (object, { old }) => {

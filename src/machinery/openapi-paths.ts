@@ -1,4 +1,6 @@
 /** The paths of resources as OpenAPI has them: an operation for each verb, with its parameters and bodies. */
+import { publishedSchema } from "./custom/publish.ts";
+import type { Schema } from "./custom/schema.ts";
 import { deleteOptions, listMeta, objectMeta, status } from "./meta.ts";
 import type { ResourceDefinition, Verb } from "./resource.ts";
 import type { JsonObject, JsonValue } from "./shape.ts";
@@ -16,7 +18,7 @@ export interface OpenApiResource {
   readonly definition: ResourceDefinition;
   readonly subresources: readonly OpenApiSubresource[];
   /** Of a custom resource: its schema as OpenAPI v3 has it, used instead of its shape. */
-  readonly schema?: JsonObject;
+  readonly schema?: Schema;
 }
 
 type Method = "get" | "post" | "put" | "patch" | "delete";
@@ -113,13 +115,13 @@ export class Paths {
 
   private kindRef({ definition, schema }: OpenApiResource): JsonObject {
     if (schema === undefined) return this.refOf(definition);
-    const metadata = this.schemas.refTo(objectMeta);
-    const given = isObject(schema["properties"]) ? schema["properties"] : {};
+    const shown = publishedSchema(schema, { version: this.version, head: this.schemas.headOf(objectMeta) });
+    const { selectableFields = {} } = definition;
+    const selectable = Object.keys(selectableFields).map((fieldPath) => ({ fieldPath }));
     return this.schemas.add(customName(definition), {
-      type: "object",
-      ...schema,
-      properties: { ...given, apiVersion: { type: "string" }, kind: { type: "string" }, metadata },
+      ...shown,
       "x-kubernetes-group-version-kind": [{ ...kindOf(definition) }],
+      ...(selectable.length > 0 ? { "x-kubernetes-selectable-fields": selectable } : {}),
     });
   }
 
@@ -249,10 +251,6 @@ interface PathParts {
   readonly subresource?: { readonly name: string; readonly of: ResourceDefinition };
   /** True for the list of all namespaces. */
   readonly across?: boolean;
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function kindOf({ group, version, kind }: ResourceDefinition): GroupVersionKind {

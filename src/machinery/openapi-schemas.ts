@@ -99,6 +99,17 @@ export class Schemas {
     return this.ref(name);
   }
 
+  /** What every object has, for the schema of a custom resource. */
+  headOf(metadata: ObjectShape): JsonObject {
+    const ref = this.refTo(metadata);
+    const description = "Standard object's metadata: its name, its labels, and whatever else every object has.";
+    return {
+      apiVersion: { type: "string", description: "APIVersion defines the group and version the object is written in." },
+      kind: { type: "string", description: "Kind is the kind of object this is, in CamelCase." },
+      metadata: this.version === "v3" ? { description, allOf: [ref] } : { description, ...ref },
+    };
+  }
+
   /** Adds a schema that is no shape: of a custom resource, or of a list. */
   add(name: string, schema: JsonObject): JsonObject {
     this.texts.set(name, JSON.stringify(schema));

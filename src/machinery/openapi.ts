@@ -9,7 +9,7 @@ import { Paths, type OpenApiResource } from "./openapi-paths.ts";
 import { noDescriptions, Schemas, type Descriptions, type OpenApiVersion } from "./openapi-schemas.ts";
 
 export type { OpenApiResource, OpenApiSubresource } from "./openapi-paths.ts";
-export type { Descriptions } from "./openapi-schemas.ts";
+export { noDescriptions, type Descriptions } from "./openapi-schemas.ts";
 
 export interface OpenApiOptions {
   /** Of the server, e.g. "v1.36.0+kedge.1". */

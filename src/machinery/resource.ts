@@ -3,6 +3,7 @@
  * a status update, generation counting, name checks and the rest are written once, in the API server.
  */
 import type { Draft, KubeObject } from "./meta.ts";
+import type { Schema } from "./custom/schema.ts";
 import type { Decoded } from "./decode.ts";
 import { object, of, string, type Field, type Infer, type JsonValue, type ObjectShape, type Shape } from "./shape.ts";
 import { objectMeta } from "./meta.ts";
@@ -72,6 +73,8 @@ export interface ResourceOptions<T extends KubeObject> {
    * that a schema declares.
    */
   readonly read?: (json: JsonValue) => Decoded;
+  /** The schema of a kind that one declares, to be published. */
+  readonly schema?: Schema;
   /** Defaults that span fields. Gets a draft it owns and may change; runs after the shape's own defaults. */
   readonly defaults?: (draft: Draft<T>) => void;
   /** What is set or wiped before a create (old absent) or an update is validated, beyond the standard. */

@@ -31,6 +31,7 @@ import type { Store } from "#storage/store.ts";
 import type { HttpClient } from "#wire/http-client.ts";
 import { JwtSigner, JwtVerifier, jwksOf, uncheckedClaims } from "#wire/jwt.ts";
 import type { Config } from "../config.ts";
+import { readDescriptions } from "./descriptions.ts";
 
 export interface ApiOptions {
   readonly config: Config;
@@ -74,6 +75,7 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
       metrics,
       authorizer: { authorize: (attributes) => (late.authorization ?? mastersAuthorizer).authorize(attributes) },
       checks: options.checks,
+      descriptions: readDescriptions,
       ...late,
     },
     signal,
