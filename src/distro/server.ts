@@ -30,6 +30,7 @@ import { runNode } from "./node.ts";
 import { ensureBundle } from "./runtime.ts";
 import { createApi, type Api } from "./server/api.ts";
 import { runControlPlane } from "./server/control-plane.ts";
+import { localFolders } from "./server/local-folders.ts";
 import { joinAnswers } from "./server/join.ts";
 import { KubeletClients } from "./server/kubelet-clients.ts";
 import type { Stages } from "./stages.ts";
@@ -218,7 +219,15 @@ async function startNode(started: Started, signal: AbortSignal): Promise<void> {
   });
   const client = api.clientFor({ name: `system:node:${nodeName}`, groups: ["system:nodes", "system:authenticated"] });
   const recorder = new EventRecorder({ client, clock, log, source: { component: "kubelet", host: nodeName } });
-  const recording = supervise(recorder, { clock, log }, signal);
+  const folders = localFolders({
+    client: api.system,
+    informers: api.informers,
+    clock,
+    log: log.for("local-folders"),
+    nodeName,
+    folder: join(config.dataDir, "storage"),
+  });
+  const beside = [recorder, folders].map((component) => supervise(component, { clock, log }, signal));
   await runNode(
     {
       client,
@@ -243,7 +252,7 @@ async function startNode(started: Started, signal: AbortSignal): Promise<void> {
     },
     signal,
   );
-  await recording;
+  await Promise.all(beside);
 }
 
 function pairs(labels: readonly string[]): Record<string, string> {
