@@ -8,6 +8,7 @@ import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject, JsonValue, ObjectShape } from "#machinery/shape.ts";
 import { badRequest, invalid, tooLarge } from "#machinery/status.ts";
 import { BodyTooLargeError, httpLimits, type Exchange } from "#wire/http.ts";
+import { jsonDepth, jsonDepthMax } from "#wire/json.ts";
 import type { FieldValidation } from "./call.ts";
 import type { Encoding } from "./negotiate.ts";
 import type { RequestInfo } from "./request-info.ts";
@@ -52,7 +53,15 @@ export async function readJson(bytes: Uint8Array, encoding: Encoding, expected: 
   }
 }
 
+/** What is nested too deep would end in the stack's end, wherever it is walked. @throws StatusError 400 */
+function checkDepth(bytes: Uint8Array): void {
+  // Each level takes a byte.
+  const depth = bytes.length > jsonDepthMax ? jsonDepth(bytes) : 0;
+  if (depth > jsonDepthMax) throw badRequest(`expected at most ${jsonDepthMax} levels of nesting, found ${depth}`);
+}
+
 function parseJson(bytes: Uint8Array, expected: Pick<Expected, "kind">): JsonValue {
+  checkDepth(bytes);
   try {
     // Holds because JSON.parse makes nothing else.
     return JSON.parse(textOf(bytes)) as JsonValue;
@@ -65,6 +74,7 @@ function parseJson(bytes: Uint8Array, expected: Pick<Expected, "kind">): JsonVal
 
 /** YAML, of which JSON is a part: what starts like JSON is read as such. @throws StatusError 400 */
 export async function parseYamlBody(bytes: Uint8Array): Promise<JsonValue> {
+  checkDepth(bytes);
   try {
     const text = textOf(bytes);
     // Holds because JSON.parse makes nothing else.
@@ -79,6 +89,7 @@ export async function parseYamlBody(bytes: Uint8Array): Promise<JsonValue> {
 
 /** A patch. @throws StatusError 400 */
 export function readPatch(bytes: Uint8Array): JsonValue {
+  checkDepth(bytes);
   try {
     // Holds because JSON.parse makes nothing else.
     return JSON.parse(textOf(bytes)) as JsonValue;
