@@ -4,6 +4,10 @@
  *
  * @see https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
  */
+import { checkDefaults } from "./custom/default-rules.ts";
+import { checkWords } from "./custom/schema-rules.ts";
+import { checkStructural } from "./custom/structural-rules.ts";
+import type { FieldError } from "./field-error.ts";
 import { applySchemaDefaults } from "./custom/defaults.ts";
 import { checkEmbedded } from "./custom/embedded-rules.ts";
 import { checkLists } from "./custom/list-rules.ts";
@@ -19,6 +23,13 @@ export type { Schema } from "./custom/schema.ts";
 
 export type CustomKind = Pick<ResourceOptions<KubeObject>, "defaults" | "check"> &
   Required<Pick<ResourceOptions<KubeObject>, "read" | "schema">> & { readonly shape: ObjectShape<KubeObject> };
+
+/** What is wrong with a schema itself. */
+export function checkSchema(schema: Schema, path: string): readonly FieldError[] {
+  const structural = checkStructural(schema, path);
+  const defaults = structural.length > 0 ? [] : checkDefaults(schema, path);
+  return [...structural, ...defaults, ...checkWords(schema, { path, isRoot: true })];
+}
 
 /** @param name Version and kind, for sentences: "v1.CronTab". */
 export function customKind(name: string, schema: Schema): CustomKind {

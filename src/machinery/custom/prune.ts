@@ -46,6 +46,15 @@ export function prune(json: JsonValue, schema: Schema | undefined, head: ObjectS
   return { object: made, problems: pruner.problems };
 }
 
+/** A value below the root, as the schema leaves it. */
+export function prunedValue(
+  value: JsonValue,
+  schema: Schema,
+): { readonly value: unknown; readonly problems: readonly string[] } {
+  const pruner = new Pruner([]);
+  return { value: pruner.value(value, schema, ""), problems: pruner.problems };
+}
+
 interface Member {
   readonly name: string;
   readonly value: JsonValue;
@@ -69,7 +78,7 @@ class Pruner {
     else this.problems.push(`unknown field "${at}"`);
   }
 
-  private value(value: JsonValue, schema: Schema | undefined, path: string): unknown {
+  value(value: JsonValue, schema: Schema | undefined, path: string): unknown {
     if (isList(value)) {
       if (preserves(schema) && !itemSchema(schema)) return value;
       const item = preserves(schema) ? asPreserving(itemSchema(schema)) : itemSchema(schema);

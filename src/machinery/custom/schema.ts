@@ -8,6 +8,12 @@ import type { JsonValue } from "../shape.ts";
 
 type Maybe<T> = T | undefined;
 
+/** An expression that values must fulfil. Kept and published, not evaluated. */
+export interface ValidationRule {
+  readonly rule: string;
+  readonly message?: Maybe<string>;
+}
+
 export interface Schema {
   readonly type?: Maybe<string>;
   readonly format?: Maybe<string>;
@@ -43,7 +49,7 @@ export interface Schema {
   readonly "x-kubernetes-list-type"?: Maybe<string>;
   readonly "x-kubernetes-list-map-keys"?: Maybe<readonly string[]>;
   readonly "x-kubernetes-map-type"?: Maybe<string>;
-  readonly "x-kubernetes-validations"?: Maybe<readonly JsonValue[]>;
+  readonly "x-kubernetes-validations"?: Maybe<readonly ValidationRule[]>;
   /** What no structural schema has. */
   readonly $ref?: Maybe<string>;
   readonly definitions?: Maybe<unknown>;

@@ -1,9 +1,19 @@
 /** Rules of what a custom resource definition says about names and versions. Its schemas have rules of their own. */
-import { at, child, duplicate, invalid, notSupported, required, type FieldError } from "#machinery/field-error.ts";
+import {
+  at,
+  child,
+  duplicate,
+  forbidden,
+  invalid,
+  notSupported,
+  required,
+  type FieldError,
+} from "#machinery/field-error.ts";
 import { dns1035Label, dnsSubdomain } from "#machinery/names.ts";
 import { checked } from "#machinery/object-meta-rules.ts";
 import type { CheckContext } from "#machinery/resource.ts";
 import { each } from "#machinery/rule.ts";
+import { checkVersion } from "./version-rules.ts";
 import type { CustomResourceDefinition, CustomResourceDefinitionSpec } from "./custom-resource-definition.ts";
 
 function checkNames({ names }: CustomResourceDefinitionSpec): FieldError[] {
@@ -26,7 +36,10 @@ function checkNames({ names }: CustomResourceDefinitionSpec): FieldError[] {
   ];
 }
 
-function checkVersions({ versions }: CustomResourceDefinitionSpec): FieldError[] {
+function checkVersions(
+  { versions }: CustomResourceDefinitionSpec,
+  old: CustomResourceDefinition | undefined,
+): FieldError[] {
   const path = "spec.versions";
   const seen = new Set<string>();
   const errors: FieldError[] = [];
@@ -34,21 +47,79 @@ function checkVersions({ versions }: CustomResourceDefinitionSpec): FieldError[]
     errors.push(invalid(path, versions, "must have exactly one version marked as storage version"));
   else if (versions.filter(({ storage }) => storage).length !== 1)
     errors.push(invalid(path, versions, "must have exactly one version marked as storage version"));
-  for (const [index, { name, schema }] of versions.entries()) {
+  for (const [index, version] of versions.entries()) {
+    const { name } = version;
     const where = at(path, index);
     errors.push(...checked(child(where, "name"), name, dns1035Label));
     if (seen.has(name)) errors.push(duplicate(child(where, "name"), name));
     seen.add(name);
-    const root = schema?.openAPIV3Schema;
-    if (!root) errors.push(required(`${where}.schema.openAPIV3Schema`, "schemas are required"));
-    else if (root.type !== "object")
-      errors.push(
-        root.type === undefined
-          ? required(`${where}.schema.openAPIV3Schema.type`, "must not be empty at the root")
-          : invalid(`${where}.schema.openAPIV3Schema.type`, root.type, "must be object at the root"),
-      );
+    errors.push(
+      ...checkVersion(
+        where,
+        version,
+        old?.spec.versions.find((one) => one.name === name),
+      ),
+    );
   }
   return errors;
+}
+
+function checkConversion({ conversion, versions }: CustomResourceDefinitionSpec): FieldError[] {
+  const { strategy = "None", webhook } = conversion ?? {};
+  if (strategy === "") return [required("spec.conversion.strategy")];
+  if (strategy !== "None" && strategy !== "Webhook")
+    return [notSupported("spec.conversion.strategy", strategy, ["None", "Webhook"])];
+  if (strategy === "None")
+    return webhook === undefined
+      ? []
+      : [forbidden("spec.conversion.webhook", "should not be set when strategy is not set to Webhook")];
+  // Differs from upstream: a webhook is never called, so that objects of several versions could not be converted.
+  return versions.length < 2
+    ? []
+    : [
+        forbidden(
+          "spec.conversion.strategy",
+          'expected "None" or a single version, found "Webhook": this server does not convert by webhook yet',
+        ),
+      ];
+}
+
+/** Every version that objects may be stored in must be there. */
+function checkStored({ spec, status }: CustomResourceDefinition): FieldError[] {
+  const path = "status.storedVersions";
+  const { storedVersions } = status;
+  if (storedVersions.length === 0) return [invalid(path, storedVersions, "must have at least one stored version")];
+  const names = new Set(spec.versions.map(({ name }) => name));
+  return storedVersions.flatMap((name, index) =>
+    names.has(name)
+      ? []
+      : [
+          invalid(
+            at(path, index),
+            name,
+            `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`,
+          ),
+        ],
+  );
+}
+
+const approval = "api-approved.kubernetes.io";
+
+/** Groups of the Kubernetes project want a link to their approval, or the reason why there is none. */
+function checkApproval(
+  { metadata, spec }: CustomResourceDefinition,
+  old: CustomResourceDefinition | undefined,
+): FieldError[] {
+  if (!/(?:^|\.)(?:k8s|kubernetes)\.io$/.test(spec.group)) return [];
+  const given = metadata.annotations?.[approval] ?? "";
+  if (old && (old.metadata.annotations?.[approval] ?? "") === given) return [];
+  if (given.startsWith("unapproved") || (URL.canParse(given) && new URL(given).host !== "")) return [];
+  const path = at("metadata.annotations", approval);
+  const head = `protected groups must have approval annotation ${JSON.stringify(approval)}`;
+  const tail = "see https://github.com/kubernetes/enhancements/pull/1111";
+  return given === ""
+    ? [required(path, `${head}, ${tail}`)]
+    : [invalid(path, given, `${head} with either a URL or a reason starting with "unapproved", ${tail}`)];
 }
 
 const established = (definition: CustomResourceDefinition): boolean =>
@@ -70,7 +141,19 @@ export function checkDefinition(
   if (scope === "") errors.push(required("spec.scope"));
   else if (scope !== "Cluster" && scope !== "Namespaced")
     errors.push(notSupported("spec.scope", scope, ["Cluster", "Namespaced"]));
-  errors.push(...checkNames(spec), ...checkVersions(spec));
+  errors.push(...checkNames(spec), ...checkVersions(spec, old), ...checkConversion(spec));
+  errors.push(...checkStored(definition), ...checkApproval(definition, old));
+  if (spec.preserveUnknownFields === true)
+    errors.push(
+      invalid(
+        "spec.preserveUnknownFields",
+        true,
+        "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
+      ),
+    );
+  if (old && old.spec.group !== group) errors.push(invalid("spec.group", group, "field is immutable"));
+  if (old && old.spec.names.plural !== names.plural)
+    errors.push(invalid("spec.names.plural", names.plural, "field is immutable"));
   if (!old || !established(old)) return errors;
   if (old.spec.scope !== scope) errors.push(invalid("spec.scope", scope, "field is immutable"));
   if (old.spec.names.kind !== names.kind) errors.push(invalid("spec.names.kind", names.kind, "field is immutable"));
