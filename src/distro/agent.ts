@@ -18,10 +18,11 @@ import { readSecret, writeSecret } from "./certificates/files.ts";
 import type { Config } from "./config.ts";
 import { holdDataFolder, StartError } from "./data-folder.ts";
 import { runNode } from "./node.ts";
+import { registrationOf } from "./node/registration.ts";
 import { ensureBundle } from "./runtime.ts";
 import type { JoinAnswer, JoinRequest, NodeSettings } from "./server/join.ts";
 import type { ServerRun } from "./server.ts";
-import { caHashOf, parseToken } from "./tokens.ts";
+import { caHashOf, parseToken, tokenOf } from "./tokens.ts";
 
 const joinAnswerBytesMax = 256 * 1024;
 const retryMs = 2_000;
@@ -67,10 +68,7 @@ export async function runAgent({ config, log, stages, say }: ServerRun, signal: 
           dataDir: config.dataDir,
           nodeName,
           nodeIp,
-          labels: Object.fromEntries(
-            config.nodeLabel.map((label) => [label.split("=")[0] ?? "", label.split("=").slice(1).join("=")]),
-          ),
-          taints: [],
+          ...registrationOf(config),
           version: kubernetesVersion,
           tls: { ...membership.serving, clientCa: membership.clientCa },
           disabled: new Set(),
@@ -119,6 +117,8 @@ function isFresh(certificate: string): boolean {
 
 async function joinNow({ config, url, nodeName, nodeIp }: Joining, signal: AbortSignal): Promise<Membership> {
   const token = tokenOf(config);
+  if (token === undefined)
+    throw new StartError("expected the token of the cluster, found none; give it with --token or --token-file", 2);
   const serverCa = await fetchCa(url, token, signal);
   const [clientKey, servingKey] = [newKey(), newKey()];
   const subject = { commonName: `system:node:${nodeName}`, organizations: ["system:nodes"] };
@@ -152,13 +152,6 @@ async function joinNow({ config, url, nodeName, nodeIp }: Joining, signal: Abort
   } finally {
     http.close();
   }
-}
-
-function tokenOf(config: Config): string {
-  const token = config.token ?? (config.tokenFile === undefined ? undefined : readSecret(config.tokenFile)?.trim());
-  if (token === undefined)
-    throw new StartError("expected the token of the cluster, found none; give it with --token or --token-file", 2);
-  return token;
 }
 
 /** The server's CA, held against the hash in the token; with a short token the first answer is believed. */

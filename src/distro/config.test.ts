@@ -114,7 +114,7 @@ test("what is unknown or of the wrong kind is one sentence with the place and th
     [["--bind-address", "a_b"], /^expected an IP address or a DNS name for flag --bind-address, found "a_b"$/],
     [["--node-taint", "a=b"], /^expected a taint like key=value:NoSchedule for flag --node-taint, found "a=b"$/],
     [["--node-label", "a=b,=c"], /^expected a label .* found "=c"$/],
-    [["--server", "http://x"], /^expected an https URL/],
+    [["--server", "https://x:6443"], /^expected a setting of kedge server .* found "server", which only an agent has$/],
     [["--service-node-port-range", "9-1"], /^expected two ports/],
     [["--token", "a", "--token-file", "b"], /^expected one of --token and --token-file/],
     [["--cluster-dns", "10.42.0.10"], /^expected an address inside --service-cidr 10.43.0.0\/16 for --cluster-dns/],

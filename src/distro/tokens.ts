@@ -8,6 +8,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
 import type { Random } from "#base/random.ts";
 import { readSecret, writeSecret } from "./certificates/files.ts";
+import type { Config } from "./config.ts";
 
 /** Who joins: another server, which gets the CAs' keys, or a node. */
 export type TokenUser = "server" | "node";
@@ -45,6 +46,14 @@ export function parseToken(text: string): Token {
     );
   }
   return { kind: "password", caHash, user, password };
+}
+
+/** The token the user gave, by flag or file; undefined when none was given. @throws Error when the file is not there */
+export function tokenOf({ token, tokenFile }: Pick<Config, "token" | "tokenFile">): string | undefined {
+  if (token !== undefined || tokenFile === undefined) return token;
+  const text = readSecret(tokenFile)?.trim();
+  if (text === undefined || text === "") throw new Error(`expected a token in the file "${tokenFile}", found none`);
+  return text;
 }
 
 /** The hash that stands in tokens: SHA-256 of the CA's file, in hexadecimal. */
