@@ -15,13 +15,13 @@ import { Links } from "#host/links.ts";
 import { HttpClient } from "#wire/http-client.ts";
 import { createRequest, newKey, readCertificate } from "#wire/x509.ts";
 import { readSecret, writeSecret } from "./certificates/files.ts";
-import type { Config } from "./config.ts";
+import { labelsOf, taintsOf, type Config } from "./config.ts";
 import { holdDataFolder, StartError } from "./data-folder.ts";
 import { runNode } from "./node.ts";
 import { ensureBundle } from "./runtime.ts";
 import type { JoinAnswer, JoinRequest, NodeSettings } from "./server/join.ts";
 import type { ServerRun } from "./server.ts";
-import { caHashOf, parseToken } from "./tokens.ts";
+import { caHashOf, givenToken, parseToken } from "./tokens.ts";
 
 const joinAnswerBytesMax = 256 * 1024;
 const retryMs = 2_000;
@@ -67,10 +67,8 @@ export async function runAgent({ config, log, stages, say }: ServerRun, signal: 
           dataDir: config.dataDir,
           nodeName,
           nodeIp,
-          labels: Object.fromEntries(
-            config.nodeLabel.map((label) => [label.split("=")[0] ?? "", label.split("=").slice(1).join("=")]),
-          ),
-          taints: [],
+          labels: labelsOf(config),
+          taints: taintsOf(config),
           version: kubernetesVersion,
           tls: { ...membership.serving, clientCa: membership.clientCa },
           disabled: new Set(),
@@ -155,7 +153,7 @@ async function joinNow({ config, url, nodeName, nodeIp }: Joining, signal: Abort
 }
 
 function tokenOf(config: Config): string {
-  const token = config.token ?? (config.tokenFile === undefined ? undefined : readSecret(config.tokenFile)?.trim());
+  const token = givenToken(config);
   if (token === undefined)
     throw new StartError("expected the token of the cluster, found none; give it with --token or --token-file", 2);
   return token;

@@ -23,7 +23,7 @@ import {
   ensureServerCertificates,
   type ServerCertificates,
 } from "./certificates.ts";
-import { clusterDns, serviceAddress, type Config } from "./config.ts";
+import { clusterDns, labelsOf, serviceAddress, taintsOf, type Config } from "./config.ts";
 import { holdDataFolder, StartError } from "./data-folder.ts";
 import { localServer, writeKubeconfig } from "./kubeconfig.ts";
 import { runNode } from "./node.ts";
@@ -34,7 +34,7 @@ import { localFolders } from "./server/local-folders.ts";
 import { joinAnswers } from "./server/join.ts";
 import { KubeletClients } from "./server/kubelet-clients.ts";
 import type { Stages } from "./stages.ts";
-import { ensureTokens, TokenVerifier } from "./tokens.ts";
+import { ensureTokens, givenToken, TokenVerifier } from "./tokens.ts";
 import { kubernetesVersion } from "#apiserver/version.ts";
 
 const closeGraceMs = 2_000;
@@ -68,7 +68,7 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
     folder: join(config.dataDir, "server"),
     caPem: certificates.serverCa.certificate,
     random,
-    given: config.token,
+    given: givenToken(config),
   });
   stages.reached("certificates and tokens");
   await using store = await openStore(run);
@@ -240,8 +240,8 @@ async function startNode(started: Started, signal: AbortSignal): Promise<void> {
       dataDir: config.dataDir,
       nodeName,
       nodeIp,
-      labels: pairs(config.nodeLabel),
-      taints: [],
+      labels: labelsOf(config),
+      taints: taintsOf(config),
       clusterCidr: config.clusterCidr,
       serviceCidr: config.serviceCidr,
       clusterDns: clusterDns(config),
@@ -253,10 +253,6 @@ async function startNode(started: Started, signal: AbortSignal): Promise<void> {
     signal,
   );
   await Promise.all(beside);
-}
-
-function pairs(labels: readonly string[]): Record<string, string> {
-  return Object.fromEntries(labels.map((label) => [label.split("=")[0] ?? "", label.split("=").slice(1).join("=")]));
 }
 
 const controlPlaneLabel = "node-role.kubernetes.io/control-plane";

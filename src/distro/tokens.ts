@@ -47,6 +47,17 @@ export function parseToken(text: string): Token {
   return { kind: "password", caHash, user, password };
 }
 
+/** The token that the user gave, itself or as a file; undefined when there is none. */
+export function givenToken(config: {
+  readonly token: string | undefined;
+  readonly tokenFile: string | undefined;
+}): string | undefined {
+  if (config.tokenFile === undefined) return config.token;
+  const text = readSecret(config.tokenFile);
+  if (text === undefined) throw new Error(`expected a token in the file "${config.tokenFile}", found no such file`);
+  return text.trim();
+}
+
 /** The hash that stands in tokens: SHA-256 of the CA's file, in hexadecimal. */
 export function caHashOf(caPem: string): string {
   return createHash("sha256").update(caPem).digest("hex");
