@@ -15,14 +15,13 @@ import { Links } from "#host/links.ts";
 import { HttpClient } from "#wire/http-client.ts";
 import { createRequest, newKey, readCertificate } from "#wire/x509.ts";
 import { readSecret, writeSecret } from "./certificates/files.ts";
-import type { Config } from "./config.ts";
+import { labelsOf, taintsOf, type Config } from "./config.ts";
 import { holdDataFolder, StartError } from "./data-folder.ts";
 import { runNode } from "./node.ts";
-import { registrationOf } from "./node/registration.ts";
 import { ensureBundle } from "./runtime.ts";
 import type { JoinAnswer, JoinRequest, NodeSettings } from "./server/join.ts";
 import type { ServerRun } from "./server.ts";
-import { caHashOf, parseToken, tokenOf } from "./tokens.ts";
+import { caHashOf, givenToken, parseToken } from "./tokens.ts";
 
 const joinAnswerBytesMax = 256 * 1024;
 const retryMs = 2_000;
@@ -68,7 +67,8 @@ export async function runAgent({ config, log, stages, say }: ServerRun, signal: 
           dataDir: config.dataDir,
           nodeName,
           nodeIp,
-          ...registrationOf(config),
+          labels: labelsOf(config),
+          taints: taintsOf(config),
           version: kubernetesVersion,
           tls: { ...membership.serving, clientCa: membership.clientCa },
           disabled: new Set(),
@@ -117,8 +117,6 @@ function isFresh(certificate: string): boolean {
 
 async function joinNow({ config, url, nodeName, nodeIp }: Joining, signal: AbortSignal): Promise<Membership> {
   const token = tokenOf(config);
-  if (token === undefined)
-    throw new StartError("expected the token of the cluster, found none; give it with --token or --token-file", 2);
   const serverCa = await fetchCa(url, token, signal);
   const [clientKey, servingKey] = [newKey(), newKey()];
   const subject = { commonName: `system:node:${nodeName}`, organizations: ["system:nodes"] };
@@ -152,6 +150,13 @@ async function joinNow({ config, url, nodeName, nodeIp }: Joining, signal: Abort
   } finally {
     http.close();
   }
+}
+
+function tokenOf(config: Config): string {
+  const token = givenToken(config);
+  if (token === undefined)
+    throw new StartError("expected the token of the cluster, found none; give it with --token or --token-file", 2);
+  return token;
 }
 
 /** The server's CA, held against the hash in the token; with a short token the first answer is believed. */

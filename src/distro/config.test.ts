@@ -114,7 +114,7 @@ test("what is unknown or of the wrong kind is one sentence with the place and th
     [["--bind-address", "a_b"], /^expected an IP address or a DNS name for flag --bind-address, found "a_b"$/],
     [["--node-taint", "a=b"], /^expected a taint like key=value:NoSchedule for flag --node-taint, found "a=b"$/],
     [["--node-label", "a=b,=c"], /^expected a label .* found "=c"$/],
-    [["--server", "https://x:6443"], /^expected a setting of kedge server .* found "server", which only an agent has$/],
+    [["--server", "https://x"], /which only kedge agent has$/],
     [["--service-node-port-range", "9-1"], /^expected two ports/],
     [["--token", "a", "--token-file", "b"], /^expected one of --token and --token-file/],
     [["--cluster-dns", "10.42.0.10"], /^expected an address inside --service-cidr 10.43.0.0\/16 for --cluster-dns/],
@@ -141,7 +141,8 @@ test("an agent needs a server and a token, and has no settings of a server", asy
   const url = "https://192.0.2.1:6443";
   assert.match(await refusal(["-c", empty], {}, "agent"), /--server, found none/);
   assert.match(await refusal(["-c", empty, "-s", url], {}, "agent"), /--token, found none/);
-  assert.match(await refusal(["--cluster-cidr", "10.0.0.0/8"], {}, "agent"), /which only a server has$/);
+  assert.match(await refusal(["-c", empty, "-s", "http://x"], {}, "agent"), /^expected an https URL/);
+  assert.match(await refusal(["--cluster-cidr", "10.0.0.0/8"], {}, "agent"), /which only kedge server has$/);
   const config = await read(["-c", empty], { K3S_URL: url, K3S_TOKEN: "t" }, "agent");
   assert.deepEqual([config.server, config.token], [url, "t"]);
 });

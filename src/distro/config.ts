@@ -4,6 +4,7 @@
  */
 import { must } from "#base/assert.ts";
 import { type Cidr, cidrContains, formatIpv4, parseCidr, parseIpv4 } from "#base/cidr.ts";
+import type { Taint } from "#resources/core/node.ts";
 import { readConfigFiles } from "./config/files.ts";
 import { readFlags } from "./config/flags.ts";
 import { type Config, type NamedSetting, type Role, settings, settingsOf } from "./config/settings.ts";
@@ -68,6 +69,21 @@ export function serviceAddress(config: Config, index: number): string {
 
 function network(text: string): Cidr {
   return must(parseCidr(text), `the network "${text}" was checked when it was read`);
+}
+
+/** What this node registers with: `a=b` is the label a with the value b. */
+export function labelsOf({ nodeLabel }: Config): Readonly<Record<string, string>> {
+  return Object.fromEntries(nodeLabel.map((label) => [label.split("=")[0] ?? "", label.split("=")[1] ?? ""]));
+}
+
+/** `key=value:Effect`, the value with its sign perhaps left out. */
+export function taintsOf({ nodeTaint }: Config): readonly Taint[] {
+  return nodeTaint.map((text) => {
+    const [pair = "", effect = ""] = text.split(":");
+    const [key = "", value = ""] = pair.split("=");
+    // The check of the setting lets no other effect through.
+    return { key, value, effect: effect as Taint["effect"] };
+  });
 }
 
 function checkTogether(config: Config, role: Role): void {

@@ -23,11 +23,10 @@ import {
   ensureServerCertificates,
   type ServerCertificates,
 } from "./certificates.ts";
-import { clusterDns, serviceAddress, type Config } from "./config.ts";
+import { clusterDns, labelsOf, serviceAddress, taintsOf, type Config } from "./config.ts";
 import { holdDataFolder, StartError } from "./data-folder.ts";
 import { localServer, writeKubeconfig } from "./kubeconfig.ts";
 import { runNode } from "./node.ts";
-import { registrationOf } from "./node/registration.ts";
 import { ensureBundle } from "./runtime.ts";
 import { createApi, type Api } from "./server/api.ts";
 import { runControlPlane } from "./server/control-plane.ts";
@@ -35,7 +34,7 @@ import { localFolders } from "./server/local-folders.ts";
 import { joinAnswers } from "./server/join.ts";
 import { KubeletClients } from "./server/kubelet-clients.ts";
 import type { Stages } from "./stages.ts";
-import { ensureTokens, TokenVerifier, tokenOf } from "./tokens.ts";
+import { ensureTokens, givenToken, TokenVerifier } from "./tokens.ts";
 import { kubernetesVersion } from "#apiserver/version.ts";
 
 const closeGraceMs = 2_000;
@@ -69,7 +68,7 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
     folder: join(config.dataDir, "server"),
     caPem: certificates.serverCa.certificate,
     random,
-    given: tokenOf(config),
+    given: givenToken(config),
   });
   stages.reached("certificates and tokens");
   await using store = await openStore(run);
@@ -241,7 +240,8 @@ async function startNode(started: Started, signal: AbortSignal): Promise<void> {
       dataDir: config.dataDir,
       nodeName,
       nodeIp,
-      ...registrationOf(config),
+      labels: labelsOf(config),
+      taints: taintsOf(config),
       clusterCidr: config.clusterCidr,
       serviceCidr: config.serviceCidr,
       clusterDns: clusterDns(config),

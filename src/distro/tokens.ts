@@ -8,7 +8,6 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
 import type { Random } from "#base/random.ts";
 import { readSecret, writeSecret } from "./certificates/files.ts";
-import type { Config } from "./config.ts";
 
 /** Who joins: another server, which gets the CAs' keys, or a node. */
 export type TokenUser = "server" | "node";
@@ -48,12 +47,15 @@ export function parseToken(text: string): Token {
   return { kind: "password", caHash, user, password };
 }
 
-/** The token the user gave, by flag or file; undefined when none was given. @throws Error when the file is not there */
-export function tokenOf({ token, tokenFile }: Pick<Config, "token" | "tokenFile">): string | undefined {
-  if (token !== undefined || tokenFile === undefined) return token;
-  const text = readSecret(tokenFile)?.trim();
-  if (text === undefined || text === "") throw new Error(`expected a token in the file "${tokenFile}", found none`);
-  return text;
+/** The token that the user gave, itself or as a file; undefined when there is none. */
+export function givenToken(config: {
+  readonly token: string | undefined;
+  readonly tokenFile: string | undefined;
+}): string | undefined {
+  if (config.tokenFile === undefined) return config.token;
+  const text = readSecret(config.tokenFile);
+  if (text === undefined) throw new Error(`expected a token in the file "${config.tokenFile}", found no such file`);
+  return text.trim();
 }
 
 /** The hash that stands in tokens: SHA-256 of the CA's file, in hexadecimal. */

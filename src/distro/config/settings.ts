@@ -59,6 +59,7 @@ export type Setting =
     });
 
 const server: readonly Role[] = ["server"];
+const agent: readonly Role[] = ["agent"];
 const both: readonly Role[] = ["server", "agent"];
 
 /** The flag is the name in words: `dataDir` is `--data-dir`. */
@@ -199,7 +200,7 @@ export const settings = {
   disableAgent: { type: "switch", roles: server, help: "Run no pods on this machine" },
   token: { type: "text", short: "t", value: "TOKEN", env: "TOKEN", roles: both, help: "Secret that lets a node join" },
   tokenFile: { type: "text", value: "FILE", env: "TOKEN_FILE", roles: both, help: "File that holds the token" },
-  server: { type: "text", short: "s", value: "URL", check: url, env: "URL", roles: ["agent"], help: "Server to join" },
+  server: { type: "text", short: "s", value: "URL", check: url, env: "URL", roles: agent, help: "Server to join" },
   nodeName: {
     type: "text",
     value: "NAME",

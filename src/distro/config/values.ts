@@ -57,7 +57,7 @@ export function settingFor(name: string, role: Role, source: string): NamedSetti
   if (found) return found;
   if (namedSettings.some(({ flag }) => flag === name)) {
     throw new ConfigError(
-      `expected a setting of kedge ${role} for ${source}, found "${name}", which only ${role === "server" ? "an agent" : "a server"} has`,
+      `expected a setting of kedge ${role} for ${source}, found "${name}", which only kedge ${role === "server" ? "agent" : "server"} has`,
     );
   }
   const nearest = known
