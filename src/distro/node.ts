@@ -32,6 +32,7 @@ import type { Machine } from "#kubelet/machine.ts";
 import { clusterDns } from "#network/dns.ts";
 import { serviceProxy } from "#network/proxy.ts";
 import { nodes, type Taint } from "#resources/core/node.ts";
+import { StartError } from "./data-folder.ts";
 import { listen, type TlsMaterial } from "#wire/http-server.ts";
 
 export interface NodeOptions {
@@ -124,6 +125,11 @@ async function prepareMachine(options: NodeOptions, journal: HostJournal, links:
   const link = serviceLink(dataDir);
   journal.record({ kind: "link", name: link });
   await links.remove(link);
+  const taken = (await links.routes()).find(({ dst }) => dst === serviceCidr);
+  if (taken)
+    throw new StartError(
+      `expected the service network ${serviceCidr} to be free on this machine, found a route to it over "${taken.dev ?? taken.gateway}"; another cluster may run here: choose other networks with --service-cidr and --cluster-cidr`,
+    );
   await links.apply([
     `link add name ${link} type bridge`,
     `addr add ${dns}/32 dev ${link}`,
