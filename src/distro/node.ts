@@ -30,6 +30,7 @@ import { createKubelet, type Kubelet } from "#kubelet/kubelet.ts";
 import { kubeletDefaults, type KubeletConfig } from "#kubelet/config.ts";
 import type { Machine } from "#kubelet/machine.ts";
 import { clusterDns } from "#network/dns.ts";
+import { nodeRoutes, type RouteTable } from "#network/node-routes.ts";
 import { serviceProxy } from "#network/proxy.ts";
 import { nodes, type Taint } from "#resources/core/node.ts";
 import { StartError } from "./data-folder.ts";
@@ -99,6 +100,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
     kubeletServer(options, kubelet, port),
     podNetwork(options, containerd, journal),
     images,
+    nodeRoutes({ ...options, table: routeTable(links, journal) }),
     ...(disabled.has("proxy") ? [] : [proxyOf(options, journal)]),
     ...(disabled.has("dns") || disabled.has("coredns") ? [] : [dnsOf(options)]),
   ];
@@ -218,6 +220,16 @@ function podNetwork(
       await clock.sleep(podNetworkPollMs, signal);
       await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
     },
+  };
+}
+
+function routeTable(links: Links, journal: HostJournal): RouteTable {
+  return {
+    replace: async ({ podCidr, via }, signal) => {
+      journal.record({ kind: "route", family: "inet", route: `${podCidr} via ${via}` });
+      await links.apply([`route replace ${podCidr} via ${via}`], signal);
+    },
+    remove: ({ podCidr, via }, signal) => links.apply([`route del ${podCidr} via ${via}`], signal),
   };
 }
 

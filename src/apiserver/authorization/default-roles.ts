@@ -259,7 +259,10 @@ const componentRoles: readonly DefaultRole[] = [
   // The service proxy and the DNS of a node, which are part of kedge and act as the node.
   {
     name: "kedge:node-network",
-    rules: [rule("list watch", "", "namespaces services"), rule("list watch", "discovery.k8s.io", "endpointslices")],
+    rules: [
+      rule("list watch", "", "namespaces nodes services"),
+      rule("list watch", "discovery.k8s.io", "endpointslices"),
+    ],
   },
   { name: "system:kube-dns", rules: [rule("list watch", "", "endpoints services")] },
 ];
