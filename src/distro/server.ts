@@ -163,7 +163,7 @@ function certificatesOf(config: Config, nodeName: string, address: string): Serv
     clusterDomain: config.clusterDomain,
     serviceAddress: serviceAddress(config, 1),
     nodeName,
-    more: [address, ...config.tlsSan],
+    more: [address, machineAddress(), ...config.tlsSan],
   });
   return ensureServerCertificates({ folder: join(config.dataDir, "server/tls"), clock, names });
 }
