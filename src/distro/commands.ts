@@ -1,5 +1,6 @@
 /** `kedge server` and `kedge agent`: configuration in, a running role, an exit code out. */
 import { createWriteStream } from "node:fs";
+import { resolve } from "node:path";
 import { messageOf } from "#base/assert.ts";
 import { machineClock } from "#base/clock.ts";
 import { createLog, type Log } from "#base/log.ts";
@@ -25,7 +26,8 @@ async function run(role: Role, args: readonly string[]): Promise<number> {
       throw new StartError(
         "expected to run as root, which containers need, found another user; use sudo, or --disable-agent for a control plane without a node",
       );
-    return await runRole(role, outcome.config, say);
+    // Names of links and tables are made of it: they must be the same from wherever kedge is started.
+    return await runRole(role, { ...outcome.config, dataDir: resolve(outcome.config.dataDir) }, say);
   } catch (error) {
     if (error instanceof ConfigError) return fail(error.message, 2);
     if (error instanceof StartError) return fail(error.message, error.exitCode);
