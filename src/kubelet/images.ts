@@ -228,7 +228,7 @@ export function credentialsFor(image: string, secrets: readonly Secret[]): reado
         .replace(/^https?:\/\//, "")
         .replace(/\/(?:v[12]\/?)?$/, "")
         .replace("index.docker.io", "docker.io");
-      if (matches(registry, place)) found.push({ key: registry, auth: authOf(entry, registry) });
+      if (matches(registry, place)) found.push({ key: registry, auth: authOf(entry) });
     }
   return found.sort((a, b) => b.key.length - a.key.length).map(({ auth }) => auth);
 }
@@ -266,10 +266,10 @@ function dockerEntries(secret: Secret): Readonly<Record<string, DockerEntry>> {
   }
 }
 
-function authOf(entry: DockerEntry, serverAddress: string): AuthConfig {
+/** Without a server address: it was matched above, and containerd refuses one with a port, which it reads as a URL. */
+function authOf(entry: DockerEntry): AuthConfig {
   const [username, ...rest] = entry.auth === undefined ? [] : textOf(fromBase64(entry.auth)).split(":");
   return {
-    serverAddress,
     username: entry.username ?? username ?? "",
     password: entry.password ?? rest.join(":"),
     ...(entry.identitytoken !== undefined && { identityToken: entry.identitytoken }),
