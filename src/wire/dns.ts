@@ -8,6 +8,8 @@ import { connect, createServer, type Socket as TcpSocket } from "node:net";
 import {
   decode,
   encode,
+  type Answer,
+  type Question,
   type DecodedPacket,
   type Packet,
   type SoaAnswer,
@@ -140,7 +142,30 @@ class DnsServer {
     if (!query || query.type !== "query" || !asked) return;
     const reply = this.options.handle({ name: asked.name.toLowerCase().replace(/\.$/, ""), type: asked.type });
     if (reply.kind === "forward") void this.forward(bytes, query, route);
-    else route.send(encodeReply(query, reply, route.overTcp));
+    else if (aliasOf(reply, asked.type) === undefined) route.send(encodeReply(query, reply, route.overTcp));
+    else void this.followed(reply, asked.type).then((whole) => route.send(encodeReply(query, whole, route.overTcp)));
+  }
+
+  /** An alias with what it leads to, because few clients ask on by themselves. Never rejects. */
+  private async followed(reply: DnsAnswer, type: string): Promise<DnsAnswer> {
+    const target = aliasOf(reply, type) ?? "";
+    const own = this.options.handle({ name: target.toLowerCase().replace(/\.$/, ""), type });
+    if (own.kind === "answer") return { ...reply, answers: [...reply.answers, ...own.answers] };
+    if (this.forwards >= forwardsMax) return reply;
+    this.forwards += 1;
+    try {
+      // Holds because the type was read from a query.
+      const question = { name: target, type: type as Question["type"] };
+      const bytes = encode({ type: "query", id: aliasQueryId, flags: recursionDesired, questions: [question] });
+      for (const upstream of this.options.upstreams()) {
+        const found = await exchange(bytes, upstream, { overTcp: false, signal: this.signal }).catch(() => undefined);
+        const answers = found === undefined ? undefined : tryDecode(Buffer.from(found))?.answers;
+        if (answers) return { ...reply, answers: [...reply.answers, ...answers.filter(isAddressing)] };
+      }
+      return reply;
+    } finally {
+      this.forwards -= 1;
+    }
   }
 
   private async forward(bytes: Buffer, query: DecodedPacket, route: Route): Promise<void> {
@@ -163,6 +188,21 @@ class DnsServer {
       this.forwards -= 1;
     }
   }
+}
+
+type DnsAnswer = Extract<DnsReply, { kind: "answer" }>;
+
+// Each of these queries has a socket of its own, whose random port tells replies apart.
+const aliasQueryId = 1;
+
+/** Where an answer that is an alias only leads, when addresses were asked for. */
+function aliasOf({ answers }: DnsAnswer, type: string): string | undefined {
+  const [only] = answers;
+  return (type === "A" || type === "AAAA") && only?.type === "CNAME" && answers.length === 1 ? only.data : undefined;
+}
+
+function isAddressing(answer: Answer): answer is StringAnswer {
+  return answer.type === "A" || answer.type === "AAAA" || answer.type === "CNAME";
 }
 
 interface Route {
