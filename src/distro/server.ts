@@ -275,9 +275,11 @@ async function markControlPlane({ api, nodeName, log }: Started, signal: AbortSi
   await informer.whenSynced(signal);
 }
 
-/** Says when the node takes pods. */
+/** Says when the node takes pods: by a report of this run, not by what an earlier one left in the store. */
 async function announce(started: Started, apiSeconds: string, signal: AbortSignal): Promise<void> {
   const { api, nodeName, stages, say } = started;
+  // Reports have whole seconds.
+  const sinceMs = Math.floor(clock.nowMs() / 1000) * 1000;
   const informer = api.informers.informer(nodes);
   await new Promise<void>((resolve) => {
     const done = new AbortController();
@@ -285,7 +287,10 @@ async function announce(started: Started, apiSeconds: string, signal: AbortSigna
       ({ object }) => {
         const ready =
           object.metadata.name === nodeName &&
-          object.status.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
+          object.status.conditions?.some(
+            ({ type, status, lastHeartbeatTime = "" }) =>
+              type === "Ready" && status === "True" && Date.parse(lastHeartbeatTime) >= sinceMs,
+          );
         if (ready !== true) return;
         done.abort(new Error("seen"));
         resolve();

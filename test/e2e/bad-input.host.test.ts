@@ -255,3 +255,31 @@ test("a corrupt page of the database is told at the start, and nothing is writte
   const ended = await kedge("server", ...own.args, "--https-listen-port", String(await freePort()));
   refuses(ended, 1, /state\.db/);
 });
+
+test("a full disk refuses writes and answers reads, and all is well once there is space", async (context) => {
+  const own = await newPlace(networks, "--disable-agent");
+  mkdirSync(own.dataDir);
+  const mount = async (...args: readonly string[]): Promise<void> => {
+    const { code, stderr } = await command("mount", ["-t", "tmpfs", ...args, "tmpfs", own.dataDir]);
+    assert.equal(code, 0, stderr);
+  };
+  await mount("-o", "size=12m");
+  const running = await Server.start(own);
+  context.after(async () => {
+    await running.end("SIGKILL");
+    await command("umount", [own.dataDir]);
+  });
+  const text = "x".repeat(900_000);
+  const fill = (at: number): Promise<Ended> =>
+    running.tryKubectl(["create", "-f", "-"], {
+      input: JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: `fill-${at}` }, data: { text } }),
+    });
+  let filled = 0;
+  let refused = await fill(filled);
+  for (; refused.code === 0 && filled < 30; refused = await fill(filled)) filled += 1;
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /disk|space/i);
+  assert.equal((await running.kubectl("get", "configmaps", "-o", "name")).match(/fill-/g)?.length, filled);
+  await mount("-o", "remount,size=64m");
+  assert.equal((await fill(filled)).code, 0);
+});

@@ -141,7 +141,9 @@ test("exec carries input, output, errors and exit codes, with and without a term
   // The size comes after the start, as with upstream.
   const inTerminal = "'tty; until stty size 2>/dev/null; do :; done'";
   const exec = server.kubectlLine(...ours, "exec", "-it", "client", "--", "sh", "-c", inTerminal);
-  const terminal = await command("script", ["-qec", `stty rows 33 cols 111; ${exec}`, "/dev/null"]);
+  const terminal = await command("script", ["-qec", `stty rows 33 cols 111; ${exec}`, "/dev/null"], {
+    keepsInputOpen: true,
+  });
   assert.match(terminal.stdout, /\/dev\/pts\/\d+\s+33 111/);
 });
 

@@ -29,7 +29,9 @@ export interface Ended {
 }
 
 export interface CommandOptions {
+  /** Absent: none, and its end at once unless it is kept open. */
   readonly input?: string | Uint8Array;
+  readonly keepsInputOpen?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly uid?: number;
 }
@@ -42,7 +44,7 @@ export async function command(program: string, args: readonly string[], options:
     ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
   });
   child.stdin.on("error", () => undefined); // A command need not read all it is given.
-  child.stdin.end(options.input ?? "");
+  if (!options.keepsInputOpen) child.stdin.end(options.input ?? "");
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
   // Arguments of the event "close".
   const [code] = (await once(child, "close")) as [number | null];
