@@ -43,18 +43,16 @@ interface Destination {
   readonly headers?: Readonly<Record<string, string>>;
   readonly replyHeaders?: (headers: ReplyHeaders) => ReplyHeaders;
   readonly refusal?: (status: number, text: string) => Error;
+  readonly asMessages?: boolean;
 }
 
 /** Hands the request on without the credentials that were meant for this server. */
 async function pass(exchange: Exchange, destination: Destination): Promise<void> {
-  const { client, target, headers, replyHeaders, refusal } = destination;
+  const { headers, ...others } = destination;
   try {
     await relay(exchange, {
-      client,
-      target,
+      ...others,
       headers: { authorization: undefined, "x-forwarded-for": exchange.remoteAddress, ...headers },
-      ...(replyHeaders ? { replyHeaders } : {}),
-      ...(refusal ? { refusal } : {}),
     });
   } catch (error) {
     if (error instanceof StatusError) throw error;
@@ -104,7 +102,8 @@ async function podLog(options: ConnectOptions, exchange: Exchange, info: Request
   query.delete("container");
   const path = `/containerLogs/${namespace}/${name}/${container}`;
   const target = withQuery(path, query);
-  await pass(exchange, { client, target, headers: { "accept-encoding": "identity" }, refusal: logRefusal });
+  const headers = { "accept-encoding": "identity" };
+  await pass(exchange, { client, target, headers, refusal: logRefusal, asMessages: true });
 }
 
 /** The kubelet says in plain text why there is no log; the API's clients expect a Status. */

@@ -25,6 +25,7 @@ import { patchScale, replaceScale } from "./direct-client/scale.ts";
 import type { Served } from "./registry.ts";
 import { viewOf } from "./render.ts";
 import { listMetaOf } from "./reply-list.ts";
+import { selectedName } from "./request-info.ts";
 import type { Server } from "./server.ts";
 import { create } from "./verbs/create.ts";
 import { decodeDraft } from "./verbs/decode.ts";
@@ -184,7 +185,7 @@ class DirectClient implements Client {
     const { server, user } = this;
     const { key, verb, subresource = "", fieldSelector = "", labelSelector = "", signal } = asked;
     const { group, version, plural } = resource;
-    const { name } = key;
+    const name = verb === "list" || verb === "watch" ? selectedName(fieldSelector) : key.name;
     const namespace = resource.namespaced ? key.namespace : "";
     const attributes = { group, version, resource: plural, subresource, namespace, name, fieldSelector, labelSelector };
     const question = { kind: "resource" as const, user, verb, ...attributes };
@@ -192,7 +193,7 @@ class DirectClient implements Client {
     if (decision.kind !== "allowed") throw refusal(question, decision.reason);
     const served = server.registry.of(untyped(resource));
     if (!served || (subresource !== "" && !served.subresources.has(subresource))) throw unknownResource();
-    return { served, key: { namespace, name }, subresource, user, signal: signal ?? this.signal };
+    return { served, key: { namespace, name: key.name }, subresource, user, signal: signal ?? this.signal };
   }
 
   private writeCall<T extends KubeObject>(

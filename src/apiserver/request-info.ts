@@ -106,7 +106,8 @@ export function isTrue(value: string | null): boolean {
   return value !== null && value !== "false" && value !== "0";
 }
 
-function selectedName(fieldSelector: string | null): string {
+/** The one name that a selector lets through, which counts as the name of the request; "" when there is none. */
+export function selectedName(fieldSelector: string | null): string {
   if (fieldSelector === null || !fieldSelector.includes("metadata.name")) return "";
   try {
     const name = exactField(parseFieldSelector(fieldSelector), "metadata.name") ?? "";

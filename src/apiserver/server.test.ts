@@ -260,6 +260,17 @@ test("a bound pod gets its grace period, an unbound one goes at once", async () 
   assert.equal((await server.ask(`GET ${pods}/bound`)).code, 404);
 });
 
+test("a change through a subresource counts a generation", async () => {
+  const server = new TestApiServer();
+  const made = await server.ask(`POST ${pods}`, { body: pod("a") });
+  const ephemeralContainers = [{ name: "e", image: "i", terminationMessagePolicy: "File", imagePullPolicy: "Always" }];
+  const changed = await server.ask(`PATCH ${pods}/a/ephemeralcontainers`, {
+    body: { spec: { ephemeralContainers } },
+    headers: { "content-type": "application/merge-patch+json" },
+  });
+  assert.deepEqual([made.at("metadata.generation"), changed.code, changed.at("metadata.generation")], [1, 200, 2]);
+});
+
 test("an eviction is refused with 429 while the budget allows none", async () => {
   const server = new TestApiServer();
   const merge = { "content-type": "application/merge-patch+json" };

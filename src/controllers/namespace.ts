@@ -82,6 +82,8 @@ async function empty(parts: NamespaceParts, namespace: Namespace): Promise<boole
   for (const resource of contentResources(parts.resources)) {
     try {
       remains.push(await deleteAll(parts.client, resource, name));
+      // What a pod still uses stays until the last pod is gone.
+      if (resource.id === "pods" && remains.some(({ count }) => count > 0)) break;
     } catch (error) {
       failures.push(`${resource.id}: ${messageOf(error)}`);
     }
@@ -95,11 +97,13 @@ async function empty(parts: NamespaceParts, namespace: Namespace): Promise<boole
   return true;
 }
 
+/** Pods first. */
 function contentResources(source: ResourceSource): readonly ResourceDefinition[] {
   return source
     .all()
     .filter((one) => one.namespaced && one.storedAs === undefined)
-    .filter(({ verbs }) => verbs.includes("list") && verbs.includes("delete"));
+    .filter(({ verbs }) => verbs.includes("list") && verbs.includes("delete"))
+    .toSorted((one, other) => Number(other.id === "pods") - Number(one.id === "pods"));
 }
 
 async function deleteAll(client: Client, resource: ResourceDefinition, namespace: string): Promise<Remains> {

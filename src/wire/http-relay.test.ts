@@ -57,6 +57,7 @@ before(async () => {
       client: tunnelled,
       target: exchange.target.replace("/proxy", ""),
       headers,
+      asMessages: exchange.path.endsWith("/messages"),
       ...replyHeaders,
     });
   });
@@ -104,6 +105,22 @@ test("a switched protocol passes both ways, through a tunnel", async () => {
   reply.socket.write("ping");
   const [bytes] = await once(reply.socket, "data");
   assert.equal(String(bytes), "<ping>");
+  reply.socket.destroy();
+});
+
+test("a reply reaches a WebSocket as messages where that is asked for", async () => {
+  const headers = {
+    upgrade: "websocket",
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "sec-websocket-version": "13",
+    "sec-websocket-protocol": "binary.k8s.io",
+  };
+  const reply = await client("h1").upgrade({ method: "GET", target: "/proxy/messages", headers, signal });
+  assert.ok(reply.kind === "switched");
+  assert.equal(reply.headers["sec-websocket-protocol"], "binary.k8s.io");
+  const [bytes] = await once(reply.socket, "data");
+  // One whole binary message, its length in the second byte; the close follows.
+  assert.deepEqual([...bytes.subarray(0, 2), String(bytes.subarray(2, 23))], [0x82, 21, "GET|/messages||admin|"]);
   reply.socket.destroy();
 });
 

@@ -1,7 +1,8 @@
 /** Passes a request on to another server and its reply back, switched protocols included. */
 import type { HttpClient, HttpReply, HttpRequest } from "./http-client.ts";
-import type { Exchange, ReplyHeaders, RequestHeaders, Upgrade } from "./http.ts";
+import type { Exchange, ReplyHeaders, RequestHeaders, ResponseStream, Upgrade } from "./http.ts";
 import { join } from "./join.ts";
+import { webSocketMessages } from "./websocket.ts";
 
 export interface RelayOptions {
   readonly client: HttpClient;
@@ -13,6 +14,8 @@ export interface RelayOptions {
   readonly replyHeaders?: (headers: ReplyHeaders) => ReplyHeaders;
   /** What is thrown in place of a reply that is no success; without it, such a reply is passed back like any other. */
   readonly refusal?: (status: number, text: string) => Error;
+  /** A client that asks for a WebSocket gets the reply's body as messages; the other server knows nothing of it. */
+  readonly asMessages?: boolean;
 }
 
 const refusalBytesMax = 50_000;
@@ -35,7 +38,7 @@ const connectionHeaders = new Set([
 
 /** Resolves when the reply is through. @throws Error when the other server gave none; nothing was answered then. */
 export async function relay(exchange: Exchange, options: RelayOptions): Promise<void> {
-  if (exchange.upgrade) {
+  if (exchange.upgrade && options.asMessages !== true) {
     await relayUpgrade(exchange, exchange.upgrade, options);
     return;
   }
@@ -69,6 +72,10 @@ async function relayUpgrade(exchange: Exchange, upgrade: Upgrade, options: Relay
 async function passBack(exchange: Exchange, reply: HttpReply, options: RelayOptions): Promise<void> {
   const { replyHeaders, refusal } = options;
   if (refusal && reply.status > 299) throw refusal(reply.status, await startOf(reply));
+  if (exchange.upgrade && options.asMessages === true) {
+    await copyBody(reply, await webSocketMessages(exchange, "bytes"));
+    return;
+  }
   const plain = plainHeaders(reply.headers);
   const headers = replyHeaders?.(plain) ?? plain;
   if (exchange.method === "HEAD" || reply.status === 204 || reply.status === 304) {
@@ -76,7 +83,10 @@ async function passBack(exchange: Exchange, reply: HttpReply, options: RelayOpti
     exchange.reply(reply.status, headers, new Uint8Array());
     return;
   }
-  const stream = exchange.stream(reply.status, headers);
+  await copyBody(reply, exchange.stream(reply.status, headers));
+}
+
+async function copyBody(reply: HttpReply, stream: ResponseStream): Promise<void> {
   try {
     for await (const chunk of reply.body) {
       // The body has no encoding set, so its chunks are bytes.

@@ -99,10 +99,10 @@ function generationFieldsOf(served: Served, draft: Draft): readonly string[] {
 export function stampUpdate(call: WriteCall, draft: Draft, old: { frozen: KubeObject; copy: () => Draft }): void {
   const { served, subresource } = call;
   const { frozen } = old;
+  keepParts(call, draft, old);
   const { metadata } = draft;
   if (frozen.metadata.generation === undefined) delete metadata["generation"];
   else metadata["generation"] = frozen.metadata.generation;
-  keepParts(call, draft, old);
   served.definition.prepare?.(draft, { old: frozen, subresource });
   if (metaText(draft, "uid") === "") metadata["uid"] = frozen.metadata.uid;
   metadata["creationTimestamp"] = frozen.metadata.creationTimestamp;

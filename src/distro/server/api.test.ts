@@ -11,6 +11,7 @@ import { TestApiServer, type TestAnswer } from "#testing/api-server.ts";
 import { newKey } from "#wire/x509.ts";
 import { readConfig } from "../config.ts";
 import { createApi, type Api } from "./api.ts";
+import { secrets } from "#resources/core/secret.ts";
 
 const life = new AbortController();
 let api: Api;
@@ -80,6 +81,17 @@ for (const [who, line, code] of requests)
   test(`${who.user}: ${line} is answered with ${code}`, async () => {
     assert.equal((await server.ask(line, who)).code, code);
   });
+
+test("a node in this process watches the objects its pods use, one by one", async () => {
+  const client = api.clientFor({ name: node.user, groups: node.organizations });
+  const watchOf = (name: string) =>
+    client.watch(secrets, { namespace: "default", fieldSelector: `metadata.name=${name}` }, life.signal);
+  for await (const event of watchOf("used")) {
+    assert.equal(event.type, "added");
+    break;
+  }
+  await assert.rejects(watchOf("other")[Symbol.asyncIterator]().next(), /forbidden/);
+});
 
 test("a pod gets its account, its token, its tolerations and its priority", async () => {
   const made = await create(pod("full"));

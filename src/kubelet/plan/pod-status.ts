@@ -26,14 +26,13 @@ export interface PodStatusInput extends StatusInput {
 
 type Phase = "Pending" | "Running" | "Succeeded" | "Failed";
 
-/** The conditions that the kubelet owns; others belong to who set them. */
+/** The conditions that the kubelet owns; others belong to who set them, and DisruptionTarget to whoever came first. */
 export const ownConditions: readonly string[] = [
   "PodReadyToStartContainers",
   "Initialized",
   "Ready",
   "ContainersReady",
   "PodScheduled",
-  "DisruptionTarget",
   "PodResizePending",
   "PodResizeInProgress",
 ];
