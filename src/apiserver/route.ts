@@ -21,6 +21,8 @@ export async function route(server: Server, request: Request): Promise<number> {
   }
   const served = server.registry.find(path.group, path.version, path.resource);
   if (!served || !isPlaced(served, path)) return pageNotFound(exchange);
+  const { deprecation } = served.definition;
+  if (deprecation !== undefined) request.warnings.push(deprecation);
   return path.subresource === ""
     ? answerResource(server, request, { served, path })
     : answerSubresource(server, request, { served, path });

@@ -77,7 +77,10 @@ async function empty(parts: CleanupParts, crd: CustomResourceDefinition): Promis
   const { client, resources } = parts;
   const resource = resources
     .all()
-    .find(({ group, plural }) => group === crd.spec.group && plural === crd.status.acceptedNames.plural);
+    .find(
+      ({ group, plural, schema }) =>
+        schema !== undefined && group === crd.spec.group && plural === crd.status.acceptedNames.plural,
+    );
   const left = resource ? await deleteAll(client, resource) : 0;
   if (left > 0) {
     await sayProgress(parts, crd);

@@ -75,6 +75,8 @@ export interface ResourceOptions<T extends KubeObject> {
   readonly read?: (json: JsonValue) => Decoded;
   /** The schema of a kind that one declares, to be published. */
   readonly schema?: Schema;
+  /** The sentence that users of a version that will go are warned with. */
+  readonly deprecation?: string;
   /** Defaults that span fields. Gets a draft it owns and may change; runs after the shape's own defaults. */
   readonly defaults?: (draft: Draft<T>) => void;
   /** What is set or wiped before a create (old absent) or an update is validated, beyond the standard. */

@@ -17,13 +17,21 @@ import type {
 
 /** The versions that are served. Those that are not stored read and write the one that is. */
 export function definitionsOf(crd: CustomResourceDefinition): readonly ResourceDefinition[] {
-  const { versions } = crd.spec;
-  const storage = versions.find((version) => version.storage) ?? versions[0];
+  const storage = crd.spec.versions.find((version) => version.storage);
   if (!storage) return [];
   const stored = definitionOf(crd, storage);
-  return versions
-    .filter(({ served }) => served)
-    .map((version) => (version === storage ? stored : definitionOf(crd, version, stored)));
+  return servedVersions(crd).map((version) => (version === storage ? stored : definitionOf(crd, version, stored)));
+}
+
+/** A definition that is being deleted serves at least what it stores, so that it can be emptied. */
+export function servedVersions({
+  spec,
+  metadata,
+}: CustomResourceDefinition): readonly CustomResourceDefinitionVersion[] {
+  const served = spec.versions.filter((version) => version.served);
+  return served.length === 0 && metadata.deletionTimestamp !== undefined
+    ? spec.versions.filter((version) => version.storage)
+    : served;
 }
 
 /** A schema that is not there keeps everything: definitions from before schemas were required. */
@@ -54,6 +62,7 @@ function definitionOf(
     namespaced: spec.scope === "Namespaced",
     status: version.subresources?.status !== undefined,
     ...custom,
+    ...(version.deprecated === true ? { deprecation: deprecationOf(version, `${group}/${version.name} ${kind}`) } : {}),
     check: (object, context) => [
       ...(custom.check?.(object, context) ?? []),
       ...(scale ? checkScale(object, scalePaths(scale)) : []),
@@ -74,6 +83,10 @@ function definitionOf(
       : { renewed: (object) => converted(object, made) }),
   });
   return made;
+}
+
+function deprecationOf({ deprecationWarning }: CustomResourceDefinitionVersion, name: string): string {
+  return deprecationWarning ?? `${name} is deprecated`;
 }
 
 /** The same object in another version, which differs in what it knows and fills in. */

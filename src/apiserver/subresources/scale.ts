@@ -28,7 +28,7 @@ export function scalePathsOf({ definition }: Served): ScalePaths {
 
 export function scaleOf(object: KubeObject, paths: ScalePaths): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const selector = selectorText(valueAt(object, paths.selector));
+  const selector = paths.selector.length === 0 ? "" : selectorText(valueAt(object, paths.selector));
   const replicas = numberAt(object, paths.specReplicas);
   return {
     apiVersion: scales.apiVersion,

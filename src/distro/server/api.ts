@@ -83,7 +83,7 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
   const clientFor = (user: User): Client => createDirectClient(server.server, { user, signal });
   const system = clientFor(systemUser);
   const informers = createInformers(system, { clock, log: log.for("informers") }, signal);
-  serveCustomResources(server, informers, signal);
+  const customResources = serveCustomResources(server, informers, signal);
   const authorization = createAuthorization(informers);
   late.authorization = authorization;
   addAuthentication(late, { ...options, system, issuer, audiences, authorization }, server);
@@ -98,7 +98,10 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
     }),
   );
   Object.assign(late.connect, connectHooks({ client: system, kubeletOf: options.kubeletOf }));
-  return { server, clientFor, system, informers, whenReady: (until) => authorization.whenSynced(until) };
+  const whenReady = async (until: AbortSignal): Promise<void> => {
+    await Promise.all([authorization.whenSynced(until), customResources]);
+  };
+  return { server, clientFor, system, informers, whenReady };
 }
 
 interface Late {

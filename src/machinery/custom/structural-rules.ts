@@ -99,9 +99,10 @@ function checkMeta(schema: Schema, level: Level, path: string): FieldError[] {
   return errors;
 }
 
-function isOnlyNames({ type: _, default: __, properties = {}, ...rest }: Schema): boolean {
+function isOnlyNames(schema: Schema): boolean {
+  const { properties = {} } = schema;
   const isNames = Object.keys(properties).every((name) => name === "name" || name === "generateName");
-  return isNames && Object.values(rest).every((value) => value === undefined);
+  return isNames && Object.keys(schema).every((word) => ["type", "default", "properties"].includes(word));
 }
 
 const intOrString: readonly Schema[] = [{ type: "integer" }, { type: "string" }];

@@ -1,0 +1,105 @@
+/** Definitions come, change and go, and what they declare with them. Over the memory store, without sockets. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { machineClock } from "#base/clock.ts";
+import { silentLog } from "#base/log.ts";
+import { createInformers } from "#client/watch-informer.ts";
+import { customResourceDefinitions } from "#resources/apiextensions/custom-resource-definition.ts";
+import { TestApiServer } from "#testing/api-server.ts";
+import { superusers } from "./access.ts";
+import { serveCustomResources } from "./custom-resources.ts";
+
+const crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+const toys = "/apis/example.com/v1/namespaces/default/toys";
+const names = { plural: "toys", singular: "toy", kind: "Toy", listKind: "ToyList", shortNames: ["t"] };
+const established = [{ type: "Established", status: "True" }];
+const merge = { "content-type": "application/merge-patch+json" };
+
+function version(name: string, properties: object, more: object = {}): object {
+  const openAPIV3Schema = { type: "object", properties: { spec: { type: "object", properties } } };
+  return { name, served: true, storage: name === "v1", schema: { openAPIV3Schema }, ...more };
+}
+
+class Cluster extends TestApiServer {
+  private readonly informer;
+
+  constructor() {
+    super();
+    const client = this.api.directClient({ name: "test", groups: [superusers] });
+    const informers = createInformers(client, { clock: machineClock, log: silentLog }, this.ending.signal);
+    this.informer = informers.informer(customResourceDefinitions);
+    serveCustomResources(this.api, informers, this.ending.signal).catch(() => undefined);
+  }
+
+  /** Makes or changes the definition, and waits until the server has seen it. */
+  async define(versions: readonly object[], exists = false): Promise<void> {
+    const spec = { group: "example.com", scope: "Namespaced", names, versions };
+    const body = { metadata: { name: "toys.example.com" }, spec };
+    if (exists) await this.ask(`PATCH ${crds}/toys.example.com`, { body: { spec }, headers: merge });
+    else assert.equal((await this.ask(`POST ${crds}`, { body })).code, 201);
+    const status = { conditions: established, acceptedNames: names };
+    const seen = await this.ask(`PATCH ${crds}/toys.example.com/status`, { body: { status }, headers: merge });
+    assert.equal(seen.code, 200);
+    await this.informer.whenSeen(String(seen.at("metadata.resourceVersion")), this.ending.signal);
+  }
+}
+
+const text = { type: "string" };
+
+test("what is declared is served like any other resource", async (t) => {
+  const cluster = new Cluster();
+  t.after(() => cluster.ending.abort());
+  await cluster.define([version("v1", { a: { ...text, default: "A" } }, { subresources: { status: {} } })]);
+  const made = await cluster.ask(`POST ${toys}`, {
+    body: { metadata: { name: "x" }, spec: { b: 1 }, status: { c: 1 } },
+  });
+  assert.equal(made.code, 201);
+  assert.deepEqual(made.at("spec"), { a: "A" });
+  assert.equal(made.at("status"), undefined);
+  assert.deepEqual(made.headers["warning"], [
+    '299 - "unknown field \\"spec.b\\""',
+    '299 - "unknown field \\"status\\""',
+  ]);
+  assert.equal((await cluster.ask(`GET ${toys}`)).at("kind"), "ToyList");
+  const patched = await cluster.ask(`PATCH ${toys}/x`, { body: { spec: { a: 5 } }, headers: merge });
+  assert.match(
+    String(patched.at("message")),
+    /spec\.a: Invalid value: "integer": spec\.a in body must be of type string/,
+  );
+  const applied = await cluster.ask(`PATCH ${toys}/y?fieldManager=m`, {
+    body: JSON.stringify({ apiVersion: "example.com/v1", kind: "Toy", metadata: { name: "y" }, spec: { c: 1 } }),
+    headers: { "content-type": "application/apply-patch+yaml" },
+  });
+  assert.match(String(applied.at("message")), /\.spec\.c: field not declared in schema/);
+});
+
+test("a default that comes later shows in what was stored before", async (t) => {
+  const cluster = new Cluster();
+  t.after(() => cluster.ending.abort());
+  await cluster.define([version("v1", { a: text })]);
+  await cluster.ask(`POST ${toys}`, { body: { metadata: { name: "x" }, spec: {} } });
+  await cluster.define([version("v1", { a: { ...text, default: "A" } })], true);
+  assert.deepEqual((await cluster.ask(`GET ${toys}/x`)).at("spec"), { a: "A" });
+});
+
+test("versions show the same object, each as its own schema has it", async (t) => {
+  const cluster = new Cluster();
+  t.after(() => cluster.ending.abort());
+  await cluster.define([version("v1", { a: text, b: text }), version("v2", { a: text, c: { ...text, default: "C" } })]);
+  await cluster.ask(`POST ${toys}`, { body: { metadata: { name: "x" }, spec: { a: "1", b: "2" } } });
+  const other = await cluster.ask(`GET ${toys.replace("v1", "v2")}/x`);
+  assert.equal(other.at("apiVersion"), "example.com/v2");
+  assert.deepEqual(other.at("spec"), { a: "1", c: "C" });
+  await cluster.define([version("v1", { a: text, b: text }), version("v2", {}, { served: false })], true);
+  assert.equal((await cluster.ask(`GET ${toys.replace("v1", "v2")}/x`)).code, 404);
+  assert.deepEqual((await cluster.ask(`GET ${toys}/x`)).at("spec"), { a: "1", b: "2" });
+});
+
+test("a definition waits for its objects to go when it is deleted", async (t) => {
+  const cluster = new Cluster();
+  t.after(() => cluster.ending.abort());
+  await cluster.define([version("v1", {})]);
+  await cluster.ask(`DELETE ${crds}/toys.example.com`);
+  const left = await cluster.ask(`GET ${crds}/toys.example.com`);
+  assert.deepEqual(left.at("metadata.finalizers"), ["customresourcecleanup.apiextensions.k8s.io"]);
+});

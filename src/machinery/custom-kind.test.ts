@@ -1,0 +1,182 @@
+/** What a schema does to objects, and what is wrong with schemas, as tables. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { checkSchema, customKind, type Schema } from "./custom-kind.ts";
+import type { KubeObject } from "./meta.ts";
+import type { JsonObject } from "./shape.ts";
+
+const schema: Schema = {
+  type: "object",
+  properties: {
+    spec: {
+      type: "object",
+      required: ["name"],
+      properties: {
+        name: { type: "string", minLength: 2, pattern: "^[a-z]+$" },
+        size: { type: "integer", default: 1, maximum: 5 },
+        color: { type: "string", enum: ["red", "blue"] },
+        port: { "x-kubernetes-int-or-string": true, anyOf: [{ type: "integer" }, { type: "string" }] },
+        address: { type: "string", format: "ipv4" },
+        maybe: { type: "string", nullable: true },
+        labels: { type: "object", additionalProperties: { type: "string" } },
+        free: {
+          type: "object",
+          "x-kubernetes-preserve-unknown-fields": true,
+          properties: { known: { type: "object", properties: {} } },
+        },
+        template: {
+          type: "object",
+          "x-kubernetes-embedded-resource": true,
+          properties: { spec: { type: "object" } },
+        },
+        ports: {
+          type: "array",
+          "x-kubernetes-list-type": "map",
+          "x-kubernetes-list-map-keys": ["port"],
+          items: {
+            type: "object",
+            required: ["port"],
+            properties: { port: { type: "integer" }, of: { type: "number" } },
+          },
+        },
+        tags: { type: "array", "x-kubernetes-list-type": "set", items: { type: "string" } },
+        one: {
+          type: "object",
+          oneOf: [{ required: ["a"] }, { required: ["b"] }],
+          properties: { a: { type: "string" }, b: { type: "string" } },
+        },
+      },
+    },
+  },
+};
+const kind = customKind("v1.Toy", schema);
+
+function read(spec: JsonObject): { readonly spec: unknown; readonly problems: readonly string[] } {
+  const { object, problems } = kind.read({ apiVersion: "toys.example.com/v1", kind: "Toy", metadata: {}, spec });
+  kind.defaults?.(object as never);
+  return { spec: object["spec"], problems };
+}
+
+test("what the schema does not know is left out and named", () => {
+  const { spec, problems } = read({
+    name: "ab",
+    extra: 1,
+    labels: { any: "x" },
+    free: { any: { deep: [1, { a: 1 }] }, known: { lost: 1 } },
+    template: { apiVersion: "v1", kind: "Pod", metadata: { name: "x", odd: 1 }, spec: { lost: 1 } },
+    ports: [{ port: 1, lost: 1 }],
+  });
+  assert.deepEqual(spec, {
+    name: "ab",
+    labels: { any: "x" },
+    free: { any: { deep: [1, { a: 1 }] }, known: {} },
+    template: { apiVersion: "v1", kind: "Pod", metadata: { name: "x" }, spec: {} },
+    ports: [{ port: 1 }],
+    size: 1,
+  });
+  assert.deepEqual(problems, [
+    'unknown field "spec.extra"',
+    'unknown field "spec.free.known.lost"',
+    'unknown field "spec.template.metadata.odd"',
+    'unknown field "spec.template.spec.lost"',
+    'unknown field "spec.ports[0].lost"',
+  ]);
+});
+
+test("nulls go where there may be none, and make place for defaults", () => {
+  assert.deepEqual(read({ name: null, size: null, maybe: null, free: { a: null } }).spec, {
+    size: 1,
+    maybe: null,
+    free: { a: null },
+  });
+});
+
+test("metadata of unknown form is refused", () => {
+  assert.throws(() => kind.read({ metadata: { labels: 5 } }), /v1.*Toy.*cannot unmarshal number/);
+});
+
+function wrong(spec: JsonObject, old?: JsonObject): readonly string[] {
+  // Holds because the check reads the schema's part only.
+  const whole = (of: JsonObject): KubeObject =>
+    ({ apiVersion: "toys.example.com/v1", kind: "Toy", metadata: {}, spec: of }) as KubeObject;
+  const context = { old: old && whole(old), subresource: "" };
+  return (kind.check?.(whole(spec), context) ?? []).map(({ field, message }) => `${field}: ${message}`);
+}
+
+const refused: readonly (readonly [JsonObject, readonly string[]])[] = [
+  [{ name: "ok", size: 5, color: "red", port: "x", address: "1.2.3.4", maybe: null }, []],
+  [{}, ["spec.name: Required value"]],
+  [{ name: 5 }, ['spec.name: Invalid value: "integer": spec.name in body must be of type string: "integer"']],
+  [
+    { name: "A" },
+    [
+      'spec.name: Invalid value: "A": spec.name in body should be at least 2 chars long',
+      "spec.name: Invalid value: \"A\": spec.name in body should match '^[a-z]+$'",
+    ],
+  ],
+  [{ name: "ok", size: 6 }, ["spec.size: Invalid value: 6: spec.size in body should be less than or equal to 5"]],
+  [
+    { name: "ok", size: 1.5 },
+    ['spec.size: Invalid value: "number": spec.size in body must be of type integer: "number"'],
+  ],
+  [{ name: "ok", color: "green" }, ['spec.color: Unsupported value: "green": supported values: "red", "blue"']],
+  [{ name: "ok", address: "x" }, ['spec.address: Invalid value: "x": spec.address in body must be of type ipv4: "x"']],
+  [
+    { name: "ok", labels: { a: 1 } },
+    ['spec.labels.a: Invalid value: "integer": spec.labels.a in body must be of type string: "integer"'],
+  ],
+  [{ name: "ok", ports: [{ port: 1 }, { port: 1, of: 2.5 }] }, ['spec.ports[1]: Duplicate value: {"port":1}']],
+  [{ name: "ok", tags: ["a", "b", "a"] }, ['spec.tags[2]: Duplicate value: "a"']],
+  [
+    { name: "ok", one: { a: "1", b: "2" } },
+    ['<nil>: Invalid value: "": "spec.one" must validate one and only one schema (oneOf). Found 2 valid alternatives'],
+  ],
+  [{ name: "ok", template: { kind: "Pod" } }, ["spec.template.apiVersion: Required value"]],
+];
+
+test("objects are held to the schema in upstream's sentences", () => {
+  for (const [spec, expected] of refused) assert.deepEqual(wrong(spec), expected, JSON.stringify(spec));
+});
+
+test("what was wrong before is passed over as long as it does not change", () => {
+  const old = { name: "A", size: 9, ports: [{ port: 1, of: "x" }] };
+  assert.deepEqual(wrong({ ...old, ports: [{ port: 2 }, { port: 1, of: "x" }] }, old), []);
+  assert.equal(wrong({ ...old, size: 10 }, old).length, 1);
+});
+
+const root = (spec: Schema): Schema => ({ type: "object", properties: { spec } });
+const schemas: readonly (readonly [Schema, readonly string[]])[] = [
+  [schema, []],
+  [{ "x-kubernetes-preserve-unknown-fields": true, type: "object" }, []],
+  [{ type: "object", "x-kubernetes-validations": [{ rule: "self.spec.size > 1" }] }, []],
+  [{}, ["s.type: Required value: must not be empty at the root"]],
+  [root({}), ["s.properties[spec].type: Required value: must not be empty for specified object fields"]],
+  [root({ type: "array" }), ["s.properties[spec].items: Required value: must be specified"]],
+  [
+    root({ type: "string", default: 5 }),
+    ['s.properties[spec].default: Invalid value: "integer":  in body must be of type string: "integer"'],
+  ],
+  [
+    root({ type: "object", properties: { a: { type: "string" } }, default: { b: 1 } }),
+    ['s.properties[spec].default: Invalid value: {"b":1}: must not have unknown fields'],
+  ],
+  [
+    root({ type: "string", anyOf: [{ type: "string" }] }),
+    ["s.properties[spec].anyOf[0].type: Forbidden: must be empty to be structural"],
+  ],
+  [
+    { type: "object", properties: { metadata: { type: "object", properties: { labels: { type: "object" } } } } },
+    [
+      "s.properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified",
+    ],
+  ],
+  [root({ type: "string", $ref: "#/x" }), ["s.properties[spec].$ref: Forbidden: $ref is not supported"]],
+];
+
+test("schemas are held to being structural, with defaults that fit", () => {
+  for (const [given, expected] of schemas)
+    assert.deepEqual(
+      checkSchema(given, "s").map(({ field, message }) => `${field}: ${message}`),
+      expected,
+    );
+});
