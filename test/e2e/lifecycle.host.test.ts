@@ -59,6 +59,31 @@ spec:
           readinessProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1 }
           volumeMounts: [{ name: page, mountPath: /www }]
       volumes: [{ name: page, configMap: { name: page } }]
+---
+# What leaves most behind on a machine: mounts of each sort, and a port of the host.
+apiVersion: v1
+kind: Pod
+metadata: { name: traces, labels: { app: traces } }
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+    - name: main
+      image: kedge.local/busybox:1
+      command: [httpd, -f, -p, "8080", -h, /page]
+      ports: [{ containerPort: 8080, hostPort: ${nodePort - 1_000} }]
+      volumeMounts:
+        - { name: memory, mountPath: /memory }
+        - { name: page, mountPath: /page/index.html, subPath: index.html }
+        - { name: claimed, mountPath: /claimed }
+  volumes:
+    - { name: memory, emptyDir: { medium: Memory } }
+    - { name: page, configMap: { name: page } }
+    - { name: claimed, persistentVolumeClaim: { claimName: claimed } }
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: claimed }
+spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Mi } } }
 `);
   return { place, nodePort, marks, server };
 }
@@ -109,7 +134,12 @@ test("two servers run pods and services side by side", async () => {
     assert.equal(await greetingAt(`${await nodeAddress(side)}:${side.nodePort}`), `hello from ${side.nodePort}`);
     const clusterIp = await side.server.kubectl("get", "service", "hello", "-o", "jsonpath={.spec.clusterIP}");
     assert.equal(await greetingAt(clusterIp), `hello from ${side.nodePort}`);
-    assert.equal((await containersOf(side)).trim().split("\n").length, 2);
+    await side.server.kubectl("wait", "pod/traces", "--for=condition=Ready", "--timeout=30s");
+    assert.equal(
+      await greetingAt(`${await nodeAddress(side)}:${side.nodePort - 1_000}`),
+      `hello from ${side.nodePort}`,
+    );
+    assert.equal((await containersOf(side)).trim().split("\n").length, 3);
   }
 });
 
@@ -138,7 +168,10 @@ test("kill -9 of the server and of containerd loses neither objects nor containe
   await isReady(one);
   assert.equal(await one.server.kubectl("get", "configmap", "acknowledged", "-o", "jsonpath={.data.a}"), "b");
   assert.equal(await containersOf(one), containers);
-  const pod = must((await one.server.kubectl("get", "pods", "-o", "name")).split("\n")[0], "there are pods");
+  const pod = must(
+    (await one.server.kubectl("get", "pods", "-l", "app=hello", "-o", "name")).split("\n")[0],
+    "there are pods",
+  );
   assert.equal(await one.server.kubectl("exec", pod, "--", "cat", "/www/index.html"), `hello from ${one.nodePort}`);
 });
 
