@@ -26,11 +26,10 @@ export interface Start {
 export async function measureStart(kedge: Kedge, node: boolean): Promise<Start> {
   const { apiMs, startedMs, admin } = kedge;
   if (!node) return { apiMs };
-  const firstPod = runPod(admin, "first");
+  const firstPod = runPod(admin, "first").then(() => performance.now() - startedMs);
   firstPod.catch(() => undefined);
   const nodeMs = await kedge.nodeMs;
-  await firstPod;
-  const firstPodMs = performance.now() - startedMs;
+  const firstPodMs = await firstPod;
   await endPod(admin, "first");
   return { apiMs, nodeMs, firstPodMs };
 }
