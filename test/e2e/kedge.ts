@@ -11,11 +11,11 @@ import { installRoot, locateBundle } from "../../src/distro/places.ts";
 import { ensureBundle } from "../../src/distro/runtime.ts";
 import type { RuntimeBundle } from "../../src/host/runtime-bundle.ts";
 
-const launcher = join(installRoot, "kedge");
+export const launcher = join(installRoot, "kedge");
 /** What is done, the latest first, when the tests of a file are over, whatever became of them. */
-const atEnd: (() => unknown)[] = [];
+const endings: (() => unknown)[] = [];
 after(async () => {
-  for (const act of atEnd.toReversed()) await act();
+  for (const act of endings.toReversed()) await act();
 });
 
 const readyMs = 60_000;
@@ -57,6 +57,11 @@ function collect(stream: NodeJS.ReadableStream): () => string {
   return () => Buffer.concat(chunks).toString();
 }
 
+/** Has something done when the tests are over. */
+export function atEnd(act: () => unknown): void {
+  endings.push(act);
+}
+
 export const kedge = (...args: readonly string[]): Promise<Ended> => command(launcher, args);
 
 /** Programs of the runtime bundle; makes it when it is not there yet. */
@@ -90,7 +95,7 @@ export async function newPlace(
 ): Promise<Place> {
   const folder = mkdtempSync(join(tmpdir(), "kedge-e2e-"));
   const [dataDir, kubeconfig, port] = [join(folder, "data"), join(folder, "kubeconfig"), await freePort()];
-  atEnd.push(async () => {
+  atEnd(async () => {
     await kedge("uninstall", "--data-dir", dataDir, "--write-kubeconfig", kubeconfig, "--yes");
     rmSync(folder, { recursive: true, force: true });
   });
@@ -128,7 +133,7 @@ export class Server {
     const { kubectl } = await bundle();
     const child = spawn(launcher, ["server", ...place.args, ...more]);
     const server = new Server(child, place, kubectl);
-    atEnd.push(() => child.kill("SIGKILL"));
+    atEnd(() => child.kill("SIGKILL"));
     await server.says(/^ready: /m);
     return server;
   }
@@ -189,9 +194,16 @@ export class Server {
   /** Starts a kubectl that goes on until it is killed, which it is at the end of the tests. */
   follow(...args: readonly string[]): ChildProcess {
     const child = spawn(this.kubectlPath, ["--kubeconfig", this.place.kubeconfig, ...args]);
-    atEnd.push(() => child.kill("SIGKILL"));
+    atEnd(() => child.kill("SIGKILL"));
     return child;
   }
+}
+
+/** Starts a node. @param by What is to run it, such as `nsenter` with its arguments */
+export function startAgent(by: readonly string[], args: readonly string[]): void {
+  const [program = launcher, ...more] = [...by, launcher, "agent", ...args];
+  const child = spawn(program, more, { stdio: "inherit" });
+  atEnd(() => child.kill("SIGKILL"));
 }
 
 /** Resolves with what a process printed so far when that matches. */
