@@ -142,7 +142,8 @@ async function answerConnect(
   const { exchange, info, user } = request;
   const { served, path } = place;
   const hook = server.connect[`${path.resource}/${path.subresource}`];
-  if (!hook || !subresource.verbs.some((verb) => verb === info.verb)) throw notAllowed();
+  const asksOptions = info.method === "OPTIONS" && path.subresource === "proxy";
+  if (!hook || !(asksOptions || subresource.verbs.some((verb) => verb === info.verb))) throw notAllowed();
   const { key } = callOf(request, place);
   const admitted = { user, operation: "connect" as const, resource: served.definition, key };
   await server.admission.validate({

@@ -13,7 +13,8 @@ import { services } from "#resources/core/service.ts";
 import { endpointSlices } from "#resources/discovery/endpoint-slice.ts";
 import { HttpClient } from "#wire/http-client.ts";
 import type { Exchange, ReplyHeaders } from "#wire/http.ts";
-import { relay } from "#wire/http-relay.ts";
+import { relay, type RelayOptions } from "#wire/http-relay.ts";
+import { movedAddress, withMovedLinks } from "./connect/links.ts";
 import type { RequestInfo, ResourcePath } from "./request-info.ts";
 import type { ConnectHook } from "./subresource.ts";
 
@@ -44,6 +45,7 @@ interface Destination {
   readonly replyHeaders?: (headers: ReplyHeaders) => ReplyHeaders;
   readonly refusal?: (status: number, text: string) => Error;
   readonly asMessages?: boolean;
+  readonly replyBody?: NonNullable<RelayOptions["replyBody"]>;
 }
 
 /** Hands the request on without the credentials that were meant for this server. */
@@ -178,10 +180,16 @@ function parseTarget(text: string): { readonly scheme: string; readonly name: st
   return { scheme: scheme === "" ? "http" : scheme, name, port };
 }
 
-/** The part of the request's target after ".../proxy", as it was sent. */
+const proxied = /^(.*?\/(?:pods|services|nodes)\/[^/]+\/proxy)(?![^/?])/;
+
+/** The path up to and with "/proxy". Names and namespaces may begin with that word too. */
+function proxyPrefix(exchange: Exchange): string {
+  return proxied.exec(exchange.path)?.[1] ?? exchange.path;
+}
+
+/** The part of the request's target after that, as it was sent. */
 function restOf(exchange: Exchange): string {
-  const at = exchange.target.indexOf("/proxy");
-  const rest = exchange.target.slice(at + "/proxy".length);
+  const rest = exchange.target.slice(proxyPrefix(exchange).length);
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
@@ -192,23 +200,35 @@ interface ProxyTarget {
 }
 
 async function proxyTo(exchange: Exchange, { scheme, host, port }: ProxyTarget): Promise<void> {
+  if (exchange.path === proxyPrefix(exchange) && ["GET", "HEAD"].includes(exchange.method) && !exchange.upgrade) {
+    // Relative links of the page need the slash.
+    const query = exchange.query === "" ? "" : `?${exchange.query}`;
+    exchange.reply(301, { location: `${exchange.path}/${query}` }, new Uint8Array());
+    return;
+  }
   const client = new HttpClient({ url: `${scheme}://${host}:${port}`, protocol: "h1", insecure: true });
-  const prefix = exchange.path.slice(0, exchange.path.indexOf("/proxy") + "/proxy".length);
+  const prefix = proxyPrefix(exchange);
   try {
     await pass(exchange, {
       client,
       target: restOf(exchange),
-      headers: { "x-forwarded-uri": exchange.path },
+      // A page must be readable here to have its links moved.
+      headers: { "x-forwarded-uri": exchange.path, "accept-encoding": "identity" },
       replyHeaders: (headers) => {
-        const { location } = headers;
-        // What redirects within the service is to stay below the proxy.
-        const below = typeof location === "string" && location.startsWith("/");
-        return below ? { ...headers, location: prefix + location } : headers;
+        const { location, "content-length": _, ...others } = headers;
+        if (typeof location === "string") return { ...headers, location: movedAddress(location, prefix) };
+        return isPage(headers) ? others : headers;
       },
+      replyBody: (body, headers) => (isPage(headers) ? withMovedLinks(body, prefix) : body),
     });
   } finally {
     client.close();
   }
+}
+
+function isPage(headers: ReplyHeaders): boolean {
+  const [type = ""] = String(headers["content-type"] ?? "").split(";");
+  return type.trim() === "text/html" && headers["location"] === undefined && headers["content-encoding"] === undefined;
 }
 
 async function podProxy(options: ConnectOptions, exchange: Exchange, info: RequestInfo): Promise<void> {

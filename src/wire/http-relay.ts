@@ -12,6 +12,8 @@ export interface RelayOptions {
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Changes the headers of the reply before they go back. */
   readonly replyHeaders?: (headers: ReplyHeaders) => ReplyHeaders;
+  /** Changes the body of the reply; gets the reply's own headers. */
+  readonly replyBody?: (body: AsyncIterable<Uint8Array>, headers: ReplyHeaders) => AsyncIterable<Uint8Array>;
   /** What is thrown in place of a reply that is no success; without it, such a reply is passed back like any other. */
   readonly refusal?: (status: number, text: string) => Error;
   /** A client that asks for a WebSocket gets the reply's body as messages; the other server knows nothing of it. */
@@ -73,7 +75,7 @@ async function passBack(exchange: Exchange, reply: HttpReply, options: RelayOpti
   const { replyHeaders, refusal } = options;
   if (refusal && reply.status > 299) throw refusal(reply.status, await startOf(reply));
   if (exchange.upgrade && options.asMessages === true) {
-    await copyBody(reply, await webSocketMessages(exchange, "bytes"));
+    await copyBody(reply.body, await webSocketMessages(exchange, "bytes"));
     return;
   }
   const plain = plainHeaders(reply.headers);
@@ -83,15 +85,14 @@ async function passBack(exchange: Exchange, reply: HttpReply, options: RelayOpti
     exchange.reply(reply.status, headers, new Uint8Array());
     return;
   }
-  await copyBody(reply, exchange.stream(reply.status, headers));
+  const body = options.replyBody?.(reply.body, plain) ?? reply.body;
+  await copyBody(body, exchange.stream(reply.status, headers));
 }
 
-async function copyBody(reply: HttpReply, stream: ResponseStream): Promise<void> {
+/** @param body Without an encoding, so that its chunks are bytes. */
+async function copyBody(body: AsyncIterable<Uint8Array>, stream: ResponseStream): Promise<void> {
   try {
-    for await (const chunk of reply.body) {
-      // The body has no encoding set, so its chunks are bytes.
-      if (!stream.write(chunk as Uint8Array)) await stream.drained();
-    }
+    for await (const chunk of body) if (!stream.write(chunk)) await stream.drained();
     stream.end();
   } catch {
     // The head is gone out; a broken reply is all the client can be told.

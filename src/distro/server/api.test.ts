@@ -123,6 +123,21 @@ test("services get addresses of their own, and keep them when a client leaves th
   assert.deepEqual([kept.at("spec.clusterIP"), kept.at("spec.ports.0.nodePort")], [address, nodePort]);
 });
 
+test("a service that turns into a name gives back what its type needed", async () => {
+  const body = { kind: "Service", apiVersion: "v1", metadata: { name: "turns" } };
+  await create({ ...body, spec: { type: "NodePort", ports: [{ port: 80 }] } });
+  const path = "/api/v1/namespaces/default/services/turns";
+  const headers = { "content-type": "application/merge-patch+json" };
+  const patch = { spec: { type: "ExternalName", externalName: "example.com" } };
+  const turned = await server.ask(`PATCH ${path}`, { body: patch, headers });
+  assert.deepEqual(turned.at("spec"), {
+    ...patch.spec,
+    ports: [{ protocol: "TCP", port: 80, targetPort: 80 }],
+    sessionAffinity: "None",
+    internalTrafficPolicy: "Cluster",
+  });
+});
+
 test("a role may only grant what its writer has", async () => {
   const verbs = ["create"];
   const mine = { apiGroups: ["authorization.k8s.io"], resources: ["selfsubjectaccessreviews"], verbs };

@@ -17,7 +17,7 @@ import {
   type Infer,
 } from "#machinery/shape.ts";
 import { serviceColumns } from "./service-columns.ts";
-import { defaultService } from "./service-defaults.ts";
+import { defaultService, dropOfOldType } from "./service-defaults.ts";
 import { checkService } from "./service-rules.ts";
 
 export const servicePortShape = object("api.core.v1.ServicePort", {
@@ -113,5 +113,6 @@ export const services = resource<Service>({
     "spec.clusterIP": ({ spec }) => spec.clusterIP ?? "",
     "spec.type": ({ spec }) => spec.type ?? "",
   },
+  prepare: (draft, { old }) => dropOfOldType(draft, old),
   check: checkService,
 });
