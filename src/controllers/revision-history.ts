@@ -11,7 +11,7 @@ import type { PodTemplateSpec } from "#resources/core/pod-spec.ts";
 import { create, remove, update } from "./actions.ts";
 import type { Action } from "./controller.ts";
 import { ownerReferenceTo } from "./ownership.ts";
-import { contentHash } from "./template-hash.ts";
+import { canonicalJson, contentHash } from "./template-hash.ts";
 
 export interface History {
   readonly owner: KubeObject;
@@ -75,9 +75,9 @@ export function byRevision(a: ControllerRevision, b: ControllerRevision): number
 
 /** A strategic merge patch that brings the template back: what `kubectl rollout undo` sends. */
 function dataOf(template: PodTemplateSpec): JsonObject {
+  // Clients compare the bytes with what they make themselves, in which members stand in the order of their names.
   // Holds because a template from the API is JSON; going through text also drops members that are undefined.
-  const plain = JSON.parse(JSON.stringify(template)) as JsonObject;
-  return { spec: { template: { ...plain, $patch: "replace" } } };
+  return JSON.parse(canonicalJson({ spec: { template: { ...template, $patch: "replace" } } })) as JsonObject;
 }
 
 export function templateOf(revision: ControllerRevision): PodTemplateSpec {

@@ -33,7 +33,8 @@ const addresses: Readonly<Record<string, readonly string[]>> = {
 };
 
 const tag = /<([A-Za-z][A-Za-z0-9]*)(\s[^>]*)>/g;
-const attribute = /(\s)([A-Za-z]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/g;
+const attribute = /(?<=\s)[A-Za-z]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+)/g;
+const beforeValue = /^([A-Za-z]+)\s*=\s*(["']?)/;
 // A tag that is longer is passed on as it is.
 const tagCharactersMax = 64 * 1024;
 
@@ -61,14 +62,12 @@ function moved(text: string, prefix: string): string {
   return text.replace(tag, (whole, name: string, attributes: string) => {
     const names = addresses[name.toLowerCase()];
     if (!names) return whole;
-    return `<${name}${attributes.replace(
-      attribute,
-      (one, space: string, key: string, equals: string, value: string) => {
-        if (!names.includes(key.toLowerCase())) return one;
-        const quote = /^["']/.test(value) ? value.slice(0, 1) : "";
-        const address = quote === "" ? value : value.slice(1, -1);
-        return `${space}${key}${equals}${quote}${movedAddress(address, prefix)}${quote}`;
-      },
-    )}>`;
+    return `<${name}${attributes.replace(attribute, (one) => movedAttribute(one, names, prefix))}>`;
   });
+}
+
+function movedAttribute(text: string, names: readonly string[], prefix: string): string {
+  const [head = "", key = "", quote = ""] = beforeValue.exec(text) ?? [];
+  if (!names.includes(key.toLowerCase())) return text;
+  return head + movedAddress(text.slice(head.length, text.length - quote.length), prefix) + quote;
 }
