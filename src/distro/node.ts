@@ -127,6 +127,10 @@ async function prepareMachine(options: NodeOptions, journal: HostJournal, links:
   const link = serviceLink(dataDir);
   journal.record({ kind: "link", name: link });
   await links.remove(link);
+  if (!(await links.addresses()).some(({ local }) => local === options.nodeIp))
+    throw new StartError(
+      `expected an address of this machine as the node's, found "${options.nodeIp}"; choose another with --node-ip`,
+    );
   const taken = (await links.routes()).find(({ dst }) => dst === serviceCidr);
   if (taken)
     throw new StartError(
