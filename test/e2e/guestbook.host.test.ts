@@ -139,7 +139,7 @@ test("exec carries input, output, errors and exit codes, with and without a term
   assert.notEqual(missing.code, 0);
   assert.match(missing.stderr, /no-such-program/);
   // The size comes after the start, as with upstream.
-  const inTerminal = "'tty; until stty size 2>/dev/null; do :; done'";
+  const inTerminal = "'tty; until stty size 2>/dev/null | grep .; do :; done'";
   const exec = server.kubectlLine(...ours, "exec", "-it", "client", "--", "sh", "-c", inTerminal);
   const terminal = await command("script", ["-qec", `stty rows 33 cols 111; ${exec}`, "/dev/null"], {
     keepsInputOpen: true,
