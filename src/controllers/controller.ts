@@ -32,6 +32,8 @@ export interface Caches {
 export interface Watch {
   readonly resource: ResourceDefinition;
   readonly indexes?: Readonly<Record<string, IndexFunction<KubeObject>>>;
+  /** Keeps only these objects in memory, e.g. "metadata.name=kube-root-ca.crt". */
+  readonly fieldSelector?: string;
   readonly keysOf: (change: Change<KubeObject>, caches: Caches) => readonly ObjectKey[];
 }
 

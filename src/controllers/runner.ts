@@ -51,8 +51,9 @@ class Runner<O> {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    for (const { resource, indexes } of this.controller.watches) {
-      const informer = this.parts.informers.informer(resource);
+    for (const { resource, indexes, fieldSelector } of this.controller.watches) {
+      const selection = fieldSelector === undefined ? undefined : { fieldSelector };
+      const informer = this.parts.informers.informer(resource, selection);
       for (const [name, of] of Object.entries(indexes ?? {})) informer.addIndex(name, of);
       this.informers.set(resource.id, informer);
     }

@@ -22,6 +22,7 @@ export const tokenCleaner: Controller<TokenObservation> = {
   watches: [
     {
       resource: untyped(secrets),
+      fieldSelector: `type=${tokenType}`,
       keysOf: ({ object }) =>
         // Holds because the watch is on secrets.
         (object as Secret).type === tokenType && object.metadata.namespace === "kube-system" ? [keyOf(object)] : [],

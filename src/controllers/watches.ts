@@ -53,6 +53,7 @@ export function lookedAt<T extends KubeObject>(resource: ResourceDefinition<T>, 
 export function namespaceOf<T extends KubeObject>(resource: ResourceDefinition<T>, name: string): Watch {
   return {
     resource: untyped(resource),
+    fieldSelector: `metadata.name=${name}`,
     keysOf: ({ object }) =>
       object.metadata.name === name ? [{ namespace: "", name: object.metadata.namespace ?? "" }] : [],
   };
