@@ -22,13 +22,33 @@ interface Options {
   readonly yes: boolean;
 }
 
+const help: Readonly<Record<"killall" | "uninstall", string>> = {
+  killall: `Ends the server of a data directory and all its containers. Data stays, and the next start brings the pods back.
+
+Usage: kedge killall [--data-dir DIR]
+`,
+  uninstall: `Ends everything of a data directory, undoes every change to this machine, and deletes the data.
+
+Usage: kedge uninstall [--data-dir DIR] [--write-kubeconfig FILE] --yes
+`,
+};
+
+/** True when help was asked for, and given. */
+function helped(command: keyof typeof help, args: readonly string[]): boolean {
+  const asked = args.includes("--help") || args.includes("-h");
+  if (asked) process.stdout.write(help[command]);
+  return asked;
+}
+
 export async function killall(args: readonly string[]): Promise<number> {
+  if (helped("killall", args)) return 0;
   const options = read("killall", args);
   if (!options) return 2;
   return attempt(() => endEverything(options.dataDir));
 }
 
 export async function uninstall(args: readonly string[]): Promise<number> {
+  if (helped("uninstall", args)) return 0;
   const options = read("uninstall", args);
   if (!options) return 2;
   const { dataDir, kubeconfig, yes } = options;

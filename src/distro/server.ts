@@ -4,7 +4,7 @@
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "#base/assert.ts";
-import { machineClock as clock } from "#base/clock.ts";
+import { deadline, machineClock as clock } from "#base/clock.ts";
 import { supervise } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import { Metrics } from "#base/metrics.ts";
@@ -38,6 +38,8 @@ import { ensureTokens, givenToken, TokenVerifier } from "./tokens.ts";
 import { kubernetesVersion } from "#apiserver/version.ts";
 
 const closeGraceMs = 2_000;
+// Far beyond any start that works; a store that cannot be read would otherwise be waited for without end.
+const readyMsMax = 60_000;
 
 export interface ServerRun {
   readonly config: Config;
@@ -114,28 +116,7 @@ async function serve(started: Started, signal: AbortSignal): Promise<void> {
   const { api, config, certificates, stages, log, store } = started;
   const parts = { clock, log };
   const running = [supervise(compactor(store, clock), parts, signal)];
-  await writeBootstrapObjects(
-    {
-      client: api.system,
-      serviceCidr: config.serviceCidr,
-      serviceAddress: serviceAddress(config, 1),
-      advertiseAddress: started.address,
-      advertisePort: started.listener.port,
-      clientCa: certificates.clientCa.certificate,
-      requestHeaderCa: certificates.requestHeaderCa.certificate,
-    },
-    signal,
-  );
-  await api.whenReady(signal);
-  writeKubeconfig(
-    config.writeKubeconfig,
-    {
-      server: localServer(config.bindAddress, started.listener.port),
-      serverCa: certificates.serverCa.certificate,
-      client: certificates.clients.admin,
-    },
-    config.writeKubeconfigMode,
-  );
+  await becomeReady(started, signal);
   const apiSeconds = stages.reached(`API ready on port ${started.listener.port}`);
   running.push(
     supervise(eventExpiry(api.system, clock), parts, signal),
@@ -156,6 +137,47 @@ async function serve(started: Started, signal: AbortSignal): Promise<void> {
   else
     running.push(startNode(started, signal), markControlPlane(started, signal), announce(started, apiSeconds, signal));
   await Promise.all(running);
+}
+
+/** @throws StartError when the API does not become ready in time, e.g. because what is stored cannot be read */
+async function becomeReady(started: Started, signal: AbortSignal): Promise<void> {
+  const { api, config, certificates } = started;
+  using limit = deadline(clock, readyMsMax, signal);
+  try {
+    await writeBootstrapObjects(
+      {
+        client: api.system,
+        serviceCidr: config.serviceCidr,
+        serviceAddress: serviceAddress(config, 1),
+        advertiseAddress: started.address,
+        advertisePort: started.listener.port,
+        clientCa: certificates.clientCa.certificate,
+        requestHeaderCa: certificates.requestHeaderCa.certificate,
+      },
+      limit.signal,
+    );
+    await api.whenReady(limit.signal);
+  } catch (error) {
+    if (signal.aborted || !limit.signal.aborted) throw error;
+    throw new StartError(
+      `expected the API to be ready within ${readyMsMax / 1000} s, found that it is not; the lines above say why. If what is stored is damaged, restore ${config.dataDir}/server from a backup`,
+    );
+  }
+  try {
+    writeKubeconfig(
+      config.writeKubeconfig,
+      {
+        server: localServer(config.bindAddress, started.listener.port),
+        serverCa: certificates.serverCa.certificate,
+        client: certificates.clients.admin,
+      },
+      config.writeKubeconfigMode,
+    );
+  } catch (error) {
+    throw new StartError(
+      `expected to write the kubeconfig "${config.writeKubeconfig}", found ${messageOf(error)}; choose another place with --write-kubeconfig`,
+    );
+  }
 }
 
 function certificatesOf(config: Config, nodeName: string, address: string): ServerCertificates {
