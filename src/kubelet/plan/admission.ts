@@ -57,6 +57,8 @@ function resourceRefusal({
     containersOf(pod).flatMap((one) => Object.keys({ ...one.resources?.requests, ...one.resources?.limits })),
   );
   for (const name of names) {
+    // A resource of the cluster as a whole: the scheduler counts it.
+    if (isExtended(name) && allocatable[name] === undefined) continue;
     const amount = (one: Pod): number => (name === "cpu" ? podRequestMillis(one) : podRequest(one, name));
     const capacity = name === "cpu" ? millisOf(allocatable[name]) : wholeOf(allocatable[name]);
     const requested = amount(pod);
@@ -64,6 +66,10 @@ function resourceRefusal({
     if (requested > 0 && used + requested > capacity) return outOf(name, { requested, used, capacity });
   }
   return undefined;
+}
+
+function isExtended(name: string): boolean {
+  return name.includes("/") && !name.includes("kubernetes.io/");
 }
 
 function outOf(

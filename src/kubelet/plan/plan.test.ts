@@ -4,6 +4,7 @@ import { test } from "node:test";
 import type { Container } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { PodStatus } from "#resources/core/pod-status.ts";
+import { refusalOf } from "./admission.ts";
 import { annotation, hashOf } from "./identity.ts";
 import type { ObservedContainer, ObservedPod, ProbeKind, ProbeResult } from "./observation.ts";
 import { planPod, type PodActions } from "./pod-actions.ts";
@@ -364,4 +365,19 @@ test("sidecars stop after the containers, the last one first", () => {
   const all = ["a", "b", "s", "t"].map((name) => seen(name, "running"));
   const order = stopOrder(pod(spec), observed(all)).map((group) => group.map(({ metadata }) => metadata.name));
   assert.deepEqual(order, [["a", "b"], ["t"], ["s"]]);
+});
+
+test("a pod is refused for what the node lacks, but not for what only the scheduler counts", () => {
+  const refused = (requests: Readonly<Record<string, string>>): string | undefined =>
+    refusalOf({
+      pod: pod({ containers: [{ name: "a", image: "i", resources: { requests } }] }),
+      others: [],
+      nodeName: "n",
+      nodeLabels: {},
+      allocatable: { pods: "1", cpu: "1", "example.com/near": "1" },
+      allowedUnsafeSysctls: [],
+    })?.reason;
+  assert.equal(refused({ cpu: "2" }), "OutOfcpu");
+  assert.equal(refused({ "example.com/near": "2" }), "OutOfexample.com/near");
+  assert.equal(refused({ "example.com/far": "2" }), undefined);
 });
