@@ -145,8 +145,14 @@ export class Cgroups {
     ];
   }
 
-  /** Removes the group and those below it. @throws Error when processes are still in it. */
+  /**
+   * Removes the group and those below it. Whatever still runs there is killed: a container whose start was broken off
+   * leaves a process that the runtime has forgotten.
+   *
+   * @throws Error when a process has not ended yet.
+   */
   async remove(path: string): Promise<void> {
+    for (const pid of await this.processes(path)) killIfThere(pid);
     for (const folder of this.foldersOf(path)) await removeTree(folder);
   }
 
@@ -271,6 +277,15 @@ async function removeTree(folder: string): Promise<void> {
     await rmdir(folder);
   } catch (error) {
     if (!isMissing(error)) throw new Error(`could not remove cgroup ${folder}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    // Holds because process.kill throws errors of the system alone.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
