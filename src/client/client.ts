@@ -97,6 +97,3 @@ export interface Client {
     body: JsonObject,
   ): Promise<JsonValue>;
 }
-
-/** The minimum a new object needs; the API server fills in the rest. */
-export type Unsaved<T extends KubeObject> = Omit<T, "metadata"> & { readonly metadata: T["metadata"] };

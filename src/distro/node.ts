@@ -13,27 +13,23 @@ import type { Random } from "#base/random.ts";
 import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
-import { Cgroups, detectCgroups } from "#host/cgroups.ts";
 import { writePodNetwork } from "#host/cni.ts";
 import { forgetConnections } from "#host/conntrack.ts";
 import { Containerd } from "#host/containerd.ts";
-import { machineFiles } from "#host/files.ts";
 import { ImageFolder } from "#host/images.ts";
 import { HostJournal, journalPath } from "#host/journal.ts";
 import { Links } from "#host/links.ts";
-import { isMountPoint, mountTmpfs, unmount } from "#host/mounts.ts";
 import { Nftables } from "#host/nftables.ts";
-import { askGrpcHealth, askHttp, askTcp } from "#host/probe-network.ts";
 import type { RuntimeBundle } from "#host/runtime-bundle.ts";
 import { loadModule, readSysctl, setSysctl } from "#host/sysctl.ts";
 import { createKubelet, type Kubelet } from "#kubelet/kubelet.ts";
 import { kubeletDefaults, type KubeletConfig } from "#kubelet/config.ts";
-import type { Machine } from "#kubelet/machine.ts";
 import { clusterDns } from "#network/dns.ts";
 import { nodeRoutes, type RouteTable } from "#network/node-routes.ts";
 import { serviceProxy } from "#network/proxy.ts";
 import { nodes, type Taint } from "#resources/core/node.ts";
 import { StartError } from "./data-folder.ts";
+import { machineOf } from "./machine.ts";
 import { listen, type TlsMaterial } from "#wire/http-server.ts";
 
 export interface NodeOptions {
@@ -142,19 +138,6 @@ async function prepareMachine(options: NodeOptions, journal: HostJournal, links:
     `link set dev ${link} up`,
     `route add ${serviceCidr} dev ${link} src ${options.nodeIp}`,
   ]);
-}
-
-function machineOf(): Machine {
-  return {
-    files: machineFiles,
-    cgroups: new Cgroups(detectCgroups()),
-    mounts: {
-      memory: (path, sizeBytes) => mountTmpfs(path, sizeBytes === undefined ? {} : { sizeBytes }),
-      isMounted: isMountPoint,
-      unmount,
-    },
-    network: { http: askHttp, tcp: askTcp, grpcHealth: askGrpcHealth },
-  };
 }
 
 function kubeletConfig(options: NodeOptions, port: number): KubeletConfig {

@@ -72,28 +72,6 @@ export async function mountTmpfs(
   await run("mount", ["-n", "-t", "tmpfs", "-o", settings.join(","), "tmpfs", path]);
 }
 
-/** Makes `source`, with what is mounted below it, visible at `target`, which must exist. */
-export async function bindMount(
-  source: string,
-  target: string,
-  options: { readonly readOnly?: boolean } = {},
-): Promise<void> {
-  await run("mount", ["-n", "--rbind", source, target]);
-  // A bind mount takes its flags only when it is mounted anew.
-  if (options.readOnly) await run("mount", ["-n", "-o", "remount,bind,ro", target]);
-}
-
-/**
- * Makes mounts below `path` visible in containers that ask for it, and theirs here. `path` becomes a mount point if it
- * is none.
- */
-export async function shareMounts(path: string): Promise<void> {
-  const mount = (await listMounts(path)).findLast(({ mountPoint }) => mountPoint === path);
-  if (mount?.propagation === "shared") return;
-  if (!mount) await run("mount", ["-n", "--bind", path, path]);
-  await run("mount", ["-n", "--make-rshared", path]);
-}
-
 /** Unmounts a mount point; one that is busy vanishes from sight and goes when its last user does. */
 export async function unmount(path: string): Promise<void> {
   await run("umount", ["-n", "-l", path]);

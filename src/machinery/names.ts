@@ -123,12 +123,6 @@ export const qualifiedName: NameCheck = (text) => {
   return [...problems, ...keyName(name).map((problem) => `name part ${problem}`)];
 };
 
-export const cIdentifier = checker({
-  form: "[A-Za-z_][A-Za-z0-9_]*",
-  what: "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
-  examples: ["my_name", "MY_NAME", "MyName"],
-});
-
 export const httpHeaderName = checker({
   form: "[-A-Za-z0-9]+",
   what: "a valid HTTP header must consist of alphanumeric characters or '-'",

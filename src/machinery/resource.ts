@@ -5,7 +5,7 @@
 import type { Draft, KubeObject } from "./meta.ts";
 import type { Schema } from "./custom/schema.ts";
 import type { Decoded } from "./decode.ts";
-import { object, of, string, type Field, type Infer, type JsonValue, type ObjectShape, type Shape } from "./shape.ts";
+import { object, of, string, type Field, type Infer, type JsonValue, type ObjectShape } from "./shape.ts";
 import { objectMeta } from "./meta.ts";
 import type { FieldError } from "./field-error.ts";
 import type { NameRule } from "./names.ts";
@@ -166,9 +166,4 @@ export function kind<F extends Readonly<Record<string, Field>>>(
   });
   // Holds because the API server fills in apiVersion and kind on decoding.
   return shape as unknown as ObjectShape<KubeObject & Infer<ReturnType<typeof object<F>>>>;
-}
-
-/** A member of a shape by name, e.g. the spec of a kind. */
-export function memberShape(shape: ObjectShape, name: string): Shape | undefined {
-  return shape.declared[name]?.shape;
 }

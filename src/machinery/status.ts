@@ -141,15 +141,6 @@ export function unauthorized(message = "Unauthorized"): StatusError {
   return new StatusError({ code: 401, reason: "Unauthorized", message });
 }
 
-export function methodNotSupported(target: Target, verb: string): StatusError {
-  return new StatusError({
-    code: 405,
-    reason: "MethodNotAllowed",
-    message: `${verb} is not supported on resources of kind "${qualified(target)}"`,
-    details: detailsOf(target),
-  });
-}
-
 export function notAcceptable(message: string): StatusError {
   return new StatusError({ code: 406, reason: "NotAcceptable", message });
 }

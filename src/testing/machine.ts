@@ -1,19 +1,2 @@
-/** The real machine in the kubelet's words, for tests that run pods. */
-import { askGrpcHealth, askHttp, askTcp } from "#host/probe-network.ts";
-import { Cgroups, detectCgroups } from "#host/cgroups.ts";
-import { machineFiles } from "#host/files.ts";
-import { isMountPoint, mountTmpfs, unmount } from "#host/mounts.ts";
-import type { Machine } from "#kubelet/machine.ts";
-
-export function testMachine(): Machine {
-  return {
-    files: machineFiles,
-    cgroups: new Cgroups(detectCgroups()),
-    mounts: {
-      memory: (path, sizeBytes) => mountTmpfs(path, sizeBytes === undefined ? {} : { sizeBytes }),
-      isMounted: isMountPoint,
-      unmount,
-    },
-    network: { http: askHttp, tcp: askTcp, grpcHealth: askGrpcHealth },
-  };
-}
+/** The real machine in the kubelet's words, for tests that run pods: the one the product gives it. */
+export { machineOf as testMachine } from "#distro/machine.ts";

@@ -5,7 +5,6 @@ import type { Pod } from "#resources/core/pod.ts";
 import type { ContainerState, ContainerStatus } from "#resources/core/pod-status.ts";
 import {
   containersOf,
-  findContainer,
   hasPassedStartup,
   hasStarted,
   isInitialized,
@@ -231,11 +230,3 @@ const unknownOutcome: ContainerState = {
     message: "The container could not be located when the pod was terminated",
   },
 };
-
-/** Whether a name is of a sidecar. */
-export function isSidecarName(pod: Pod, name: string): boolean {
-  const container = findContainer(pod, name);
-  return (
-    container !== undefined && (pod.spec.initContainers?.some((one) => one.name === name && isSidecar(one)) ?? false)
-  );
-}
