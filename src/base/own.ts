@@ -1,0 +1,17 @@
+/**
+ * Members of records whose keys a stranger chose. A plain lookup of "constructor" or "toString" finds what every object
+ * inherits; these look at the record's own members only. tools/tidy holds all of src/ to them.
+ */
+
+/** The record's own member of that name; undefined when it has none, whatever its prototype has. */
+export function own<T>(record: Readonly<Record<string, T>> | undefined, key: string): T | undefined {
+  return record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+/**
+ * Takes `__proto__` away from all objects of this thread: from then on it is a member like any other, so that writing
+ * a user's key never changes what an object is. Called first by every entry point (src/main.ts, worker threads, tests).
+ */
+export function forgetProto(): void {
+  Reflect.deleteProperty(Object.prototype, "__proto__");
+}
