@@ -1,5 +1,5 @@
 /** The machine's files as an interface, for parts that may not touch the machine themselves. */
-import { type Stats, watch } from "node:fs";
+import { watch } from "node:fs";
 import {
   chmod,
   lchown,
@@ -20,21 +20,8 @@ import {
 } from "node:fs/promises";
 import { dirname } from "node:path";
 import { machineRandom } from "#base/random.ts";
-
-export type FileKind = "file" | "directory" | "symlink" | "socket" | "charDevice" | "blockDevice" | "fifo";
-
-export interface FileFacts {
-  readonly kind: FileKind;
-  readonly sizeBytes: number;
-  /** Permission bits, with setuid, setgid and sticky. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly inode: number;
-  readonly modifiedMs: number;
-  /** Bytes on the disk, which is less than the size of a sparse file. */
-  readonly usedBytes: number;
-}
+import { factsFrom, type FileFacts } from "./file-facts.ts";
+import { openFolder, type SafeFolder } from "./safe-folder.ts";
 
 export interface DiskSpace {
   readonly capacityBytes: number;
@@ -75,6 +62,8 @@ export interface Files {
   /** Of a link itself; -1 leaves as it is. */
   chown(path: string, owner: { readonly uid: number; readonly gid: number }): Promise<void>;
   space(path: string): Promise<DiskSpace>;
+  /** A folder in which others may write; undefined when there is none. @throws UnsafePathError when it is a link. */
+  folder(path: string): Promise<SafeFolder | undefined>;
   /** Calls `changed` after something in the folder, or the file, changed, until the signal is aborted. */
   watch(path: string, changed: () => void, signal: AbortSignal): void;
 }
@@ -89,28 +78,6 @@ async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
     if (isMissing(error)) return undefined;
     throw error;
   }
-}
-
-function factsFrom(stats: Stats): FileFacts {
-  return {
-    kind: kindOf(stats),
-    sizeBytes: stats.size,
-    mode: stats.mode & 0o7777,
-    uid: stats.uid,
-    gid: stats.gid,
-    inode: stats.ino,
-    modifiedMs: stats.mtimeMs,
-    usedBytes: stats.blocks * 512,
-  };
-}
-
-function kindOf(stats: Stats): FileKind {
-  if (stats.isDirectory()) return "directory";
-  if (stats.isSymbolicLink()) return "symlink";
-  if (stats.isSocket()) return "socket";
-  if (stats.isCharacterDevice()) return "charDevice";
-  if (stats.isBlockDevice()) return "blockDevice";
-  return stats.isFIFO() ? "fifo" : "file";
 }
 
 /** A name beside `path` that nobody else uses, to be renamed over it. */
@@ -174,6 +141,7 @@ export const machineFiles: Files = {
     const { blocks, bavail, bsize, files, ffree } = await statfs(path);
     return { capacityBytes: blocks * bsize, availableBytes: bavail * bsize, inodes: files, inodesFree: ffree };
   },
+  folder: openFolder,
   watch(path, changed, signal) {
     const watcher = watch(path, { signal, persistent: false }, changed);
     // A watched folder that is removed ends the watch; its owner makes it anew and asks again.

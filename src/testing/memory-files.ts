@@ -1,6 +1,9 @@
 /** Files in memory, as far as a kubelet uses them; nothing is watched. */
 import { dirname, join, normalize } from "node:path/posix";
-import type { DiskSpace, FileFacts, FileKind, Files } from "#host/files.ts";
+import type { FileFacts, FileKind } from "#host/file-facts.ts";
+import type { DiskSpace, Files } from "#host/files.ts";
+import type { SafeFolder } from "#host/safe-folder.ts";
+import { openMemoryFolder } from "./memory-folder.ts";
 
 interface Entry {
   kind: FileKind;
@@ -113,6 +116,10 @@ export class MemoryFiles implements Files {
     return this.disk;
   }
 
+  folder(path: string): Promise<SafeFolder | undefined> {
+    return openMemoryFolder(this, path);
+  }
+
   watch(): void {
     // Who waits for a change looks again after a while.
   }
@@ -161,5 +168,5 @@ export class MemoryFiles implements Files {
 function factsOf(entry: Entry | undefined): FileFacts | undefined {
   if (!entry) return undefined;
   const { kind, mode, uid, gid, inode, content } = entry;
-  return { kind, mode, uid, gid, inode, sizeBytes: content.length, usedBytes: content.length, modifiedMs: 0 };
+  return { links: 1, kind, mode, uid, gid, inode, sizeBytes: content.length, usedBytes: content.length, modifiedMs: 0 };
 }

@@ -3,7 +3,8 @@
  *
  * @see https://kubernetes.io/docs/concepts/storage/volumes/#hostpath
  */
-import type { FileKind, Files } from "#host/files.ts";
+import type { FileKind } from "#host/file-facts.ts";
+import type { Files } from "#host/files.ts";
 import type { HostPathVolumeSource } from "#resources/core/volume-sources.ts";
 
 const kindOfType: Readonly<Record<string, { readonly kind: FileKind; readonly noun: string }>> = {

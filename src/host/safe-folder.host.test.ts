@@ -1,0 +1,83 @@
+/** Folders in which others mount: nothing mounted is entered, and what is bound is what was opened. */
+import assert from "node:assert/strict";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { must } from "#base/assert.ts";
+import { listMounts, unmountBelow } from "./mounts.ts";
+import { run } from "./processes.ts";
+import { openFolder, type SafeFolder } from "./safe-folder.ts";
+
+const base = realpathSync(mkdtempSync(join(tmpdir(), "kedge-folder-")));
+after(async () => {
+  await unmountBelow(base);
+  rmSync(base, { recursive: true });
+});
+
+const bind = (from: string, to: string): Promise<string> => run("mount", ["-n", "--bind", from, to]);
+
+/** A folder `in` with a bind mount of the folder and the file that lie outside it. */
+async function withMounts(): Promise<{ readonly folder: SafeFolder; readonly path: string }> {
+  const path = mkdtempSync(join(base, "place-"));
+  mkdirSync(join(path, "out"));
+  mkdirSync(join(path, "in/a/mounted"), { recursive: true });
+  for (const name of ["out/file", "in/a/mounted-file", "in/own"]) writeFileSync(join(path, name), name);
+  await bind(join(path, "out"), join(path, "in/a/mounted"));
+  await bind(join(path, "out/file"), join(path, "in/a/mounted-file"));
+  return { path, folder: must(await openFolder(path), "the folder was made") };
+}
+
+test("a folder with a mount below is not removed, and the mount is named", async () => {
+  const { folder, path } = await withMounts();
+  using _ = folder;
+  await assert.rejects(folder.remove("in", "refuse"), (error: Error) => {
+    assert.equal(error.name, "UnsafePathError");
+    assert.match(error.message, /^expected nothing mounted below ".*", found a mount at ".*\/in\/a\/mounted(-file)?"/);
+    return true;
+  });
+  assert.equal(readFileSync(join(path, "out/file"), "utf8"), "out/file");
+});
+
+test("mounts below a folder are undone before it is removed, stacked ones too, and what was mounted stays", async () => {
+  const { folder, path } = await withMounts();
+  using _ = folder;
+  await bind(join(path, "out"), join(path, "in/a/mounted"));
+  await run("mount", ["-n", "-t", "tmpfs", "tmpfs", join(path, "in/a")]);
+  mkdirSync(join(path, "in/a/b"));
+  await bind(path, join(path, "in/a/b"));
+  await folder.remove("in", "unmount");
+  assert.deepEqual([existsSync(join(path, "in")), readFileSync(join(path, "out/file"), "utf8")], [false, "out/file"]);
+  assert.deepEqual(await listMounts(path), []);
+});
+
+test("a walk stays on its own mount", async () => {
+  const { folder } = await withMounts();
+  using _ = folder;
+  const seen: string[] = [];
+  await folder.walk(({ name }) => void seen.push(name), { entriesMax: 100, depthMax: 9 });
+  assert.deepEqual(seen.sort(), ["a", "file", "in", "mounted", "mounted-file", "out", "own"]);
+});
+
+test("what is opened is what is mounted, files and folders", async () => {
+  const { folder, path } = await withMounts();
+  using _ = folder;
+  mkdirSync(join(path, "target"));
+  writeFileSync(join(path, "target-file"), "");
+  await folder.bind("out", join(path, "target"));
+  await folder.bind("in/own", join(path, "target-file"));
+  assert.equal(statSync(join(path, "target")).ino, statSync(join(path, "out")).ino);
+  assert.equal(readFileSync(join(path, "target-file"), "utf8"), "in/own");
+  await folder.remove("target", "unmount");
+  await folder.remove("target-file", "unmount");
+  assert.equal(readFileSync(join(path, "in/own"), "utf8"), "in/own");
+});
