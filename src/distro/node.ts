@@ -2,8 +2,6 @@
  * The node of this machine: container runtime, kubelet, pod network, service proxy and DNS, each given what it needs of
  * the machine. What is changed on the machine is written in the journal first.
  */
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
@@ -14,22 +12,17 @@ import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
 import { writePodNetwork } from "#host/cni.ts";
-import { forgetConnections } from "#host/conntrack.ts";
 import { Containerd } from "#host/containerd.ts";
 import { ImageFolder } from "#host/images.ts";
 import { HostJournal, journalPath } from "#host/journal.ts";
 import { Links } from "#host/links.ts";
-import { Nftables } from "#host/nftables.ts";
 import type { RuntimeBundle } from "#host/runtime-bundle.ts";
 import { loadModule, readSysctl, setSysctl } from "#host/sysctl.ts";
 import { createKubelet, type Kubelet } from "#kubelet/kubelet.ts";
 import { kubeletDefaults, type KubeletConfig } from "#kubelet/config.ts";
-import { clusterDns } from "#network/dns.ts";
-import { nodeRoutes, type RouteTable } from "#network/node-routes.ts";
-import { serviceProxy } from "#network/proxy.ts";
 import { nodes, type Taint } from "#resources/core/node.ts";
-import { StartError } from "./data-folder.ts";
 import { machineOf } from "./machine.ts";
+import { networkParts, nodeId, podResolvConf, prepareNetwork } from "./node-network.ts";
 import { listen, type TlsMaterial } from "#wire/http-server.ts";
 
 export interface NodeOptions {
@@ -50,6 +43,8 @@ export interface NodeOptions {
   readonly clusterDns: string;
   readonly clusterDomain: string;
   readonly version: string;
+  /** Where the API is: no Service may take it over on this machine. */
+  readonly api: { readonly address: string; readonly port: number };
   /** Of the kubelet's own port. */
   readonly tls: TlsMaterial;
   /** Built-in parts that are not to run: "dns", "proxy". */
@@ -59,14 +54,9 @@ export interface NodeOptions {
 const kubeletPort = 10_250;
 const podNetworkPollMs = 50;
 
-/** Short, and different for each data directory: part of the names of what is made on the machine. */
-export function nodeId(dataDir: string): string {
-  return createHash("sha256").update(dataDir).digest("hex").slice(0, 8);
-}
-
 /** Runs the node until the signal is aborted; containers go on afterwards. */
 export async function runNode(options: NodeOptions, signal: AbortSignal): Promise<void> {
-  const { bundle, dataDir, clock, log, disabled } = options;
+  const { bundle, dataDir, clock, log } = options;
   const journal = new HostJournal(journalPath(dataDir));
   const links = new Links(bundle.ip);
   await prepareMachine(options, journal, links);
@@ -96,16 +86,9 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
     kubeletServer(options, kubelet, port),
     podNetwork(options, containerd, journal),
     images,
-    nodeRoutes({ ...options, table: routeTable(links, journal) }),
-    ...(disabled.has("proxy") ? [] : [proxyOf(options, journal)]),
-    ...(disabled.has("dns") || disabled.has("coredns") ? [] : [dnsOf(options)]),
+    ...networkParts({ options, links, journal, kubeletPort: port }),
   ];
   await Promise.all(parts.map((part) => supervise(part, { clock, log }, signal)));
-}
-
-/** The name of the link that carries the service network: host processes reach Services over it. */
-function serviceLink(dataDir: string): string {
-  return `kedge-s${nodeId(dataDir).slice(0, 7)}`;
 }
 
 function cgroupRoot(dataDir: string): string {
@@ -113,31 +96,14 @@ function cgroupRoot(dataDir: string): string {
 }
 
 async function prepareMachine(options: NodeOptions, journal: HostJournal, links: Links): Promise<void> {
-  const { dataDir, serviceCidr, clusterDns: dns } = options;
+  const { dataDir } = options;
   const bridgeFilter = "net.bridge.bridge-nf-call-iptables";
   await loadModule("br_netfilter", () => readSysctl(bridgeFilter) !== undefined);
   for (const name of ["net.ipv4.ip_forward", bridgeFilter])
     if (readSysctl(name) !== undefined) setSysctl(name, "1", journal);
   journal.record({ kind: "cgroup", path: cgroupRoot(dataDir) });
   journal.record({ kind: "mounts", path: join(dataDir, "agent/kubelet") });
-  const link = serviceLink(dataDir);
-  journal.record({ kind: "link", name: link });
-  await links.remove(link);
-  if (!(await links.addresses()).some(({ local }) => local === options.nodeIp))
-    throw new StartError(
-      `expected an address of this machine as the node's, found "${options.nodeIp}"; choose another with --node-ip`,
-    );
-  const taken = (await links.routes()).find(({ dst }) => dst === serviceCidr);
-  if (taken)
-    throw new StartError(
-      `expected the service network ${serviceCidr} to be free on this machine, found a route to it over "${taken.dev ?? taken.gateway}"; another cluster may run here: choose other networks with --service-cidr and --cluster-cidr`,
-    );
-  await links.apply([
-    `link add name ${link} type bridge`,
-    `addr add ${dns}/32 dev ${link}`,
-    `link set dev ${link} up`,
-    `route add ${serviceCidr} dev ${link} src ${options.nodeIp}`,
-  ]);
+  await prepareNetwork({ options, links, journal });
 }
 
 function kubeletConfig(options: NodeOptions, port: number): KubeletConfig {
@@ -153,6 +119,7 @@ function kubeletConfig(options: NodeOptions, port: number): KubeletConfig {
     staticPodFolder: join(dataDir, "agent/pod-manifests"),
     cgroupRoot: cgroupRoot(dataDir),
     clusterDns: [options.clusterDns],
+    resolvConf: podResolvConf(),
     clusterDomain: options.clusterDomain,
     version,
     port,
@@ -208,71 +175,4 @@ function podNetwork(
       await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
     },
   };
-}
-
-function routeTable(links: Links, journal: HostJournal): RouteTable {
-  return {
-    replace: async ({ podCidr, via }, signal) => {
-      journal.record({ kind: "route", family: "inet", route: `${podCidr} via ${via}` });
-      await links.apply([`route replace ${podCidr} via ${via}`], signal);
-    },
-    remove: ({ podCidr, via }, signal) => links.apply([`route del ${podCidr} via ${via}`], signal),
-  };
-}
-
-function proxyOf(options: NodeOptions, journal: HostJournal): Component {
-  const { bundle, dataDir, informers, clock, log, nodeName, clusterCidr } = options;
-  const nft = new Nftables(bundle.nft);
-  const table = `kedge-${nodeId(dataDir)}`;
-  journal.record({ kind: "nft-table", family: "ip", name: table });
-  return serviceProxy({
-    informers,
-    clock,
-    log,
-    nodeName,
-    clusterCidr,
-    table,
-    answeredHere: [options.clusterDns],
-    filter: {
-      apply: (script, signal) => nft.apply(script, signal),
-      forgetUdp: async ({ address, port }) => {
-        await forgetConnections(bundle.conntrack, {
-          protocol: "udp",
-          family: "ipv4",
-          originalDestination: address,
-          originalPort: port,
-        });
-      },
-    },
-  });
-}
-
-function dnsOf({
-  informers,
-  log,
-  clusterDns: address,
-  clusterDomain,
-  clusterCidr,
-  serviceCidr,
-}: NodeOptions): Component {
-  return clusterDns({
-    informers,
-    log,
-    address,
-    port: 53,
-    domain: clusterDomain,
-    clusterCidr,
-    serviceCidr,
-    upstreams: () => nameServers().filter((server) => server !== address),
-  });
-}
-
-function nameServers(): string[] {
-  try {
-    const lines = readFileSync("/etc/resolv.conf", "utf8").split("\n");
-    return lines.flatMap((line) => /^nameserver\s+([\d.]+)\s*$/.exec(line)?.[1] ?? []);
-  } catch {
-    // A machine without resolvers knows the cluster's names only.
-    return [];
-  }
 }

@@ -262,6 +262,7 @@ async function startNode(started: Started, signal: AbortSignal): Promise<void> {
       dataDir: config.dataDir,
       nodeName,
       nodeIp,
+      api: { address: config.advertiseAddress ?? nodeIp, port: config.httpsListenPort },
       labels: labelsOf(config),
       taints: taintsOf(config),
       clusterCidr: config.clusterCidr,

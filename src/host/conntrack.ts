@@ -33,3 +33,22 @@ export async function forgetConnections(program: string, filter: ConntrackFilter
     throw error;
   }
 }
+
+/** Who answers the UDP flows to an address (any, when absent) and port, each once. At most `peersMax` of them. */
+export async function udpPeers(
+  program: string,
+  { address, port }: { readonly address?: string | undefined; readonly port: number },
+): Promise<readonly string[]> {
+  const where = address === undefined ? [] : ["--orig-dst", address];
+  const text = await run(program, ["-L", "-f", "ipv4", "-p", "udp", ...where, "--orig-port-dst", String(port)]);
+  const peers = new Set<string>();
+  for (const line of text.split("\n")) {
+    // The first source is the client, the second who answers it.
+    const source = line.split(" src=")[2]?.split(" ")[0];
+    if (source !== undefined) peers.add(source);
+    if (peers.size === peersMax) break;
+  }
+  return [...peers];
+}
+
+const peersMax = 1_000;

@@ -63,8 +63,10 @@ export class Links {
     );
   }
 
-  routes(family: "inet" | "inet6" = "inet"): Promise<readonly Route[]> {
-    return this.read<Route>([family === "inet" ? "-4" : "-6", "route", "show"]);
+  /** @param protocol Only those that were made with this mark. */
+  routes(family: "inet" | "inet6" = "inet", protocol?: string): Promise<readonly Route[]> {
+    const which = protocol === undefined ? [] : ["proto", protocol];
+    return this.read<Route>([family === "inet" ? "-4" : "-6", "route", "show", ...which]);
   }
 
   /** The address this machine is reached at: that of its default route, or undefined without one. */

@@ -1,4 +1,5 @@
 /** The kernel's packet rules, changed in transactions by nft(8): a script holds as a whole or not at all. */
+import { createHash } from "node:crypto";
 import { CommandError, run } from "./processes.ts";
 
 export type NftFamily = "ip" | "ip6" | "inet" | "arp" | "bridge" | "netdev";
@@ -44,6 +45,20 @@ export class Nftables {
     return this.list(["table", family, name]);
   }
 
+  /**
+   * A digest of everything in a table but the elements of its dynamic sets, which change by themselves; undefined when
+   * there is no such table. Equal as long as nobody changed the table.
+   */
+  async digest({ family, name }: NftTable, signal?: AbortSignal): Promise<string | undefined> {
+    try {
+      const text = await run(this.program, ["-s", "list", "table", family, name], { ...(signal && { signal }) });
+      return createHash("sha256").update(steadyText(text)).digest("hex");
+    } catch (error) {
+      if (error instanceof CommandError && error.stderr.includes("No such file or directory")) return undefined;
+      throw error;
+    }
+  }
+
   async removeTable({ family, name }: NftTable): Promise<void> {
     // Adding it first makes removing it right whether it is there or not.
     await this.apply(`add table ${family} ${name}\ndelete table ${family} ${name}\n`);
@@ -61,4 +76,25 @@ function complaintOf(stderr: string, script: string): string {
   if (line === "") return `nftables refused the rules: ${stderr.trim().split("\n")[0] ?? ""}`;
   const refused = script.split("\n")[Number(line) - 1]?.trim().slice(0, 200) ?? "";
   return `nftables refused the rule "${refused}" (line ${line}): ${what}`;
+}
+
+/** A listing without the elements of dynamic sets, and the others in one order: the kernel has none. */
+function steadyText(listing: string): string {
+  return listing
+    .split("\n\t}")
+    .map((block) => {
+      const at = block.indexOf("\n\t\telements = {");
+      if (at < 0) return block;
+      const head = block.slice(0, at);
+      if (/\n\t\tflags [a-z,]*dynamic/.test(head)) return head;
+      const elements = block.slice(at).replaceAll(/\s+/g, " ").split(", ");
+      return (
+        head +
+        elements
+          .map((element) => element.replace(/^ elements = \{ | \}$/g, ""))
+          .toSorted()
+          .join(",")
+      );
+    })
+    .join("\n\t}");
 }

@@ -1,21 +1,28 @@
 /**
  * Routes to the pods of other nodes, straight over the nodes' addresses. This needs nodes that share a network segment;
- * where they do not, a sentence says which node cannot be reached, and everything else goes on.
+ * where they do not, a sentence says which node cannot be reached, and everything else goes on. The kernel's routes are
+ * looked at again and again: they go when a link does.
+ *
+ * A Node object is written by its node. What it claims is believed only within the pod network, and only where nobody
+ * else was first: no node leads another's traffic, or this machine's own, to itself.
  *
  * @see https://kubernetes.io/docs/concepts/cluster-administration/networking/
  */
 import { messageOf } from "#base/assert.ts";
+import { cidrContains, cidrSize, formatCidr, parseCidr, parseIpv4, type Cidr } from "#base/cidr.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
-import { WorkQueue } from "#base/queue.ts";
+import { Reconciled } from "#base/reconciled.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 
-/** The machine's routes, as far as they are ours. */
+/** The machine's routes, as far as they were made by this table. */
 export interface RouteTable {
-  /** Adds the route, or changes the one to the same range. @throws Error when the kernel refuses it */
-  replace(route: PodRoute, signal: AbortSignal): Promise<void>;
+  /** As the kernel has them now. */
+  list(signal: AbortSignal): Promise<readonly PodRoute[]>;
+  /** Adds a route to a range that has none. @throws Error when the kernel refuses it, e.g. when others have one */
+  add(route: PodRoute, signal: AbortSignal): Promise<void>;
   remove(route: PodRoute, signal: AbortSignal): Promise<void>;
 }
 
@@ -31,69 +38,178 @@ export interface NodeRoutesOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly nodeName: string;
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
 }
 
 const gatherMs = 50;
-const retryMs = 30_000;
 
-export function nodeRoutes({ informers, table, clock, log: parent, nodeName }: NodeRoutesOptions): Component {
-  const log = parent.for("node-routes");
+export function nodeRoutes(options: NodeRoutesOptions): Component {
+  const { informers, table, clock } = options;
+  const log = options.log.for("node-routes");
   return {
     name: "node-routes",
     run: async (signal) => {
       const informer = informers.informer(nodes);
       await informer.whenSynced(signal);
-      const queue = new WorkQueue(clock);
-      // What the kernel holds of ours, by range.
-      const present = new Map<string, PodRoute>();
-      const refused = new Set<string>();
-      informer.onChange(() => queue.addAfter("sync", gatherMs), signal);
-      try {
-        while (!signal.aborted) {
-          const key = await queue.next(signal);
-          const { missing, stale } = planRoutes(routesOf(informer.list(), nodeName), present);
-          for (const route of stale) await table.remove(route, signal).then(() => present.delete(route.podCidr));
-          for (const route of missing) {
-            try {
-              await table.replace(route, signal);
-              present.set(route.podCidr, route);
-              refused.delete(route.via);
-            } catch (error) {
-              if (!refused.has(route.via))
-                log.warn("pods of a node cannot be reached: nodes must share a network segment", {
-                  via: route.via,
-                  error: messageOf(error),
-                });
-              refused.add(route.via);
-              queue.addAfter(key, retryMs);
-            }
-          }
-          queue.done(key);
-        }
-      } finally {
-        queue.close();
-      }
+      const complaints = new Complaints(log);
+      const routes = new Reconciled<readonly PodRoute[], readonly PodRoute[], RouteChange>(
+        {
+          name: "routes to nodes",
+          observe: (turn) => table.list(turn),
+          compare: planRoutes,
+          act: async ({ missing, stale }, turn) => {
+            for (const route of stale) await table.remove(route, turn);
+            for (const route of missing) await addRoute(table, route, { complaints, signal: turn });
+          },
+        },
+        { clock, log, gatherMs },
+      );
+      const show = (): void => {
+        const { wanted, refused } = routesOf(informer.list(), options);
+        complaints.tell(refused);
+        routes.want(wanted);
+      };
+      informer.onChange(show, signal);
+      show();
+      await routes.run(signal);
     },
   };
 }
 
-/** Pure: a route for every other node that has pods and an address. */
-export function routesOf(all: readonly Node[], nodeName: string): readonly PodRoute[] {
-  return all.flatMap(({ metadata, spec, status }) => {
-    const via = status.addresses?.find(({ type }) => type === "InternalIP")?.address;
-    const { podCIDR } = spec;
-    return metadata.name === nodeName || via === undefined || podCIDR === undefined ? [] : [{ podCidr: podCIDR, via }];
-  });
+async function addRoute(
+  table: RouteTable,
+  route: PodRoute,
+  { complaints, signal }: { readonly complaints: Complaints; readonly signal: AbortSignal },
+): Promise<void> {
+  try {
+    await table.add(route, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // One node out of reach keeps no other from its route; the next look tries again.
+    const why = `nodes must share a network segment: ${messageOf(error)}`;
+    complaints.tell([{ node: `${route.podCidr} via ${route.via}`, why }]);
+  }
 }
 
-/** Pure: what is to be added and removed. */
-export function planRoutes(
-  wanted: readonly PodRoute[],
-  present: ReadonlyMap<string, PodRoute>,
-): { readonly missing: readonly PodRoute[]; readonly stale: readonly PodRoute[] } {
-  const ranges = new Set(wanted.map(({ podCidr }) => podCidr));
-  return {
-    missing: wanted.filter(({ podCidr, via }) => present.get(podCidr)?.via !== via),
-    stale: [...present.values()].filter(({ podCidr }) => !ranges.has(podCidr)),
-  };
+/** Says each complaint once, however often it comes. */
+class Complaints {
+  private readonly log: Log;
+  // Beyond these, the oldest may be said again.
+  private static readonly saidMax = 1_000;
+  private readonly said = new Set<string>();
+
+  constructor(log: Log) {
+    this.log = log;
+  }
+
+  tell(refused: readonly RefusedRoute[]): void {
+    for (const { node, why } of refused) {
+      const text = `${node}: ${why}`;
+      if (this.said.has(text)) continue;
+      this.said.add(text);
+      for (const oldest of this.said) {
+        if (this.said.size <= Complaints.saidMax) break;
+        this.said.delete(oldest);
+      }
+      this.log.warn("pods of a node cannot be reached", { node, why });
+    }
+  }
+}
+
+export interface RefusedRoute {
+  readonly node: string;
+  readonly why: string;
+}
+
+interface Claim {
+  readonly node: Node;
+  readonly name: string;
+  readonly range: Cidr;
+  readonly via: string;
+}
+
+/** Pure: a route for every other node that has pods and an address, and why others have none. */
+export function routesOf(
+  all: readonly Node[],
+  { nodeName, clusterCidr, serviceCidr }: Pick<NodeRoutesOptions, "nodeName" | "clusterCidr" | "serviceCidr">,
+): { readonly wanted: readonly PodRoute[]; readonly refused: readonly RefusedRoute[] } {
+  const networks = { cluster: parseCidr(clusterCidr), service: parseCidr(serviceCidr) };
+  const refused: RefusedRoute[] = [];
+  const taken: Cidr[] = [];
+  const wanted: PodRoute[] = [];
+  // This node's own range and address come first, then those of older nodes.
+  const own = all.find(({ metadata }) => metadata.name === nodeName);
+  const ownRange = own?.spec.podCIDR === undefined ? undefined : parseCidr(own.spec.podCIDR);
+  if (ownRange) taken.push(ownRange);
+  const addresses = new Set(own ? addressOf(own) : []);
+  const others = all.filter((node) => node !== own).toSorted(byAge);
+  for (const claim of others.flatMap(claimOf)) {
+    const { name: node, range, via } = claim;
+    const why = refusalOf(claim, { ...networks, taken, addresses });
+    if (why === undefined) {
+      taken.push(range);
+      addresses.add(via);
+      wanted.push({ podCidr: formatCidr(range), via });
+    } else refused.push({ node, why });
+  }
+  return { wanted, refused };
+}
+
+interface Claimed {
+  readonly cluster: Cidr | undefined;
+  readonly service: Cidr | undefined;
+  readonly taken: readonly Cidr[];
+  readonly addresses: ReadonlySet<string>;
+}
+
+function refusalOf({ range, via }: Claim, { cluster, service, taken, addresses }: Claimed): string | undefined {
+  const said = formatCidr(range);
+  const address = parseIpv4(via);
+  if (!cluster || !cidrContains(cluster, range.base) || range.prefixLength <= cluster.prefixLength)
+    return `expected a range of pods within ${cluster ? formatCidr(cluster) : "the pod network"}, found ${said}`;
+  if (taken.some((other) => overlap(other, range))) return `the range ${said} belongs to another node`;
+  if (address === undefined || isNobodys(address)) return `expected an address of a node, found ${via}`;
+  if (cidrContains(cluster, address) || (service && cidrContains(service, address)))
+    return `expected an address outside the cluster's networks, found ${via}`;
+  return addresses.has(via) ? `the address ${via} belongs to another node` : undefined;
+}
+
+const unusable = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"].flatMap((text) => parseCidr(text) ?? []);
+
+function isNobodys(address: number): boolean {
+  return unusable.some((range) => cidrContains(range, address));
+}
+
+function overlap(a: Cidr, b: Cidr): boolean {
+  return a.base < b.base + cidrSize(b) && b.base < a.base + cidrSize(a);
+}
+
+function addressOf({ status }: Node): string[] {
+  const found = status.addresses?.find(({ type }) => type === "InternalIP")?.address;
+  return found === undefined ? [] : [found];
+}
+
+function claimOf(node: Node): Claim[] {
+  const range = node.spec.podCIDR === undefined ? undefined : parseCidr(node.spec.podCIDR);
+  return addressOf(node).flatMap((via) => (range ? [{ node, name: node.metadata.name ?? "", range, via }] : []));
+}
+
+function byAge(a: Node, b: Node): number {
+  const key = ({ metadata }: Node): string => `${metadata.creationTimestamp ?? ""} ${metadata.name ?? ""}`;
+  return key(a) < key(b) ? -1 : 1;
+}
+
+interface RouteChange {
+  readonly missing: readonly PodRoute[];
+  readonly stale: readonly PodRoute[];
+}
+
+/** Pure: what is to be added and removed; undefined when nothing is. */
+export function planRoutes(wanted: readonly PodRoute[], present: readonly PodRoute[]): RouteChange | undefined {
+  const key = ({ podCidr, via }: PodRoute): string => `${podCidr} via ${via}`;
+  const [want, have] = [new Set(wanted.map(key)), new Set(present.map(key))];
+  const missing = wanted.filter((route) => !have.has(key(route)));
+  const stale = present.filter((route) => !want.has(key(route)));
+  return missing.length + stale.length === 0 ? undefined : { missing, stale };
 }

@@ -1,53 +1,78 @@
 /**
  * The service proxy: keeps the packet filter in step with Services and EndpointSlices. Changes are gathered for a
- * moment and applied as one transaction that holds only what changed.
+ * moment and applied as one transaction that holds only what changed. Others write to the packet filter too: what it
+ * holds is looked at from outside, and made anew when it is not what was left there.
  */
-import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
-import { WorkQueue } from "#base/queue.ts";
+import { Reconciled } from "#base/reconciled.ts";
 import type { Informer, InformerFactory } from "#client/informer.ts";
 import { services, type Service } from "#resources/core/service.ts";
 import { endpointSlices, type EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
+import { healthPorts, type ServeHealth } from "./services/health-ports.ts";
 import { changedTable, wholeTable } from "./services/nft-script.ts";
 import { rulesOf, type Ruleset } from "./services/rules.ts";
+import { udpPlaces, type UdpPlace } from "./services/udp.ts";
 
 /** What the proxy needs of the machine. */
 export interface PacketFilter {
   /** Applies a script of nft as one transaction. @throws Error with nft's sentence when it is refused; nothing changed then */
   apply(script: string, signal: AbortSignal): Promise<void>;
-  /** Forgets UDP connections to this address and port, which would go on to an endpoint that is gone. */
-  forgetUdp(target: { readonly address: string; readonly port: number }, signal: AbortSignal): Promise<void>;
+  /** Of the proxy's table as the kernel has it; undefined when it has none. Costs as much as the table is long. */
+  digest(signal: AbortSignal): Promise<string | undefined>;
+  /** Who answers UDP connections to this place, as the kernel has them. */
+  udpPeers(place: UdpPlace, signal: AbortSignal): Promise<readonly string[]>;
+  /** Forgets UDP connections to this place that go to `peer`. */
+  forgetUdp(place: UdpPlace, peer: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface ProxyOptions {
   readonly informers: InformerFactory;
   readonly filter: PacketFilter;
+  /** Opens a port on this machine for load balancers that ask whether to send anything here. */
+  readonly serveHealth: ServeHealth;
   readonly clock: Clock;
   readonly log: Log;
   readonly nodeName: string;
   readonly clusterCidr: string;
   /** Service addresses that something on this machine answers itself, such as the DNS. */
   readonly answeredHere: readonly string[];
+  /** "address . protocol . port" of what no Service may take over on this machine. */
+  readonly reserved: readonly string[];
   /** Name of the table, unique to this data directory. */
   readonly table: string;
 }
 
 // Long enough to gather a rollout's burst, short enough that nobody waits.
 const gatherMs = 20;
-const retryMs = 1_000;
+const lookEveryMs = 30_000;
+// A look at a large table takes longer, so it comes less often: at most a hundredth of a core.
+const lookShareMax = 0.01;
 const serviceNameLabel = "kubernetes.io/service-name";
 
 export function serviceProxy(options: ProxyOptions): Component {
   return { name: "proxy", run: (signal) => new ServiceProxy(options).run(signal) };
 }
 
+interface Held {
+  /** Undefined when the kernel's table is not the one that was left there. */
+  readonly rules: Ruleset | undefined;
+}
+
+interface Change {
+  readonly before: Ruleset | undefined;
+  readonly after: Ruleset;
+  readonly script: string;
+}
+
 class ServiceProxy {
   private readonly options: ProxyOptions;
   private readonly log: Log;
-  // What the kernel holds; undefined before the first success and after a failure.
   private applied: Ruleset | undefined;
+  // Of the kernel's table after `applied`; undefined until the first look after a change.
+  private left: string | undefined;
+  private nextLookMs = 0;
 
   constructor(options: ProxyOptions) {
     this.options = options;
@@ -59,43 +84,63 @@ class ServiceProxy {
     const sources = { services: informers.informer(services), slices: informers.informer(endpointSlices) };
     sources.slices.addIndex("service", (slice) => [serviceOf(slice)]);
     await Promise.all([sources.services.whenSynced(signal), sources.slices.whenSynced(signal)]);
-    const queue = new WorkQueue(clock);
-    try {
-      for (const informer of [sources.services, sources.slices])
-        informer.onChange(() => queue.addAfter("sync", gatherMs), signal);
-      queue.add("sync");
-      while (!signal.aborted) {
-        const key = await queue.next(signal);
-        try {
-          await this.sync(sources, signal);
-        } catch (error) {
-          if (signal.aborted) return;
-          this.applied = undefined;
-          this.log.error("applying service rules failed", { error: messageOf(error), retryInMs: retryMs });
-          queue.addAfter(key, retryMs);
-        } finally {
-          queue.done(key);
-        }
-      }
-    } finally {
-      queue.close();
-    }
+    const filter = new Reconciled<Sources, Held, Change>(
+      {
+        name: "service rules",
+        observe: (turn) => this.look(turn),
+        compare: (all, held) => this.compare(all, held),
+        act: (change, turn) => this.act(change, turn),
+      },
+      { clock, log: this.log, lookEveryMs, gatherMs },
+    );
+    const health = healthPorts({ ...this.options, log: this.log });
+    const changed = (): void => {
+      filter.look();
+      health.show(sources.services.list(), (service) => slicesOf(sources, service));
+    };
+    for (const informer of [sources.services, sources.slices]) informer.onChange(changed, signal);
+    filter.want(sources);
+    changed();
+    await Promise.all([filter.run(signal), health.run(signal)]);
   }
 
-  private async sync(sources: Sources, signal: AbortSignal): Promise<void> {
-    const { filter, table, nodeName, clusterCidr } = this.options;
-    const slicesOf = (service: Service): readonly EndpointSlice[] =>
-      sources.slices.byIndex("service", `${service.metadata.namespace}/${service.metadata.name}`);
+  /** Asks the kernel now and then; in between, what was left there is believed. */
+  private async look(signal: AbortSignal): Promise<Held> {
+    const { filter, clock } = this.options;
+    const startMs = clock.monotonicMs();
+    if (!this.applied || startMs < this.nextLookMs) return { rules: this.applied };
+    const digest = await filter.digest(signal);
+    const costMs = clock.monotonicMs() - startMs;
+    this.nextLookMs = startMs + Math.max(lookEveryMs - gatherMs, costMs / lookShareMax);
+    if (digest !== undefined && this.left === undefined) this.left = digest;
+    if (digest !== undefined && digest === this.left) return { rules: this.applied };
+    this.log.warn("somebody changed the service rules; they are made anew", { table: this.options.table });
+    this.applied = undefined;
+    return { rules: undefined };
+  }
+
+  private compare(sources: Sources, { rules: before }: Held): Change | undefined {
+    const { table, clusterCidr, nodeName } = this.options;
     const forwarded = sources.services
       .list()
       .filter(({ spec }) => !this.options.answeredHere.includes(spec.clusterIP ?? ""));
-    const rules = rulesOf(forwarded, slicesOf, { nodeName, clusterCidr });
-    const before = this.applied;
-    const script = before ? changedTable(table, before, rules) : wholeTable(table, clusterCidr, rules);
-    if (script === "") return;
+    const reserved = new Set(this.options.reserved);
+    const after = rulesOf(forwarded, (service) => slicesOf(sources, service), { nodeName, clusterCidr, reserved });
+    const script = before ? changedTable(table, before, after) : wholeTable(table, clusterCidr, after);
+    return script === "" ? undefined : { before, after, script };
+  }
+
+  private async act({ before, after, script }: Change, signal: AbortSignal): Promise<void> {
+    const { filter } = this.options;
+    // Unknown until the transaction is known to hold.
+    this.applied = undefined;
+    this.left = undefined;
     await filter.apply(script, signal);
-    this.applied = rules;
-    for (const target of before ? staleUdp(before, rules) : []) await filter.forgetUdp(target, signal);
+    this.applied = after;
+    // Connections may stick to an endpoint that is gone, or to an address before it was led anywhere.
+    for (const { place, peers } of udpPlaces(before, after))
+      for (const peer of await filter.udpPeers(place, signal))
+        if (!peers.includes(peer)) await filter.forgetUdp(place, peer, signal);
   }
 }
 
@@ -104,21 +149,10 @@ interface Sources {
   readonly slices: Informer<EndpointSlice>;
 }
 
-function serviceOf(slice: EndpointSlice): string {
-  return `${slice.metadata.namespace}/${slice.metadata.labels?.[serviceNameLabel] ?? ""}`;
+function slicesOf(sources: Sources, { metadata }: Service): readonly EndpointSlice[] {
+  return sources.slices.byIndex("service", `${metadata.namespace}/${metadata.name}`);
 }
 
-/** UDP addresses whose chain changed: their connections may stick to an endpoint that is gone, or to a refusal. */
-function staleUdp(before: Ruleset, after: Ruleset): { readonly address: string; readonly port: number }[] {
-  const chainOf = (rules: Ruleset, key: string): string => {
-    const verdict = rules.maps["service-ips"].get(key) ?? rules.maps["refused-ips"].get(key) ?? "";
-    return `${verdict} ${(rules.chains.get(verdict.replace("goto ", "")) ?? []).join(" ")}`;
-  };
-  const keys = new Set([...after.maps["service-ips"].keys(), ...before.maps["service-ips"].keys()]);
-  return [...keys]
-    .filter((key) => key.includes(" . udp . ") && chainOf(before, key) !== chainOf(after, key))
-    .map((key) => {
-      const [address = "", , port = ""] = key.split(" . ");
-      return { address, port: Number(port) };
-    });
+function serviceOf(slice: EndpointSlice): string {
+  return `${slice.metadata.namespace}/${slice.metadata.labels?.[serviceNameLabel] ?? ""}`;
 }

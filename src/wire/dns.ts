@@ -4,7 +4,7 @@
  * @see https://www.rfc-editor.org/rfc/rfc1035
  */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
-import { connect, createServer, type Socket as TcpSocket } from "node:net";
+import { createServer, type Socket as TcpSocket } from "node:net";
 import {
   decode,
   encode,
@@ -17,8 +17,13 @@ import {
   type StringAnswer,
   type TxtAnswer,
 } from "dns-packet";
-import { deadline, machineClock } from "#base/clock.ts";
+import { messageOf } from "#base/assert.ts";
+import { machineClock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import { framed } from "./dns/exchange.ts";
+import { Resolver } from "./dns/resolver.ts";
+import { Shares } from "./dns/shares.ts";
+import { readMessages } from "./dns/stream.ts";
 
 export interface DnsQuestion {
   /** In lower case, without the last dot. */
@@ -53,11 +58,11 @@ export interface DnsServerOptions {
 
 const udpBytesDefault = 512;
 const udpBytesMax = 4096;
-const upstreamTimeoutMs = 2_000;
-// Beyond these, queries are dropped: their senders ask again.
-const forwardsMax = 1_000;
-const tcpConnectionsMax = 100;
-const tcpIdleMs = 10_000;
+// Of all senders, and of one of them, which never takes what the others need.
+const tcpConnectionsMax = 200;
+const tcpConnectionsOfOneMax = 20;
+const forwardsOfOneMax = 200;
+const queriesOfOneMax = 10_000;
 const responseCodes: Readonly<Record<string, number>> = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 };
 const authoritative = 1 << 10;
 const recursionAvailable = 1 << 7;
@@ -79,11 +84,20 @@ class DnsServer {
   private readonly options: DnsServerOptions;
   private readonly signal: AbortSignal;
   private readonly closers: (() => void)[] = [];
-  private forwards = 0;
+  private readonly resolver: Resolver;
+  // Invariant: only those that are open.
+  private readonly connections = new Set<TcpSocket>();
+  private readonly connectionShares = new Shares(tcpConnectionsOfOneMax);
+  private readonly forwardShares = new Shares(forwardsOfOneMax);
+  private readonly queryShares = new Shares(queriesOfOneMax);
+  private second = 0;
+  // Counts answers, so that those with several addresses begin with another one each time.
+  private turn = 0;
 
   constructor(options: DnsServerOptions, signal: AbortSignal) {
     this.options = options;
     this.signal = signal;
+    this.resolver = new Resolver({ upstreams: options.upstreams, clock: machineClock });
   }
 
   async listen(address: string): Promise<void> {
@@ -102,95 +116,131 @@ class DnsServer {
       tcp.once("error", reject);
       tcp.listen(this.options.port, address, resolve);
     });
+    tcp.on("error", (error) => this.options.log.warn("DNS socket failed", { error: error.message }));
   }
 
   close(): void {
     for (const close of this.closers) close();
+    for (const socket of this.connections) socket.destroy();
   }
 
-  private overUdp({
-    udp,
-    query,
-    sender,
-  }: {
-    readonly udp: Socket;
-    readonly query: Buffer;
-    readonly sender: RemoteInfo;
-  }): void {
+  private overUdp({ udp, query, sender }: Datagram): void {
+    if (!this.admits(sender.address)) return;
     const send = (reply: Uint8Array): void => udp.send(reply, sender.port, sender.address, () => undefined);
-    this.answer(query, { overTcp: false, send });
+    this.answer(query, { overTcp: false, sender: sender.address, send });
   }
 
   private overTcp(socket: TcpSocket): void {
-    let pending = Buffer.alloc(0);
-    socket.setTimeout(tcpIdleMs, () => socket.destroy());
-    this.signal.addEventListener("abort", () => socket.destroy(), { once: true });
-    socket.on("error", () => socket.destroy());
-    socket.on("data", (chunk: Buffer) => {
-      pending = Buffer.concat([pending, chunk]);
-      while (pending.length >= 2 && pending.length >= 2 + pending.readUInt16BE(0)) {
-        const end = 2 + pending.readUInt16BE(0);
-        this.answer(pending.subarray(2, end), { overTcp: true, send: (reply) => socket.write(framed(reply)) });
-        pending = pending.subarray(end);
-      }
+    const sender = socket.remoteAddress ?? "";
+    if (!this.connectionShares.take(sender)) {
+      socket.destroy();
+      return;
+    }
+    this.connections.add(socket);
+    socket.once("close", () => {
+      this.connections.delete(socket);
+      this.connectionShares.give(sender);
+    });
+    const send = (reply: Uint8Array): void => void (socket.destroyed || socket.write(framed(reply)));
+    readMessages(socket, machineClock, (message) => {
+      if (this.admits(sender)) this.answer(message, { overTcp: true, sender, send });
     });
   }
 
-  private answer(bytes: Buffer, route: Route): void {
-    const query = tryDecode(bytes);
-    const asked = query?.questions?.[0];
-    if (!query || query.type !== "query" || !asked) return;
-    const reply = this.options.handle({ name: asked.name.toLowerCase().replace(/\.$/, ""), type: asked.type });
-    if (reply.kind === "forward") void this.forward(bytes, query, route);
-    else if (aliasOf(reply, asked.type) === undefined) route.send(encodeReply(query, reply, route.overTcp));
-    else void this.followed(reply, asked.type).then((whole) => route.send(encodeReply(query, whole, route.overTcp)));
+  /** False for what one sender asks beyond its share of this second. */
+  private admits(sender: string): boolean {
+    const second = Math.floor(machineClock.monotonicMs() / 1000);
+    if (second !== this.second) {
+      this.second = second;
+      this.queryShares.clear();
+    }
+    return this.queryShares.take(sender);
   }
 
-  /** An alias with what it leads to, because few clients ask on by themselves. Never rejects. */
-  private async followed(reply: DnsAnswer, type: string): Promise<DnsAnswer> {
-    const target = aliasOf(reply, type) ?? "";
-    const own = this.options.handle({ name: target.toLowerCase().replace(/\.$/, ""), type });
-    if (own.kind === "answer") return { ...reply, answers: [...reply.answers, ...own.answers] };
-    if (this.forwards >= forwardsMax) return reply;
-    this.forwards += 1;
+  /** Never throws: what a stranger sends must not reach the process. */
+  private answer(bytes: Uint8Array, route: Route): void {
     try {
-      // Holds because the type was read from a query.
-      const question = { name: target, type: type as Question["type"] };
-      const bytes = encode({ type: "query", id: aliasQueryId, flags: recursionDesired, questions: [question] });
-      for (const upstream of this.options.upstreams()) {
-        const found = await exchange(bytes, upstream, { overTcp: false, signal: this.signal }).catch(() => undefined);
-        const answers = found === undefined ? undefined : tryDecode(Buffer.from(found))?.answers;
-        if (answers) return { ...reply, answers: [...reply.answers, ...answers.filter(isAddressing)] };
-      }
-      return reply;
-    } finally {
-      this.forwards -= 1;
+      const query = tryDecode(bytes);
+      const asked = query?.questions?.[0];
+      if (!query || query.type !== "query" || !asked) return;
+      const reply = this.options.handle({ name: asked.name.toLowerCase().replace(/\.$/, ""), type: asked.type });
+      if (reply.kind === "forward") void this.forward(bytes, query, route);
+      else if (aliasOf(reply, asked.type) === undefined) this.send(query, reply, route);
+      else void this.follow(query, { reply, type: asked.type }, route);
+    } catch (error) {
+      this.options.log.debug("a DNS query was not answered", { error: messageOf(error) });
     }
   }
 
-  private async forward(bytes: Buffer, query: DecodedPacket, route: Route): Promise<void> {
-    if (this.forwards >= forwardsMax) return;
-    this.forwards += 1;
+  private send(query: DecodedPacket, reply: DnsAnswer, route: Route): void {
+    this.turn = (this.turn + 1) % 65_536;
+    const answers = turned(reply.answers, this.turn);
+    route.send(encodeReply(query, { ...reply, answers }, route.overTcp));
+  }
+
+  /** An alias with what it leads to, because few clients ask on by themselves. Never rejects. */
+  private async follow(query: DecodedPacket, alias: Alias, route: Route): Promise<void> {
     try {
-      for (const upstream of this.options.upstreams()) {
-        const reply = await exchange(bytes, upstream, { overTcp: route.overTcp, signal: this.signal }).catch(
-          () => undefined,
-        );
-        if (reply) {
-          route.send(reply);
-          return;
-        }
-      }
-      route.send(
-        encodeReply(query, { kind: "answer", code: "SERVFAIL", answers: [], authorities: [], additionals: [] }, true),
-      );
+      this.send(query, await this.followed(alias, route), route);
+    } catch (error) {
+      this.options.log.debug("an alias was not answered", { error: messageOf(error) });
+    }
+  }
+
+  private async followed({ reply, type }: Alias, route: Route): Promise<DnsAnswer> {
+    const target = aliasOf(reply, type) ?? "";
+    const own = this.options.handle({ name: target.toLowerCase().replace(/\.$/, ""), type });
+    if (own.kind === "answer") return { ...reply, answers: [...reply.answers, ...own.answers] };
+    // Holds because the type was read from a query.
+    const question = { name: target, type: type as Question["type"] };
+    const bytes = encode({ type: "query", id: aliasQueryId, flags: recursionDesired, questions: [question] });
+    const found = await this.resolve(bytes, { ...route, overTcp: false });
+    const answers = found === undefined ? undefined : tryDecode(found)?.answers;
+    return answers ? { ...reply, answers: [...reply.answers, ...answers.filter(isAddressing)] } : reply;
+  }
+
+  /** Never rejects. */
+  private async forward(bytes: Uint8Array, query: DecodedPacket, route: Route): Promise<void> {
+    try {
+      const reply = await this.resolve(bytes, route);
+      if (this.signal.aborted) return;
+      route.send(reply ?? encodeReply(query, serverFailure, route.overTcp));
+    } catch (error) {
+      this.options.log.debug("a DNS query was not passed on", { error: messageOf(error) });
+    }
+  }
+
+  private async resolve(bytes: Uint8Array, { sender, overTcp }: Route): Promise<Uint8Array | undefined> {
+    if (!this.forwardShares.take(sender)) return undefined;
+    try {
+      return await this.resolver.resolve(bytes, { overTcp, signal: this.signal });
     } finally {
-      this.forwards -= 1;
+      this.forwardShares.give(sender);
     }
   }
 }
 
 type DnsAnswer = Extract<DnsReply, { kind: "answer" }>;
+
+interface Datagram {
+  readonly udp: Socket;
+  readonly query: Buffer;
+  readonly sender: RemoteInfo;
+}
+
+interface Alias {
+  readonly reply: DnsAnswer;
+  readonly type: string;
+}
+
+interface Route {
+  readonly overTcp: boolean;
+  /** The asker's address. */
+  readonly sender: string;
+  readonly send: (reply: Uint8Array) => void;
+}
+
+const serverFailure: DnsAnswer = { kind: "answer", code: "SERVFAIL", answers: [], authorities: [], additionals: [] };
 
 // Each of these queries has a socket of its own, whose random port tells replies apart.
 const aliasQueryId = 1;
@@ -201,18 +251,20 @@ function aliasOf({ answers }: DnsAnswer, type: string): string | undefined {
   return (type === "A" || type === "AAAA") && only?.type === "CNAME" && answers.length === 1 ? only.data : undefined;
 }
 
+/** The answers beginning with another one each turn, unless an alias leads them: clients take the first. */
+function turned(answers: readonly DnsRecord[], turn: number): readonly DnsRecord[] {
+  if (answers.length < 2 || answers[0]?.type === "CNAME") return answers;
+  const from = turn % answers.length;
+  return [...answers.slice(from), ...answers.slice(0, from)];
+}
+
 function isAddressing(answer: Answer): answer is StringAnswer {
   return answer.type === "A" || answer.type === "AAAA" || answer.type === "CNAME";
 }
 
-interface Route {
-  readonly overTcp: boolean;
-  readonly send: (reply: Uint8Array) => void;
-}
-
-function tryDecode(bytes: Buffer): DecodedPacket | undefined {
+function tryDecode(bytes: Uint8Array): DecodedPacket | undefined {
   try {
-    return decode(bytes);
+    return decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch {
     // What is not DNS gets no answer: its sender may be forged.
     return undefined;
@@ -242,64 +294,5 @@ function encodeReply(query: DecodedPacket, reply: Extract<DnsReply, { kind: "ans
     flags: flags | truncated,
     answers: [],
     additionals: edns ? [{ ...edns, options: [] }] : [],
-  });
-}
-
-function framed(message: Uint8Array): Uint8Array {
-  const frame = Buffer.alloc(2 + message.length);
-  frame.writeUInt16BE(message.length);
-  frame.set(message, 2);
-  return frame;
-}
-
-/** Sends a query as it is and gives back the reply as it came. @throws Error when there is none in time. */
-export async function exchange(
-  query: Uint8Array,
-  upstream: string,
-  options: { readonly overTcp: boolean; readonly signal: AbortSignal },
-): Promise<Uint8Array> {
-  const [host = "", port = "53"] = upstream.split(":");
-  using limit = deadline(machineClock, upstreamTimeoutMs, options.signal);
-  return options.overTcp
-    ? await exchangeTcp(query, { host, port: Number(port) }, limit.signal)
-    : await exchangeUdp(query, { host, port: Number(port) }, limit.signal);
-}
-
-interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-}
-
-function exchangeUdp(query: Uint8Array, { host, port }: Endpoint, signal: AbortSignal): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    // A socket of its own for each query: its random port is what makes replies hard to forge.
-    const socket = createSocket("udp4");
-    const finish = (act: () => void): void => {
-      signal.removeEventListener("abort", onAbort);
-      socket.close();
-      act();
-    };
-    const onAbort = (): void => finish(() => reject(new Error(`no reply from ${host}:${port}`)));
-    signal.addEventListener("abort", onAbort, { once: true });
-    socket.on("error", (error) => finish(() => reject(error)));
-    socket.on("message", (reply) => {
-      if (reply.length >= 2 && reply[0] === query[0] && reply[1] === query[1]) finish(() => resolve(reply));
-    });
-    socket.connect(port, host, () => socket.send(query));
-  });
-}
-
-function exchangeTcp(query: Uint8Array, { host, port }: Endpoint, signal: AbortSignal): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    let pending = Buffer.alloc(0);
-    const socket = connect({ host, port, signal }, () => socket.write(framed(query)));
-    socket.on("error", reject);
-    socket.on("close", () => reject(new Error(`connection closed by ${host}:${port}`)));
-    socket.on("data", (chunk: Buffer) => {
-      pending = Buffer.concat([pending, chunk]);
-      if (pending.length < 2 || pending.length < 2 + pending.readUInt16BE(0)) return;
-      resolve(pending.subarray(2, 2 + pending.readUInt16BE(0)));
-      socket.destroy();
-    });
   });
 }

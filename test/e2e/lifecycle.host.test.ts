@@ -4,7 +4,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { before, test } from "node:test";
 import { must } from "../../src/base/assert.ts";
-import { nodeId } from "../../src/distro/node.ts";
+import { nodeId } from "../../src/distro/node-network.ts";
 import { containerdFolders } from "../../src/host/containerd.ts";
 import { lives, processesNaming, signalProcess, type ProcessId } from "../../src/host/processes.ts";
 import { bundle, kedge, newPlace, placeImages, Server, type Place } from "./kedge.ts";

@@ -12,7 +12,9 @@ const mapTypes: Readonly<Record<MapName, string>> = {
 const empty: Ruleset = {
   chains: new Map(),
   affinitySets: new Map(),
+  // Holds because every name is there.
   maps: Object.fromEntries(mapNames.map((name) => [name, new Map()])) as unknown as Ruleset["maps"],
+  udpPeers: new Map(),
 };
 
 /** The table with everything in it, in place of whatever it held. */

@@ -2,11 +2,16 @@
  * What the packet filter must hold for the Services there are. Pure: Services and EndpointSlices in, a set of named
  * pieces out, each with its text, so that a change of one Service changes its own pieces and nothing else.
  *
+ * Users write Services and EndpointSlices: only IPv4 addresses get into rules, and what several claim belongs to the
+ * cluster address first, then to the oldest Service.
+ *
  * @see https://kubernetes.io/docs/reference/networking/virtual-ips/
  */
 import { createHash } from "node:crypto";
+import { formatCidr, parseCidr, parseIpv4 } from "#base/cidr.ts";
 import type { Service, ServicePort } from "#resources/core/service.ts";
-import type { Endpoint, EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
+import type { EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
+import { endpointsOf, type Endpoints, type Target } from "./endpoints.ts";
 
 /** The pieces of the ruleset that come and go with Services. */
 export interface Ruleset {
@@ -16,6 +21,8 @@ export interface Ruleset {
   readonly affinitySets: ReadonlyMap<string, string>;
   /** Map name to its elements: key text to value text. */
   readonly maps: Readonly<Record<MapName, ReadonlyMap<string, string>>>;
+  /** Key of an element for UDP to the addresses its packets may go to. */
+  readonly udpPeers: ReadonlyMap<string, readonly string[]>;
 }
 
 export const mapNames = ["service-ips", "service-nodeports", "refused-ips", "refused-nodeports", "hairpin"] as const;
@@ -24,24 +31,22 @@ export type MapName = (typeof mapNames)[number];
 export interface RulesOptions {
   readonly nodeName: string;
   readonly clusterCidr: string;
-}
-
-interface Target {
-  readonly address: string;
-  readonly port: number;
-  readonly local: boolean;
+  /** "address . protocol . port" of what no Service may take over on this machine: the API, the kubelet. */
+  readonly reserved: ReadonlySet<string>;
 }
 
 interface PortRules {
   readonly service: Service;
   readonly port: ServicePort;
-  readonly targets: readonly Target[];
+  readonly protocol: string;
+  readonly endpoints: Endpoints;
 }
 
 interface Draft {
-  readonly chains: Map<string, string[]>;
+  readonly chains: Map<string, readonly string[]>;
   readonly affinitySets: Map<string, string>;
   readonly maps: Record<MapName, Map<string, string>>;
+  readonly udpPeers: Map<string, readonly string[]>;
   readonly options: RulesOptions;
 }
 
@@ -54,97 +59,147 @@ export function rulesOf(
   slicesOf: (service: Service) => readonly EndpointSlice[],
   options: RulesOptions,
 ): Ruleset {
-  const maps: Record<MapName, Map<string, string>> = {
-    "service-ips": new Map(),
-    "service-nodeports": new Map(),
-    "refused-ips": new Map(),
-    "refused-nodeports": new Map(),
-    hairpin: new Map(),
+  const draft: Draft = {
+    chains: new Map(),
+    affinitySets: new Map(),
+    maps: {
+      "service-ips": new Map(),
+      "service-nodeports": new Map(),
+      "refused-ips": new Map(),
+      "refused-nodeports": new Map(),
+      hairpin: new Map(),
+    },
+    udpPeers: new Map(),
+    options,
   };
-  const draft: Draft = { chains: new Map(), affinitySets: new Map(), maps, options };
-  for (const service of services) {
-    const { type, clusterIP = "", ports = [] } = service.spec;
-    if (type === "ExternalName" || clusterIP === "" || clusterIP === "None") continue;
-    const slices = slicesOf(service);
-    for (const port of ports) addPort(draft, { service, port, targets: targetsOf(slices, port, options.nodeName) });
-  }
+  const ports = services.toSorted(byAge).flatMap((service) => portsOf(service, slicesOf(service), options.nodeName));
+  for (const rules of ports) addInternal(draft, rules);
+  for (const rules of ports) addExternal(draft, rules);
   return draft;
 }
 
-/** Ready endpoints; while there is none, those that end but still serve. */
-function targetsOf(slices: readonly EndpointSlice[], port: ServicePort, nodeName: string): Target[] {
-  const matching = slices.flatMap((slice) => {
-    const found = (slice.ports ?? []).find(
-      (one) => (one.name ?? "") === (port.name ?? "") && (one.protocol ?? "TCP") === (port.protocol ?? "TCP"),
-    );
-    const number = found?.port;
-    return number === undefined ? [] : slice.endpoints.map((endpoint) => ({ endpoint, port: number }));
+function byAge(a: Service, b: Service): number {
+  const key = ({ metadata }: Service): string => `${metadata.creationTimestamp ?? ""} ${metadata.uid ?? ""}`;
+  return key(a) < key(b) ? -1 : 1;
+}
+
+function portsOf(service: Service, slices: readonly EndpointSlice[], nodeName: string): PortRules[] {
+  const { type, clusterIP = "", ports = [] } = service.spec;
+  if (type === "ExternalName" || clusterIP === "" || clusterIP === "None") return [];
+  return ports.map((port) => {
+    const protocol = (port.protocol ?? "TCP").toLowerCase();
+    return { service, port, protocol, endpoints: endpointsOf(slices, port, nodeName) };
   });
-  const usable = (test: (endpoint: Endpoint) => boolean): Target[] =>
-    matching
-      .filter(({ endpoint }) => test(endpoint))
-      .flatMap(({ endpoint, port: number }) =>
-        endpoint.addresses
-          .slice(0, 1)
-          .map((address) => ({ address, port: number, local: endpoint.nodeName === nodeName })),
-      );
-  const ready = usable(({ conditions }) => conditions.ready !== false);
-  const chosen =
-    ready.length > 0
-      ? ready
-      : usable(({ conditions }) => conditions.serving === true && conditions.terminating === true);
-  return chosen.toSorted((a, b) => `${a.address}:${a.port}`.localeCompare(`${b.address}:${b.port}`));
 }
 
-function addPort(draft: Draft, rules: PortRules): void {
-  const { service, port, targets } = rules;
+type Point = "ips" | "nodeports";
+
+/** Leads a key to a chain, or to a refusal. The first to claim a key has it. */
+function point({ maps }: Draft, { at, key }: { readonly at: Point; readonly key: string }, verdict: string): void {
+  const [led, refused] = [maps[`service-${at}`], maps[`refused-${at}`]];
+  if (led.has(key) || refused.has(key)) return;
+  (verdict === drop || verdict === refuse ? refused : led).set(key, verdict);
+}
+
+const drop = "drop";
+const refuse = "goto refuse";
+
+function noteUdp(draft: Draft, { protocol }: PortRules, entry: { key: string; peers: readonly Target[] }): void {
+  if (protocol === "udp" && !draft.udpPeers.has(entry.key))
+    draft.udpPeers.set(entry.key, [...new Set(entry.peers.map(({ address }) => address))]);
+}
+
+function addInternal(draft: Draft, rules: PortRules): void {
+  const { service, port, protocol, endpoints } = rules;
   const { spec } = service;
-  const protocol = (port.protocol ?? "TCP").toLowerCase();
-  const internalLocal = spec.internalTrafficPolicy === "Local";
-  const externalLocal = spec.externalTrafficPolicy === "Local";
-  for (const { address, local } of targets) if (local) draft.maps.hairpin.set(`${address} . ${address}`, "");
-  const inside = internalLocal ? targets.filter(({ local }) => local) : targets;
-  const outside = externalLocal ? targets.filter(({ local }) => local) : targets;
-  const outer = [
-    ...(spec.externalIPs ?? []),
-    ...(service.status.loadBalancer.ingress ?? []).flatMap(({ ip }) => ip ?? []),
-  ];
-  const exposed = outer.length > 0 || (port.nodePort ?? 0) !== 0;
-  const chain = (kind: Choice["kind"], some: readonly Target[]): string | undefined =>
-    some.length > 0 ? addChain(draft, rules, { kind, targets: some }) : undefined;
-  const internal = chain("internal", inside);
-  const external = exposed ? chain("external", outside) : undefined;
-  // Without any endpoint the sender is told; with endpoints elsewhere only, the packet is dropped.
-  const refusal = targets.length === 0 ? "goto refuse" : "drop";
-  const point = (map: "service-ips" | "service-nodeports", key: string, chain: string | undefined): void => {
-    if (chain === undefined) draft.maps[map === "service-ips" ? "refused-ips" : "refused-nodeports"].set(key, refusal);
-    else draft.maps[map].set(key, `goto ${chain}`);
-  };
-  for (const address of spec.clusterIPs ?? [spec.clusterIP ?? ""])
-    point("service-ips", `${address} . ${protocol} . ${port.port}`, internal);
-  for (const address of outer) point("service-ips", `${address} . ${protocol} . ${port.port}`, external);
-  if ((port.nodePort ?? 0) !== 0) point("service-nodeports", `${protocol} . ${port.nodePort}`, external);
+  const targets = spec.internalTrafficPolicy === "Local" ? endpoints.local : endpoints.cluster;
+  for (const { address, local } of endpoints.cluster) if (local) draft.maps.hairpin.set(`${address} . ${address}`, "");
+  const name = chainName(rules, "internal");
+  const verdict = targets.length > 0 ? `goto ${addInternalChain(draft, rules, { name, targets })}` : refusal(endpoints);
+  for (const address of ipv4(spec.clusterIPs ?? [spec.clusterIP ?? ""])) {
+    const key = `${address} . ${protocol} . ${port.port}`;
+    point(draft, { at: "ips", key }, verdict);
+    noteUdp(draft, rules, { key, peers: targets });
+  }
 }
 
-interface Choice {
-  readonly kind: "internal" | "external";
+/** Without any endpoint the sender is told; with endpoints elsewhere only, the packet is dropped. */
+function refusal({ cluster }: Endpoints): string {
+  return cluster.length === 0 ? refuse : drop;
+}
+
+function addExternal(draft: Draft, rules: PortRules): void {
+  const { service, port, protocol, endpoints } = rules;
+  const { spec, status } = service;
+  const balancers = ipv4((status.loadBalancer.ingress ?? []).flatMap(({ ip }) => ip ?? []));
+  const free = (address: string): boolean => !draft.options.reserved.has(`${address} . ${protocol} . ${port.port}`);
+  const externals = ipv4(spec.externalIPs ?? []).filter(free);
+  const nodePort = port.nodePort ?? 0;
+  if (balancers.length === 0 && externals.length === 0 && nodePort === 0) return;
+  const verdict = endpoints.cluster.length === 0 ? refuse : `goto ${addExternalChain(draft, rules)}`;
+  const peers = endpoints.cluster;
+  const lead = (at: Point, key: string, to: string): void => {
+    point(draft, { at, key }, to);
+    noteUdp(draft, rules, { key, peers });
+  };
+  for (const address of externals) lead("ips", `${address} . ${protocol} . ${port.port}`, verdict);
+  const guarded = verdict === refuse ? refuse : addBalancerChain(draft, rules, verdict);
+  for (const address of balancers.filter(free)) lead("ips", `${address} . ${protocol} . ${port.port}`, guarded);
+  if (nodePort !== 0) lead("nodeports", `${protocol} . ${nodePort}`, verdict);
+}
+
+/** Traffic that did not come from a pod gets this machine's address, so that the reply comes back through it. */
+function addInternalChain(draft: Draft, rules: PortRules, picking: Picking): string {
+  const { clusterCidr } = draft.options;
+  draft.chains.set(picking.name, [`ip saddr != ${clusterCidr} ${markForMasquerade}`, ...pick(draft, rules, picking)]);
+  return picking.name;
+}
+
+/**
+ * Traffic from outside. With the local policy it keeps its sender's address and stays on this machine; what comes from
+ * pods or from this machine itself is not from outside, and may go anywhere.
+ *
+ * @see https://kubernetes.io/docs/reference/networking/virtual-ips/#external-traffic-policy
+ */
+function addExternalChain(draft: Draft, rules: PortRules): string {
+  const { service, endpoints } = rules;
+  const name = chainName(rules, "external");
+  if (service.spec.externalTrafficPolicy !== "Local") {
+    draft.chains.set(name, [markForMasquerade, ...pick(draft, rules, { name, targets: endpoints.cluster })]);
+    return name;
+  }
+  const anywhere =
+    service.spec.internalTrafficPolicy === "Local"
+      ? addInternalChain(draft, rules, { name: chainName(rules, "cluster"), targets: endpoints.cluster })
+      : chainName(rules, "internal");
+  draft.chains.set(name, [
+    `ip saddr ${draft.options.clusterCidr} goto ${anywhere}`,
+    `fib saddr type local goto ${anywhere}`,
+    ...(endpoints.local.length > 0 ? pick(draft, rules, { name, targets: endpoints.local }) : [drop]),
+  ]);
+  return name;
+}
+
+/** What a load balancer's address lets in: everything, or the ranges it names. */
+function addBalancerChain(draft: Draft, rules: PortRules, verdict: string): string {
+  const ranges = rules.service.spec.loadBalancerSourceRanges ?? [];
+  if (ranges.length === 0) return verdict;
+  const known = ranges.flatMap((text) => parseCidr(text.trim()) ?? []).map(formatCidr);
+  const name = chainName(rules, "balancer");
+  // A rule each: a set would refuse ranges that overlap.
+  draft.chains.set(name, [...known.map((range) => `ip saddr ${range} ${verdict}`), drop]);
+  return `goto ${name}`;
+}
+
+interface Picking {
+  /** Of the chain that picks. */
+  readonly name: string;
   readonly targets: readonly Target[];
 }
 
-/** The chain that picks an endpoint. @returns Its name. */
-function addChain(draft: Draft, rules: PortRules, choice: Choice): string {
-  const { service } = rules;
-  const name = chainName(rules, choice.kind);
-  const { clusterCidr } = draft.options;
-  const local = service.spec.externalTrafficPolicy === "Local";
-  // Traffic that did not come from a pod gets this machine's address, so that the reply comes back through it.
-  const masquerade =
-    choice.kind === "internal" ? [`ip saddr != ${clusterCidr} ${markForMasquerade}`] : local ? [] : [markForMasquerade];
-  const protocol = (rules.port.protocol ?? "TCP").toLowerCase();
-  const affine = service.spec.sessionAffinity === "ClientIP";
-  const pick = affine ? affinityRules(draft, name, rules, choice.targets) : pickRules(protocol, choice.targets);
-  draft.chains.set(name, [...masquerade, ...pick]);
-  return name;
+function pick(draft: Draft, rules: PortRules, picking: Picking): readonly string[] {
+  const affine = rules.service.spec.sessionAffinity === "ClientIP";
+  return affine ? affinityRules(draft, rules, picking) : pickRules(rules.protocol, picking.targets);
 }
 
 function pickRules(protocol: string, targets: readonly Target[]): string[] {
@@ -156,10 +211,8 @@ function pickRules(protocol: string, targets: readonly Target[]): string[] {
 }
 
 /** A chain and a set of clients for each endpoint: who was there within the time goes there again. */
-// oxlint-disable-next-line max-params -- the name is derived from the rules beside it
-function affinityRules(draft: Draft, name: string, { service, port }: PortRules, targets: readonly Target[]): string[] {
+function affinityRules(draft: Draft, { service, protocol }: PortRules, { name, targets }: Picking): string[] {
   const seconds = service.spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? affinitySecondsDefault;
-  const protocol = (port.protocol ?? "TCP").toLowerCase();
   const chains = targets.map((target) => {
     const id = shortHash(`${name}/${target.address}:${target.port}`);
     const [chain, set] = [`endpoint-${id}`, `affinity-${id}`];
@@ -175,6 +228,10 @@ function affinityRules(draft: Draft, name: string, { service, port }: PortRules,
     ...chains.map(({ chain, set }) => `ip saddr @${set} goto ${chain}`),
     `numgen random mod ${chains.length} vmap { ${elements} }`,
   ];
+}
+
+function ipv4(addresses: readonly string[]): string[] {
+  return addresses.filter((address) => parseIpv4(address) !== undefined);
 }
 
 function chainName({ service, port }: PortRules, kind: string): string {

@@ -1,0 +1,114 @@
+/**
+ * Ports at which a load balancer asks whether this machine has endpoints of a Service with the local traffic policy.
+ *
+ * @see https://kubernetes.io/docs/tasks/access-application-cluster/create-external-load-balancer/#preserving-the-client-source-ip
+ */
+import type { Clock } from "#base/clock.ts";
+import type { Component } from "#base/component.ts";
+import type { Log } from "#base/log.ts";
+import { Reconciled } from "#base/reconciled.ts";
+import type { Service } from "#resources/core/service.ts";
+import type { EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
+
+export interface HealthAnswer {
+  readonly code: 200 | 503;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON. */
+  readonly body: string;
+}
+
+/** Opens a port of this machine. `answer` is asked for each request. @throws Error when the port cannot be had */
+export type ServeHealth = (port: number, answer: () => HealthAnswer) => Promise<{ close(): Promise<void> }>;
+
+export interface HealthPortsOptions {
+  readonly serveHealth: ServeHealth;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly nodeName: string;
+}
+
+export interface HealthPorts extends Component {
+  show(services: readonly Service[], slicesOf: (service: Service) => readonly EndpointSlice[]): void;
+}
+
+type Answers = ReadonlyMap<number, HealthAnswer>;
+
+interface Change {
+  readonly open: readonly number[];
+  readonly close: readonly number[];
+}
+
+export function healthPorts({ serveHealth, clock, log, nodeName }: HealthPortsOptions): HealthPorts {
+  const open = new Map<number, { close(): Promise<void> }>();
+  let answers: Answers = new Map();
+  const ports = new Reconciled<Answers, readonly number[], Change>(
+    {
+      name: "health check ports",
+      observe: async () => [...open.keys()],
+      compare: portChange,
+      act: async (change) => {
+        for (const port of change.close) {
+          await open.get(port)?.close();
+          open.delete(port);
+        }
+        for (const port of change.open)
+          open.set(port, await serveHealth(port, () => answers.get(port) ?? unknownService));
+      },
+    },
+    { clock, log },
+  );
+  return {
+    name: ports.name,
+    show: (services, slicesOf) => {
+      answers = healthAnswers(services, slicesOf, nodeName);
+      ports.want(answers);
+    },
+    run: async (signal) => {
+      await ports.run(signal);
+      for (const server of open.values()) await server.close();
+      open.clear();
+    },
+  };
+}
+
+const unknownService: HealthAnswer = { code: 503, headers: {}, body: "{}" };
+
+function portChange(wanted: Answers, open: readonly number[]): Change | undefined {
+  const change = {
+    open: [...wanted.keys()].filter((port) => !open.includes(port)),
+    close: open.filter((port) => !wanted.has(port)),
+  };
+  return change.open.length + change.close.length === 0 ? undefined : change;
+}
+
+/** Pure: what is to be said at which port. */
+export function healthAnswers(
+  services: readonly Service[],
+  slicesOf: (service: Service) => readonly EndpointSlice[],
+  nodeName: string,
+): Answers {
+  const answers = new Map<number, HealthAnswer>();
+  for (const service of services) {
+    const { type, externalTrafficPolicy, healthCheckNodePort: port = 0 } = service.spec;
+    if (type !== "LoadBalancer" || externalTrafficPolicy !== "Local" || port === 0) continue;
+    const { namespace, name } = service.metadata;
+    const localEndpoints = localReady(slicesOf(service), nodeName);
+    answers.set(port, {
+      code: localEndpoints > 0 ? 200 : 503,
+      headers: {
+        "content-type": "application/json",
+        "x-content-type-options": "nosniff",
+        "x-load-balancing-endpoint-weight": String(localEndpoints),
+      },
+      body: JSON.stringify({ service: { namespace, name }, localEndpoints, serviceProxyHealthy: true }),
+    });
+  }
+  return answers;
+}
+
+function localReady(slices: readonly EndpointSlice[], nodeName: string): number {
+  const ready = slices.flatMap(({ endpoints }) =>
+    endpoints.filter((endpoint) => endpoint.nodeName === nodeName && endpoint.conditions.ready !== false),
+  );
+  return new Set(ready.flatMap(({ addresses }) => addresses.slice(0, 1))).size;
+}
