@@ -70,17 +70,28 @@ export interface AdmissionRequest {
   readonly old: KubeObject | undefined;
 }
 
+/** One try of a write: what a plugin takes for it, it keeps by this and gives back when it ends. */
+export interface WriteAttempt {
+  /** Aborted when the writer left: nothing may wait longer. */
+  readonly signal: AbortSignal;
+}
+
 /** One admission plugin. Mutating plugins run first, in order, on a draft; then validating ones on the result. */
 export interface AdmissionPlugin {
   readonly name: string;
   /** Quick test whether the plugin has anything to do. */
   handles(request: AdmissionRequest): boolean;
   /** Changes `draft`, the object of the request, which it may change freely but not keep. @throws StatusError to refuse */
-  mutate?(request: AdmissionRequest, draft: Record<string, unknown>): Promise<void>;
+  mutate?(request: AdmissionRequest, draft: Record<string, unknown>, attempt: WriteAttempt): Promise<void>;
   /** @throws StatusError to refuse */
-  validate?(request: AdmissionRequest): Promise<void>;
-  /** Called when an admitted write was not made after all (it failed later), to give back what validate took (quota). */
-  rollback?(request: AdmissionRequest): void;
+  validate?(request: AdmissionRequest, attempt: WriteAttempt): Promise<void>;
+  /**
+   * Called once for every attempt this plugin was asked about, whatever became of it: refused, lost, a dry run, or
+   * written. Must not throw; a promise is waited for before the writer is answered.
+   *
+   * @param writtenAt The resourceVersion of the object that was written; undefined when nothing was.
+   */
+  ended?(attempt: WriteAttempt, writtenAt: string | undefined): Promise<void> | void;
 }
 
 export const superusers = "system:masters";

@@ -7,6 +7,7 @@ import type { Cidr } from "#base/cidr.ts";
 import type { Random } from "#base/random.ts";
 import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
+import type { ObjectKey } from "#machinery/meta.ts";
 import { namespaces } from "#resources/core/namespace.ts";
 import { pods } from "#resources/core/pod.ts";
 import { serviceAccounts } from "#resources/core/service-account.ts";
@@ -21,7 +22,7 @@ import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
 import { nodeRestriction } from "./admission/node-restriction.ts";
 import { defaultTolerationSeconds, priority, runtimeClass } from "./admission/pod-defaults.ts";
 import { rbacEscalation } from "./admission/rbac-escalation.ts";
-import { resourceQuota } from "./admission/resource-quota.ts";
+import { QuotaLines, resourceQuota } from "./admission/resource-quota.ts";
 import { serviceAccount } from "./admission/service-account.ts";
 import { serviceAddresses, type PortRange } from "./admission/service-addresses.ts";
 import {
@@ -32,6 +33,8 @@ import {
 } from "./admission/storage.ts";
 import type { Authorization } from "./authorization.ts";
 
+export { QuotaLines };
+
 export interface AdmissionOptions {
   readonly informers: InformerFactory;
   /** Reads as the server itself, past authorization. */
@@ -40,6 +43,11 @@ export interface AdmissionOptions {
   readonly authorization: Authorization;
   readonly serviceCidr: Cidr;
   readonly nodePorts: PortRange;
+  /** Addresses that only one Service may have, each with whose it is. */
+  readonly reservedAddresses: ReadonlyMap<string, ObjectKey>;
+  readonly quotaLines: QuotaLines;
+  /** Ends what plugins wait for. */
+  readonly signal: AbortSignal;
 }
 
 export function createAdmission(options: AdmissionOptions): readonly AdmissionPlugin[] {
@@ -62,7 +70,9 @@ export function createAdmission(options: AdmissionOptions): readonly AdmissionPl
       random,
       cidr: options.serviceCidr,
       nodePorts: options.nodePorts,
+      reserved: options.reservedAddresses,
+      signal: options.signal,
     }),
-    resourceQuota(client),
+    resourceQuota(client, options.quotaLines),
   ];
 }

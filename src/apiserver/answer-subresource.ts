@@ -146,13 +146,13 @@ async function answerConnect(
   if (!hook || !(asksOptions || subresource.verbs.some((verb) => verb === info.verb))) throw notAllowed();
   const { key } = callOf(request, place);
   const admitted = { user, operation: "connect" as const, resource: served.definition, key };
-  await server.admission.validate({
-    ...admitted,
-    subresource: path.subresource,
-    dryRun: false,
-    object: undefined,
-    old: undefined,
-  });
+  const admission = server.admission.attempt(exchange);
+  try {
+    const nothing = { dryRun: false, object: undefined, old: undefined };
+    await admission.validate({ ...admitted, subresource: path.subresource, ...nothing });
+  } finally {
+    await admission.end();
+  }
   await hook(exchange, info, user);
   return 200;
 }

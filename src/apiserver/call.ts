@@ -7,7 +7,7 @@ import { internal, type Target } from "#machinery/status.ts";
 import type { Store } from "#storage/store.ts";
 import type { Authorizer, User } from "./access.ts";
 import type { AdmissionChain } from "./admission-chain.ts";
-import type { KeyLocks } from "./key-locks.ts";
+import type { Races } from "./races.ts";
 import type { Registry, Served } from "./registry.ts";
 import type { StoredObject } from "./stored-object.ts";
 import type { WatchCache } from "./watch-cache.ts";
@@ -18,7 +18,7 @@ export interface Core {
   readonly registry: Registry;
   readonly admission: AdmissionChain;
   readonly authorizer: Authorizer;
-  readonly locks: KeyLocks;
+  readonly races: Races;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -16,10 +16,10 @@ import type { Core, WriteCall } from "./call.ts";
 import { createDirectClient } from "./direct-client.ts";
 import { builtInPaths } from "./built-in-paths.ts";
 import type { HealthCheck } from "./health.ts";
-import { KeyLocks } from "./key-locks.ts";
 import { RequestMetrics } from "./metrics.ts";
 import { Paths, type PathHook } from "./paths.ts";
 import { answer } from "./pipeline.ts";
+import { Races } from "./races.ts";
 import { Registry, type Served } from "./registry.ts";
 import { Seats } from "./seats.ts";
 import type { ConnectHook } from "./subresource.ts";
@@ -111,7 +111,7 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
     registry,
     admission: new AdmissionChain(options.admission),
     authorizer,
-    locks: new KeyLocks(),
+    races: new Races(clock, random),
     clock,
     random,
     log,

@@ -1,18 +1,27 @@
 /**
- * Keeps the status of resource quotas: admission counts what comes, this controller what there is.
+ * Keeps the status of resource quotas: admission counts what comes, this controller what there is. It counts what the
+ * API answers at that moment, not what caches remember, in a turn in which no write is charged: a count that lacks one
+ * would give its share away a second time.
  *
  * @see https://kubernetes.io/docs/concepts/policy/resource-quotas/
  */
+import { messageOf } from "#base/assert.ts";
+import type { Clock } from "#base/clock.ts";
+import type { Component } from "#base/component.ts";
+import type { Log } from "#base/log.ts";
+import { WorkQueue } from "#base/queue.ts";
+import type { Client } from "#client/client.ts";
+import type { Change, Informer, InformerFactory } from "#client/informer.ts";
+import type { ResourceSource } from "#client/resource-source.ts";
 import { deepEqual } from "#machinery/equal.ts";
-import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
+import { keyOf, keyText, parseKey, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
 import { Quantity } from "#machinery/quantity.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
-import { catalogue } from "#resources/catalogue.ts";
-import { quotaCovers, usageOf } from "#resources/core/quota-usage.ts";
+import { isReason } from "#machinery/status.ts";
+import { countedBy, quotaCovers, uncounted, usageOf } from "#resources/core/quota-usage.ts";
 import { resourceQuotas, type ResourceQuota } from "#resources/core/resource-quota.ts";
-import type { Change } from "#client/informer.ts";
 import { updateStatus } from "./actions.ts";
-import { nothing, type Caches, type Controller, type Plan, type Watch } from "./controller.ts";
+import { nothing, type Plan } from "./controller.ts";
 
 export interface QuotaObservation {
   readonly quota: ResourceQuota;
@@ -20,55 +29,129 @@ export interface QuotaObservation {
   readonly objects: ReadonlyMap<string, readonly KubeObject[]>;
 }
 
-/** What quotas can count: other parts keep these in memory anyway. */
-const countedIds = new Set([
-  "pods",
-  "services",
-  "persistentvolumeclaims",
-  "configmaps",
-  "secrets",
-  "replicationcontrollers",
-  "resourcequotas",
-  "serviceaccounts",
-  "endpoints",
-  "deployments.apps",
-  "replicasets.apps",
-  "statefulsets.apps",
-  "daemonsets.apps",
-  "jobs.batch",
-  "cronjobs.batch",
-  "ingresses.networking.k8s.io",
-]);
-
-export function resourceQuotaController(): Controller<QuotaObservation> {
-  const counted = catalogue.filter(({ id }) => countedIds.has(id));
-  return {
-    name: "resourcequota-controller",
-    watches: counted.map(watchOf),
-    observe: (key, caches) => {
-      const quota = caches.get(resourceQuotas, key);
-      if (!quota) return undefined;
-      const needed = counted.filter(({ id }) => mayCount(quota, id));
-      return { quota, objects: new Map(needed.map((one) => [one.id, caches.list(one, key.namespace)])) };
-    },
-    plan: planQuota,
-  };
+export interface QuotaParts {
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly resources: ResourceSource;
+  /** Runs `work` while no write of the namespace is charged or on its way. @throws StatusError 409 when it cannot now */
+  readonly recount: (namespace: string, signal: AbortSignal, work: () => Promise<void>) => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Log;
 }
 
-function watchOf(resource: ResourceDefinition): Watch {
-  const quotasOf = ({ object }: Change<KubeObject>, caches: Caches): readonly ObjectKey[] =>
-    caches.list(resourceQuotas, object.metadata.namespace ?? "").map(keyOf);
-  return {
-    resource: untyped(resource),
-    keysOf: (change, caches) => {
-      if (resource.id === resourceQuotas.id && change.type !== "deleted")
-        return [keyOf(change.object), ...(change.type === "added" ? quotasOf(change, caches) : [])];
-      const quotas = quotasOf(change, caches);
-      const changes =
-        quotas.length > 0 && (change.type !== "modified" || countsOtherwise(resource.id, change.old, change.object));
-      return changes ? quotas : [];
-    },
-  };
+const name = "resourcequota-controller";
+const workers = 2;
+/** Changes of one moment are counted together. */
+const gatherMs = 100;
+const retryMs = 200;
+/** How often everything is counted anew, as upstream; more often where custom kinds are counted, which are not watched. */
+const againMs = 300_000;
+const customAgainMs = 10_000;
+
+export function resourceQuotaController(parts: QuotaParts): Component {
+  return { name, run: (signal) => new Recounts(parts, signal).run() };
+}
+
+class Recounts {
+  private readonly parts: QuotaParts;
+  private readonly signal: AbortSignal;
+  private readonly queue: WorkQueue;
+  private readonly quotas: Informer<ResourceQuota>;
+  // Ids of resources that some quota counted once: at most one for each resource there is.
+  private readonly watched = new Set<string>();
+
+  constructor(parts: QuotaParts, signal: AbortSignal) {
+    this.parts = parts;
+    this.signal = signal;
+    this.queue = new WorkQueue(parts.clock);
+    this.quotas = parts.informers.informer(resourceQuotas);
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this;
+    await this.quotas.whenSynced(signal);
+    this.quotas.onChange((change) => {
+      const { object } = change;
+      const charged = change.type === "modified" && deepEqual(change.old.spec, object.spec);
+      if (change.type !== "deleted" && (!charged || !deepEqual(object.spec.hard, object.status.hard)))
+        this.queue.add(keyText(keyOf(object)));
+    }, signal);
+    try {
+      await Promise.all(Array.from({ length: workers }, () => this.work()));
+    } finally {
+      this.queue.close();
+    }
+  }
+
+  private async work(): Promise<void> {
+    const { signal, queue, parts } = this;
+    while (!signal.aborted) {
+      const text = await queue.next(signal);
+      try {
+        await this.look(parseKey(text));
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isReason(error, "Conflict") && !isReason(error, "NotFound"))
+          parts.log.for(name).warn("trying again", { quota: text, error: messageOf(error) });
+        queue.addAfter(text, retryMs);
+      } finally {
+        queue.done(text);
+      }
+    }
+  }
+
+  private async look(key: ObjectKey): Promise<void> {
+    const known = this.quotas.get(key);
+    if (!known) return;
+    const counted = this.countedOf(known);
+    for (const resource of counted) if (resource.schema === undefined) this.watch(resource);
+    await this.parts.recount(key.namespace, this.signal, () => this.count(key, counted));
+    const hasCustom = counted.some(({ schema }) => schema !== undefined);
+    this.queue.addAfter(keyText(key), hasCustom ? customAgainMs : againMs);
+  }
+
+  private async count(key: ObjectKey, counted: readonly ResourceDefinition[]): Promise<void> {
+    const { client } = this.parts;
+    // Its role may list and watch everything, but get nothing.
+    const selection = { namespace: key.namespace, fieldSelector: `metadata.name=${key.name}` };
+    const [quota] = (await client.list(resourceQuotas, selection, this.signal)).items;
+    if (!quota) return;
+    const objects = new Map<string, readonly KubeObject[]>();
+    for (const resource of counted) {
+      const { items } = await client.list(resource, { namespace: key.namespace }, this.signal);
+      objects.set(resource.id, items);
+    }
+    for (const action of planQuota({ quota, objects }).actions)
+      if (action.kind === "update")
+        await client.update(action.resource, action.object, { subresource: action.subresource ?? "" });
+  }
+
+  /** The resources whose objects the quota counts, each in one of its versions. */
+  private countedOf({ spec }: ResourceQuota): readonly ResourceDefinition[] {
+    const ids = new Set(Object.keys(spec.hard ?? {}).map(countedBy));
+    const found = new Map<string, ResourceDefinition>();
+    for (const resource of this.parts.resources.all())
+      if (ids.has(resource.id) && resource.namespaced && !uncounted.has(resource.id) && resource.verbs.includes("list"))
+        found.set(resource.id, found.get(resource.id) ?? resource);
+    return [...found.values()];
+  }
+
+  /** Counts anew when objects of a resource go or change what they use; those that come were charged. */
+  private watch(resource: ResourceDefinition): void {
+    if (this.watched.has(resource.id)) return;
+    this.watched.add(resource.id);
+    const changed = (change: Change<KubeObject>): void => {
+      if (change.type === "added") return;
+      const { namespace = "" } = change.object.metadata;
+      const concerned = this.quotas
+        .list(namespace)
+        .filter(({ spec }) => Object.keys(spec.hard ?? {}).some((hard) => countedBy(hard) === resource.id));
+      if (concerned.length === 0) return;
+      if (change.type === "modified" && !countsOtherwise(resource.id, change.old, change.object)) return;
+      for (const quota of concerned) this.queue.addAfter(keyText(keyOf(quota)), gatherMs);
+    };
+    this.parts.informers.informer(untyped(resource)).onChange(changed, this.signal);
+  }
 }
 
 /** Most changes of objects change nothing that a quota counts. */
@@ -76,13 +159,6 @@ function countsOtherwise(resourceId: string, before: KubeObject, now: KubeObject
   const texts = (object: KubeObject): string =>
     [...usageOf(resourceId, object)].map(([name, amount]) => `${name}=${amount.toString()}`).join();
   return texts(before) !== texts(now);
-}
-
-/** A quota on storage or processors needs not count secrets. */
-function mayCount(quota: ResourceQuota, resourceId: string): boolean {
-  const names = Object.keys(quota.spec.hard ?? {});
-  if (resourceId === "pods" || resourceId === "persistentvolumeclaims" || resourceId === "services") return true;
-  return names.includes(resourceId) || names.includes(`count/${resourceId}`);
 }
 
 /** Pure. */

@@ -2,7 +2,7 @@
  * A cluster in one process and virtual time: the API server over the memory store with its rules and admission, every
  * controller as its own service account, and nodes whose pods run without containers.
  */
-import { createAdmission } from "#apiserver/admission.ts";
+import { createAdmission, QuotaLines } from "#apiserver/admission.ts";
 import { serviceAccountUser } from "#apiserver/authentication.ts";
 import { createAuthorization, mastersAuthorizer, type Authorization } from "#apiserver/authorization.ts";
 import { writeBootstrapObjects } from "#apiserver/bootstrap.ts";
@@ -42,6 +42,7 @@ export class SimulatedCluster implements AsyncDisposable {
   readonly client: Client;
   readonly informers: InformerFactory;
   readonly nodes: SimulatedNodes;
+  private readonly quotaLines = new QuotaLines(this.clock);
   private readonly authorization: Authorization;
   private readonly clientFor: (account: string) => Client;
   private readonly log: Log;
@@ -70,6 +71,9 @@ export class SimulatedCluster implements AsyncDisposable {
         authorization: late.authorization,
         serviceCidr: must(parseCidr("10.43.0.0/16"), "a network"),
         nodePorts: { first: 30_000, last: 32_767 },
+        reservedAddresses: new Map(),
+        quotaLines: this.quotaLines,
+        signal,
       }),
     );
     this.authorization = late.authorization;
@@ -91,6 +95,7 @@ export class SimulatedCluster implements AsyncDisposable {
       },
       informers,
       resources: staticResources,
+      recount: (namespace, until, work) => this.quotaLines.recount(namespace, until, work),
       clock,
       log,
       options: {

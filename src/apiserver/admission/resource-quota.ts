@@ -1,75 +1,78 @@
 /**
  * Refuses what would exceed a resource quota, and counts what it lets through in the quota's status at once, so that
- * two writes at the same time cannot both take the last of it. The quota controller recounts later.
+ * two writes at the same time cannot both take the last of it. The quota controller recounts later, in a turn of the
+ * same line, when no charged write is on its way: else it would miss one and give its share away twice.
  *
  * @see https://kubernetes.io/docs/concepts/policy/resource-quotas/
  */
 import type { Client } from "#client/client.ts";
-import type { KubeObject } from "#machinery/meta.ts";
+import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { Quantity } from "#machinery/quantity.ts";
 import { conflict, forbidden, isReason } from "#machinery/status.ts";
 import { resourceQuotas, type ResourceQuota } from "#resources/core/resource-quota.ts";
-import { quotaCovers, usageOf, type Amounts } from "#resources/core/quota-usage.ts";
-import type { AdmissionPlugin, AdmissionRequest } from "../access.ts";
+import { quotaCovers, uncounted, usageOf, type Amounts } from "#resources/core/quota-usage.ts";
+import type { AdmissionPlugin, AdmissionRequest, WriteAttempt } from "../access.ts";
+import { QuotaLines } from "./quota-lines.ts";
 import { targetOf } from "./target.ts";
 
+export { QuotaLines };
+
 // A quota whose status changes under us this often is written by something that fights us.
-const attemptsMax = 10;
+const attemptsMax = 20;
 
 interface Charge {
-  readonly name: string;
-  readonly namespace: string;
+  readonly quota: ObjectKey;
   readonly amounts: Amounts;
 }
 
-export function resourceQuota(client: Client): AdmissionPlugin {
-  // Writes of one namespace are admitted one after another: they share its quotas.
-  const lines = new Map<string, Promise<void>>();
-  const taken = new WeakMap<AdmissionRequest, readonly Charge[]>();
-  const inLine = (namespace: string, work: () => Promise<void>): Promise<void> => {
-    const turn = (lines.get(namespace) ?? Promise.resolve()).then(work, work);
-    lines.set(namespace, turn);
-    // The waiting write sees the failure; the line only forgets itself when it is the last.
-    turn.catch(() => undefined).finally(() => lines.get(namespace) === turn && lines.delete(namespace));
-    return turn;
-  };
+export function resourceQuota(client: Client, lines: QuotaLines): AdmissionPlugin {
+  // What attempts under way have charged.
+  const taken = new Map<WriteAttempt, Charge[]>();
   return {
     name: "ResourceQuota",
     handles: (request) =>
       request.key.namespace !== "" &&
       request.resource.namespaced &&
-      request.subresource === "" &&
+      (request.subresource === "" || request.subresource === "resize") &&
       (request.operation === "create" || request.operation === "update") &&
-      request.resource.id !== "events",
-    validate: async (request) => {
-      const { items } = await client.list(resourceQuotas, { namespace: request.key.namespace });
+      !uncounted.has(request.resource.id),
+    validate: async (request, attempt) => {
+      const { namespace } = request.key;
+      const { items } = await client.list(resourceQuotas, { namespace });
       if (items.length === 0) return;
-      await inLine(request.key.namespace, async () => {
-        taken.set(request, await charge(client, request));
-      });
+      const charges: Charge[] = [];
+      taken.set(attempt, charges);
+      await lines.charge(namespace, attempt, () => charge(client, request, charges));
     },
-    rollback: (request) => {
-      const charges = taken.get(request) ?? [];
-      taken.delete(request);
-      // Best effort: the quota controller recounts in any case.
-      for (const one of charges) void refund(client, one).catch(() => undefined);
+    ended: async (attempt, writtenAt) => {
+      const charges = taken.get(attempt);
+      if (!charges) return;
+      taken.delete(attempt);
+      try {
+        if (writtenAt === undefined) for (const one of charges) await refund(client, one);
+      } catch {
+        // The recount gives it back.
+      } finally {
+        lines.settle(attempt);
+      }
     },
   };
 }
 
-async function charge(client: Client, request: AdmissionRequest): Promise<readonly Charge[]> {
-  const charges: Charge[] = [];
-  const { items } = await client.list(resourceQuotas, { namespace: request.key.namespace });
+/** @param charges Filled as quotas are charged, also when a later one refuses. */
+async function charge(client: Client, request: AdmissionRequest, charges: Charge[]): Promise<void> {
+  const { namespace } = request.key;
+  const { items } = await client.list(resourceQuotas, { namespace });
   for (const quota of items) {
     const amounts = await chargeOne(client, quota, request);
-    if (amounts.size > 0) charges.push({ name: quota.metadata.name ?? "", namespace: request.key.namespace, amounts });
+    if (amounts.size > 0) charges.push({ quota: { namespace, name: quota.metadata.name ?? "" }, amounts });
   }
-  return charges;
 }
 
 async function chargeOne(client: Client, listed: ResourceQuota, request: AdmissionRequest): Promise<Amounts> {
   let quota = listed;
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    refuseUnspecified(quota, request);
     const delta = deltaOf(quota, request);
     if (delta.size === 0) return delta;
     refuseExcess(quota, delta, request);
@@ -80,7 +83,12 @@ async function chargeOne(client: Client, listed: ResourceQuota, request: Admissi
     } catch (error) {
       if (isReason(error, "NotFound")) return new Map();
       if (!isReason(error, "Conflict")) throw error;
+    }
+    try {
       quota = await client.get(resourceQuotas, { namespace: request.key.namespace, name: quota.metadata.name ?? "" });
+    } catch (error) {
+      if (isReason(error, "NotFound")) return new Map();
+      throw error;
     }
   }
   throw conflict(
@@ -116,7 +124,6 @@ function refuseExcess(quota: ResourceQuota, delta: Amounts, request: AdmissionRe
     const sum = Quantity.parse(used[name] ?? "0").add(amount);
     return sum.compare(Quantity.parse(hard[name] ?? "0")) > 0;
   });
-  refuseUnspecified(quota, request);
   if (over.length === 0) return;
   const names = over.map(([name]) => name).toSorted();
   const list = (of: (name: string) => string): string => names.map((name) => `${name}=${of(name)}`).join(",");
@@ -132,6 +139,7 @@ const mustBeSpecified = new Set(["cpu", "memory", "requests.cpu", "requests.memo
 /** A quota on cpu or memory can only count pods that say what they need. */
 function refuseUnspecified(quota: ResourceQuota, request: AdmissionRequest): void {
   if (request.resource.id !== "pods" || !request.object || request.operation !== "create") return;
+  if (!quotaCovers(quota, "pods", request.object)) return;
   const usage = usageOf("pods", request.object);
   const missing = Object.keys(quota.status.hard ?? {}).filter((name) => mustBeSpecified.has(name) && !usage.has(name));
   if (missing.length === 0) return;
@@ -150,14 +158,15 @@ function withUsage(quota: ResourceQuota, delta: Amounts): ResourceQuota {
   return { ...quota, status: { ...quota.status, used } };
 }
 
-async function refund(client: Client, taken: Charge): Promise<void> {
+async function refund(client: Client, { quota: key, amounts }: Charge): Promise<void> {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const quota = await client.get(resourceQuotas, { namespace: taken.namespace, name: taken.name });
-    const negative = new Map([...taken.amounts].map(([name, amount]) => [name, Quantity.zero.sub(amount)]));
     try {
+      const quota = await client.get(resourceQuotas, key);
+      const negative = new Map([...amounts].map(([name, amount]) => [name, Quantity.zero.sub(amount)]));
       await client.update(resourceQuotas, withUsage(quota, negative), { subresource: "status" });
       return;
     } catch (error) {
+      if (isReason(error, "NotFound")) return;
       if (!isReason(error, "Conflict")) throw error;
     }
   }

@@ -1,6 +1,7 @@
 /**
  * Gives Services their cluster IP and node ports. What is in use is read off the Services themselves, so there is no
- * second record that could disagree with them; only what was promised a moment ago is kept beside it.
+ * second record that could disagree with them; what is promised to a write is kept beside it for as long as that write
+ * is under way, whatever becomes of it.
  *
  * Differs from upstream: no IPAddress object is made for a cluster IP, because the Service already says it.
  *
@@ -10,10 +11,10 @@ import { cidrContains, cidrSize, formatCidr, formatIpv4, parseIpv4, type Cidr } 
 import type { Random } from "#base/random.ts";
 import type { Informer } from "#client/informer.ts";
 import { invalid as invalidField, required, type FieldError } from "#machinery/field-error.ts";
-import type { Draft } from "#machinery/meta.ts";
+import type { Draft, ObjectKey } from "#machinery/meta.ts";
 import { internal, invalid } from "#machinery/status.ts";
 import type { Service, ServicePort } from "#resources/core/service.ts";
-import type { AdmissionPlugin, AdmissionRequest } from "../access.ts";
+import type { AdmissionPlugin, AdmissionRequest, WriteAttempt } from "../access.ts";
 
 export interface PortRange {
   readonly first: number;
@@ -24,8 +25,12 @@ export interface PortRange {
 export interface ServiceAddressOptions {
   readonly informer: Informer<Service>;
   readonly random: Random;
+  /** Ends the waits for the informer. */
+  readonly signal: AbortSignal;
   readonly cidr: Cidr;
   readonly nodePorts: PortRange;
+  /** Addresses that only some Services may have, each with whose it is: the API's and the cluster DNS's. */
+  readonly reserved: ReadonlyMap<string, ObjectKey>;
 }
 
 // Random tries before the pool is walked from end to end.
@@ -40,8 +45,8 @@ export function serviceAddresses(options: ServiceAddressOptions): AdmissionPlugi
 class ServiceAddresses implements AdmissionPlugin {
   readonly name = "ServiceAddresses";
   private readonly options: ServiceAddressOptions;
-  // Promised to a write that the informer has not shown yet. Keys: an address, or "TCP/30080".
-  private readonly promised = new Map<string, string>();
+  // Promised to a write that is under way, or that the informer has not shown yet. Keys: an address, or "TCP/30080".
+  private readonly promised = new Map<string, WriteAttempt>();
 
   constructor(options: ServiceAddressOptions) {
     this.options = options;
@@ -56,31 +61,27 @@ class ServiceAddresses implements AdmissionPlugin {
     );
   }
 
-  async mutate(request: AdmissionRequest, raw: Record<string, unknown>): Promise<void> {
+  async mutate(request: AdmissionRequest, raw: Record<string, unknown>, attempt: WriteAttempt): Promise<void> {
     // Holds because handles() lets only services through.
     const service = raw as unknown as ServiceDraft;
+    // Holds for the same reason.
     const old = request.old as Service | undefined;
-    this.forgetSeen();
     if (old) keepAllocated(service, old);
-    const errors = [...this.assignAddress(service, request), ...this.assignPorts(service, request)];
-    if (errors.length > 0) {
-      this.rollback(request);
-      throw invalid({ group: "", resource: "Service", name: service.metadata.name ?? "" }, errors);
-    }
-    if (request.dryRun) this.rollback(request);
+    const asked = { old, attempt };
+    const errors = [...this.assignAddress(service, asked), ...this.assignPorts(service, asked)];
+    if (errors.length > 0) throw invalid({ group: "", resource: "Service", name: service.metadata.name ?? "" }, errors);
   }
 
-  rollback(request: AdmissionRequest): void {
-    const holder = holderOf(request);
-    for (const [what, by] of this.promised) if (by === holder) this.promised.delete(what);
+  ended(attempt: WriteAttempt, writtenAt: string | undefined): void {
+    const release = (): void => {
+      for (const [what, by] of this.promised) if (by === attempt) this.promised.delete(what);
+    };
+    if (writtenAt === undefined) return release();
+    // What was written is read off the Services once the informer has seen it; until then nobody else may have it.
+    this.options.informer.whenSeen(writtenAt, this.options.signal).then(release, release);
   }
 
-  private forgetSeen(): void {
-    for (const what of this.promised.keys())
-      if (this.options.informer.byIndex("address", what).length > 0) this.promised.delete(what);
-  }
-
-  private assignAddress(service: ServiceDraft, request: AdmissionRequest): FieldError[] {
+  private assignAddress(service: ServiceDraft, asked: Asked): FieldError[] {
     const { spec } = service;
     if (spec.type === "ExternalName") {
       delete spec.clusterIP;
@@ -89,7 +90,7 @@ class ServiceAddresses implements AdmissionPlugin {
       delete spec.ipFamilyPolicy;
       return [];
     }
-    const asked = spec.clusterIP ?? spec.clusterIPs?.[0] ?? "";
+    const wanted = spec.clusterIP ?? spec.clusterIPs?.[0] ?? "";
     spec.ipFamilyPolicy ??= "SingleStack";
     spec.ipFamilies ??= ["IPv4"];
     if (spec.ipFamilies.includes("IPv6") && spec.ipFamilyPolicy !== "PreferDualStack")
@@ -103,31 +104,31 @@ class ServiceAddresses implements AdmissionPlugin {
           "this cluster is not configured for dual-stack services",
         ),
       ];
-    const given = asked === "" ? this.freeAddress() : asked;
-    const error = given === "None" ? undefined : this.take({ service, request, address: given });
+    const given = wanted === "" ? this.freeAddress() : wanted;
+    const error = given === "None" ? undefined : this.take({ service, asked, address: given });
     spec.clusterIP = given;
     spec.clusterIPs = [given];
     return error ? [error] : [];
   }
 
-  private take({ service, request, address }: AddressClaim): FieldError | undefined {
+  private take({ service, asked, address }: AddressClaim): FieldError | undefined {
     const number = parseIpv4(address);
-    const { cidr } = this.options;
-    const old = request.old as Service | undefined;
-    if (old?.spec.clusterIP === address) return undefined;
+    const { cidr, reserved } = this.options;
+    if (asked.old?.spec.clusterIP === address) return undefined;
     if (number === undefined || !cidrContains(cidr, number))
       return invalidField(
         "spec.clusterIPs",
         [address],
         `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${formatCidr(cidr)}`,
       );
-    if (this.isTaken(address) && !isKubernetesService(service))
+    const owner = reserved.get(address);
+    if (owner ? !isOf(owner, service) : this.isTaken(address))
       return invalidField(
         "spec.clusterIPs",
         [address],
         `failed to allocate IP ${address}: provided IP is already allocated`,
       );
-    this.promised.set(address, holderOf(request));
+    this.promised.set(address, asked.attempt);
     return undefined;
   }
 
@@ -144,16 +145,16 @@ class ServiceAddresses implements AdmissionPlugin {
     const count = size - 1 - first;
     for (let tries = 0; tries < randomTriesMax; tries++) {
       const address = formatIpv4(cidr.base + first + Math.floor(random.fraction() * count));
-      if (!this.isTaken(address)) return address;
+      if (!this.isTaken(address) && !this.options.reserved.has(address)) return address;
     }
     for (let offset = size - 2; offset > 0; offset--) {
       const address = formatIpv4(cidr.base + offset);
-      if (!this.isTaken(address)) return address;
+      if (!this.isTaken(address) && !this.options.reserved.has(address)) return address;
     }
     throw internal(`failed to allocate a serviceIP: range ${formatCidr(cidr)} is full`);
   }
 
-  private assignPorts(service: ServiceDraft, request: AdmissionRequest): FieldError[] {
+  private assignPorts(service: ServiceDraft, asked: Asked): FieldError[] {
     const { spec } = service;
     const wanted =
       spec.type === "NodePort" || (spec.type === "LoadBalancer" && spec.allocateLoadBalancerNodePorts !== false);
@@ -163,14 +164,14 @@ class ServiceAddresses implements AdmissionPlugin {
       return [];
     }
     const errors = ports.flatMap((port, index) => {
-      const error = this.assignPort({ port, ports, request, wanted });
+      const error = this.assignPort({ port, ports, asked, wanted });
       return error === undefined ? [] : [invalidField(`spec.ports[${index}].nodePort`, port.nodePort, error)];
     });
-    return [...errors, ...this.assignHealthPort(service, request)];
+    return [...errors, ...this.assignHealthPort(service, asked)];
   }
 
-  private assignPort({ port, ports, request, wanted }: PortClaim): string | undefined {
-    const old = request.old as Service | undefined;
+  private assignPort({ port, ports, asked, wanted }: PortClaim): string | undefined {
+    const { old, attempt } = asked;
     const protocol = port.protocol ?? "TCP";
     if ((port.nodePort ?? 0) === 0) {
       if (!wanted) return undefined;
@@ -184,7 +185,7 @@ class ServiceAddresses implements AdmissionPlugin {
           !this.isTaken(`${protocol}/${other.nodePort}`),
       );
       port.nodePort = twin?.nodePort ?? this.freePort(protocol);
-      this.promised.set(`${protocol}/${port.nodePort}`, holderOf(request));
+      this.promised.set(`${protocol}/${port.nodePort}`, attempt);
       return undefined;
     }
     const number = port.nodePort ?? 0;
@@ -194,17 +195,18 @@ class ServiceAddresses implements AdmissionPlugin {
     if (number < first || number > last)
       return `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
     if (this.isTaken(`${protocol}/${number}`)) return "provided port is already allocated";
-    this.promised.set(`${protocol}/${number}`, holderOf(request));
+    this.promised.set(`${protocol}/${number}`, attempt);
     return undefined;
   }
 
-  private assignHealthPort(service: ServiceDraft, request: AdmissionRequest): FieldError[] {
+  private assignHealthPort(service: ServiceDraft, { old, attempt }: Asked): FieldError[] {
     const { spec } = service;
     if (spec.type !== "LoadBalancer" || spec.externalTrafficPolicy !== "Local") return [];
-    if ((spec.healthCheckNodePort ?? 0) === 0) {
-      spec.healthCheckNodePort = this.freePort("TCP");
-      this.promised.set(`TCP/${spec.healthCheckNodePort}`, holderOf(request));
-    }
+    const given = spec.healthCheckNodePort ?? 0;
+    if (given === 0) spec.healthCheckNodePort = this.freePort("TCP");
+    else if (given !== old?.spec.healthCheckNodePort && this.isTaken(`TCP/${given}`))
+      return [invalidField("spec.healthCheckNodePort", given, "provided port is already allocated")];
+    this.promised.set(`TCP/${spec.healthCheckNodePort}`, attempt);
     return spec.healthCheckNodePort === undefined ? [required("spec.healthCheckNodePort")] : [];
   }
 
@@ -219,25 +221,26 @@ class ServiceAddresses implements AdmissionPlugin {
   }
 }
 
+interface Asked {
+  readonly old: Service | undefined;
+  readonly attempt: WriteAttempt;
+}
+
 interface AddressClaim {
   readonly service: ServiceDraft;
-  readonly request: AdmissionRequest;
+  readonly asked: Asked;
   readonly address: string;
 }
 
 interface PortClaim {
   readonly port: Draft<ServicePort>;
   readonly ports: readonly Draft<ServicePort>[];
-  readonly request: AdmissionRequest;
+  readonly asked: Asked;
   readonly wanted: boolean;
 }
 
-function holderOf(request: AdmissionRequest): string {
-  return `${request.key.namespace}/${request.key.name === "" ? (request.object?.metadata.name ?? "") : request.key.name}`;
-}
-
-function isKubernetesService(service: ServiceDraft): boolean {
-  return service.metadata.namespace === "default" && service.metadata.name === "kubernetes";
+function isOf(owner: ObjectKey, { metadata }: ServiceDraft): boolean {
+  return metadata.namespace === owner.namespace && metadata.name === owner.name;
 }
 
 function takenBy(service: Service): string[] {

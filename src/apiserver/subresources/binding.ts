@@ -26,21 +26,22 @@ export async function bind(core: Core, call: WriteCall, object: KubeObject): Pro
   if (!served) throw notFound({ group: "", resource: "pods", name });
   const key = { namespace, name };
   const podCall = { ...call, served, key, subresource: "binding" };
-  const rollback = await core.admission.validate({
-    user: call.user,
-    operation: "create",
-    resource: served.definition,
-    key,
-    subresource: "binding",
-    dryRun: call.dryRun,
-    object,
-    old: undefined,
-  });
+  const admission = core.admission.attempt(call);
   try {
+    await admission.validate({
+      user: call.user,
+      operation: "create",
+      resource: served.definition,
+      key,
+      subresource: "binding",
+      dryRun: call.dryRun,
+      object,
+      old: undefined,
+    });
     await update(core, podCall, { creates: false, make: (pod) => bound(core, currentDraft(pod), posted) });
-  } catch (error) {
-    rollback();
-    throw error;
+  } finally {
+    const ending = admission.end();
+    if (ending) await ending;
   }
   return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
 }

@@ -26,19 +26,19 @@ export async function create(core: Core, call: WriteCall, draft: Draft): Promise
 
 /** The rest of a create, for what apply and update make too: from mutating admission on. */
 export async function createPrepared(core: Core, call: WriteCall, draft: Draft): Promise<Written> {
-  const request = admissionOf(call, draft);
-  await core.admission.mutate(request, draft);
-  const isNamed = metaText(draft, "name") !== "";
-  stampNew(core, call.served, draft);
-  checkNew(call, draft);
-  const rollback = await core.admission.validate(admissionOf(call, draft));
+  const admission = core.admission.attempt(call);
   try {
+    await admission.mutate(admissionOf(call, draft), draft);
+    const isNamed = metaText(draft, "name") !== "";
+    stampNew(core, call.served, draft);
+    checkNew(call, draft);
+    await admission.validate(admissionOf(call, draft));
     const created = await storeNew(core, call, { draft, triesMax: isNamed ? 1 : generatedTriesMax });
-    if (call.dryRun) rollback();
+    if (created.object instanceof StoredObject) admission.written(String(created.object.revision));
     return created;
-  } catch (error) {
-    rollback();
-    throw error;
+  } finally {
+    const ending = admission.end();
+    if (ending) await ending;
   }
 }
 

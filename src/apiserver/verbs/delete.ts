@@ -7,11 +7,12 @@ import { forbidden as fieldForbidden, invalid as invalidField, notSupported } fr
 import type { FieldError } from "#machinery/field-error.ts";
 import { deepFreeze } from "#machinery/freeze.ts";
 import type { DeleteOptions, KubeObject } from "#machinery/meta.ts";
-import { conflict, invalid, notFound, timeout } from "#machinery/status.ts";
-import { cacheOf, targetOf, type Core, type Draft, type WriteCall } from "../call.ts";
+import { conflict, invalid, notFound } from "#machinery/status.ts";
+import { targetOf, type Core, type Draft, type WriteCall } from "../call.ts";
 import { shown } from "../registry.ts";
 import { StoredObject } from "../stored-object.ts";
 import { deletionOf, type Deletion } from "./deletion.ts";
+import { optimistic, type Try } from "./optimistic.ts";
 import { asObject } from "./prepare.ts";
 import { copyOf } from "./update.ts";
 
@@ -22,24 +23,12 @@ export interface Deleted {
   readonly gone: boolean;
 }
 
-// Only writers of other servers can come in between.
-const triesMax = 20;
-
 /** @throws StatusError 404, 409 when a precondition does not hold, 422, what admission throws. */
 export async function remove(core: Core, call: WriteCall, options: DeleteOptions): Promise<Deleted> {
   checkDeleteOptions(options);
-  const cache = await cacheOf(call.served);
-  const storeKey = cache.kind.storeKey(call.key);
-  return core.locks.run(storeKey, async () => {
-    let current = cache.get(storeKey);
-    for (let tries = 1; tries <= triesMax; tries += 1) {
-      if (!current) throw notFound(targetOf(call));
-      const deleted = await tryRemove(core, call, { options, current });
-      if (deleted) return deleted;
-      const entry = await core.store.get(storeKey);
-      current = entry && cache.kind.fromEntry(entry);
-    }
-    throw timeout(`the object was changed by others ${triesMax} times while it was deleted; try again`);
+  return optimistic(core, call, async (current) => {
+    if (!current) throw notFound(targetOf(call));
+    return tryRemove(core, call, { options, current });
   });
 }
 
@@ -68,12 +57,11 @@ export function checkDeleteOptions(options: DeleteOptions): void {
   if (errors.length > 0) throw invalid({ group: "meta.k8s.io", resource: "DeleteOptions", name: "" }, errors);
 }
 
-/** Undefined when the object changed meanwhile. */
 async function tryRemove(
   core: Core,
   call: WriteCall,
   { options, current }: { options: DeleteOptions; current: StoredObject },
-): Promise<Deleted | undefined> {
+): Promise<Try<Deleted>> {
   const old = shown(call.served, current);
   checkPreconditions(call, old, options);
   const { served, key, user, dryRun } = call;
@@ -88,16 +76,18 @@ async function tryRemove(
     object: undefined,
     old,
   };
-  const rollback = await core.admission.validate(request);
+  const admission = core.admission.attempt(call);
   try {
+    await admission.validate(request);
     const draft = copyOf(served, current);
     const plan = deletionOf(draft, { options, rules: served.rules, nowMs: core.clock.nowMs() });
-    const done = await carryOut(core, call, { plan, draft, current });
-    if (!done || dryRun) rollback();
-    return done;
-  } catch (error) {
-    rollback();
-    throw error;
+    const outcome = await carryOut(core, call, { plan, draft, current });
+    if (outcome.kind === "done" && outcome.result.object instanceof StoredObject && !dryRun)
+      admission.written(String(outcome.result.object.revision));
+    return outcome;
+  } finally {
+    const ending = admission.end();
+    if (ending) await ending;
   }
 }
 
@@ -121,33 +111,33 @@ interface CarryingOut {
   readonly current: StoredObject;
 }
 
-async function carryOut(
-  core: Core,
-  call: WriteCall,
-  { plan, draft, current }: CarryingOut,
-): Promise<Deleted | undefined> {
+async function carryOut(core: Core, call: WriteCall, { plan, draft, current }: CarryingOut): Promise<Try<Deleted>> {
   const { kind, storeKey } = current;
   switch (plan) {
     case "wait":
-      return { object: current, gone: false };
+      return done({ object: current, gone: false });
     case "remove": {
-      if (call.dryRun) return { object: current, gone: true };
+      if (call.dryRun) return done({ object: current, gone: true });
       const outcome = await core.store.delete(storeKey, current.revision);
       if (outcome.kind === "missing") throw notFound(targetOf(call));
-      if (outcome.kind === "conflict") return undefined;
-      return { object: new StoredObject(kind, current.entry, outcome.revision), gone: true };
+      if (outcome.kind === "conflict") return { kind: "lost", to: outcome.entry };
+      return done({ object: new StoredObject(kind, current.entry, outcome.revision), gone: true });
     }
     case "mark": {
       const object = asObject(draft);
-      if (call.dryRun) return { object: deepFreeze(object), gone: false };
+      if (call.dryRun) return done({ object: deepFreeze(object), gone: false });
       const { storedAs } = call.served.definition;
       const value = kind.encode(storedAs ? storedAs.toStored(object) : object);
       const outcome = await core.store.update({ key: storeKey, value, expected: current.revision });
       if (outcome.kind === "missing") throw notFound(targetOf(call));
-      if (outcome.kind === "conflict") return undefined;
+      if (outcome.kind === "conflict") return { kind: "lost", to: outcome.entry };
       const { revision } = outcome;
       const entry = { key: storeKey, value, createRevision: current.entry.createRevision, modRevision: revision };
-      return { object: new StoredObject(kind, entry, revision), gone: false };
+      return done({ object: new StoredObject(kind, entry, revision), gone: false });
     }
   }
+}
+
+function done(result: Deleted): Try<Deleted> {
+  return { kind: "done", result };
 }

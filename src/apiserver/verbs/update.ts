@@ -5,16 +5,17 @@
 import { deepEqual } from "#machinery/equal.ts";
 import { deepFreeze } from "#machinery/freeze.ts";
 import type { KubeObject } from "#machinery/meta.ts";
-import { conflict, forbidden, invalid, modified, notFound, timeout } from "#machinery/status.ts";
+import { conflict, forbidden, invalid, isReason, modified, notFound } from "#machinery/status.ts";
 import * as fieldError from "#machinery/field-error.ts";
-import type { WriteOptions } from "#storage/store.ts";
+import type { Entry, WriteOptions } from "#storage/store.ts";
 import type { AdmissionRequest } from "../access.ts";
-import { cacheOf, metaText, targetOf, type Core, type Draft, type WriteCall, type Written } from "../call.ts";
+import { metaText, targetOf, type Core, type Draft, type WriteCall, type Written } from "../call.ts";
 import { shown, type Served } from "../registry.ts";
 import { StoredObject, type StoredKind } from "../stored-object.ts";
 import { createPrepared } from "./create.ts";
 import { keepTimes } from "./managed-fields.ts";
 import { asDraft } from "./decode.ts";
+import { optimistic, type Try } from "./optimistic.ts";
 import { asObject, checkUpdate, fitName, fitNamespace, stampUpdate, wipeSystemMeta } from "./prepare.ts";
 
 export interface Change {
@@ -29,23 +30,21 @@ export interface Change {
   readonly creates: boolean;
 }
 
-// Only writers of other servers can come in between, since this one's wait for each other.
-const triesMax = 20;
-
 /** @throws StatusError 404, 409 when the draft has another resourceVersion or uid, 422, what admission throws. */
-export async function update(core: Core, call: WriteCall, change: Change): Promise<Written> {
-  const cache = await cacheOf(call.served);
-  const storeKey = cache.kind.storeKey(call.key);
-  return core.locks.run(storeKey, async () => {
-    let current = cache.get(storeKey);
-    for (let tries = 1; tries <= triesMax; tries += 1) {
-      if (!current) return createMissing(core, call, change);
-      const attempt = await tryUpdate(core, call, { change, current });
-      if (attempt.kind === "written") return attempt.written;
-      current = attempt.current;
-    }
-    throw timeout(`the object was changed by others ${triesMax} times while it was updated; try again`);
-  });
+export function update(core: Core, call: WriteCall, change: Change): Promise<Written> {
+  return optimistic(core, call, (current) =>
+    current ? tryUpdate(core, call, { change, current }) : tryCreate(core, call, change),
+  );
+}
+
+async function tryCreate(core: Core, call: WriteCall, change: Change): Promise<Try<Written>> {
+  try {
+    return { kind: "done", result: await createMissing(core, call, change) };
+  } catch (error) {
+    // Somebody else made it meanwhile: there is something to change now.
+    if (isReason(error, "AlreadyExists")) return { kind: "lost", to: undefined };
+    throw error;
+  }
 }
 
 async function createMissing(core: Core, call: WriteCall, change: Change): Promise<Written> {
@@ -79,41 +78,34 @@ async function createMissing(core: Core, call: WriteCall, change: Change): Promi
   return createPrepared(core, call, draft);
 }
 
-type Attempt =
-  | { readonly kind: "written"; readonly written: Written }
-  | { readonly kind: "again"; readonly current: StoredObject | undefined };
-
 async function tryUpdate(
   core: Core,
   call: WriteCall,
   { change, current }: { change: Change; current: StoredObject },
-): Promise<Attempt> {
+): Promise<Try<Written>> {
   const { served } = call;
   const old = shown(served, current);
   const draft = await change.make(old);
   fitNamespace(call, draft);
   fitName(call, draft);
-  const isPinned = checkVersion(call, draft, old);
-  await core.admission.mutate(admissionOf(call, draft, old), draft);
-  stampUpdate(call, draft, { frozen: old, copy: () => copyOf(served, current) });
-  checkUpdate(call, draft, old);
-  keepTimes(draft, old);
-  const rollback = await core.admission.validate(admissionOf(call, draft, old));
-  let written: StoredObject | KubeObject | "conflict" | "missing";
+  checkVersion(call, draft, old);
+  const admission = core.admission.attempt(call);
   try {
-    written = await store(core, call, { draft, current, old });
-  } catch (error) {
-    rollback();
-    throw error;
+    await admission.mutate(admissionOf(call, draft, old), draft);
+    stampUpdate(call, draft, { frozen: old, copy: () => copyOf(served, current) });
+    checkUpdate(call, draft, old);
+    keepTimes(draft, old);
+    await admission.validate(admissionOf(call, draft, old));
+    const stored = await store(core, call, { draft, current, old });
+    // Who named the resourceVersion is refused on the next try, which reads another one.
+    if (stored.kind === "lost") return stored;
+    const { result: object } = stored;
+    if (object instanceof StoredObject) admission.written(String(object.revision));
+    return { kind: "done", result: { created: false, object } };
+  } finally {
+    const ending = admission.end();
+    if (ending) await ending;
   }
-  if (typeof written !== "string") {
-    if (call.dryRun) rollback();
-    return { kind: "written", written: { created: false, object: written } };
-  }
-  rollback();
-  if (written === "conflict" && isPinned) throw modified(targetOf(call));
-  const entry = await core.store.get(current.storeKey);
-  return { kind: "again", current: entry && current.kind.fromEntry(entry) };
 }
 
 /** The caller's own copy of a stored object, in the served version. */
@@ -124,8 +116,8 @@ export function copyOf(served: Served, current: StoredObject): Draft {
   return asDraft((storedAs ? structuredClone(storedAs.fromStored(draft)) : draft) as unknown as Draft);
 }
 
-/** True when the writer named the resourceVersion. @throws StatusError 409, or 422 when it must be named. */
-function checkVersion(call: WriteCall, draft: Draft, old: KubeObject): boolean {
+/** @throws StatusError 409, or 422 when it must be named. */
+function checkVersion(call: WriteCall, draft: Draft, old: KubeObject): void {
   const uid = metaText(draft, "uid");
   const resourceVersion = metaText(draft, "resourceVersion");
   if (uid !== "" && uid !== old.metadata.uid)
@@ -139,10 +131,9 @@ function checkVersion(call: WriteCall, draft: Draft, old: KubeObject): boolean {
         fieldError.invalid("metadata.resourceVersion", 0, "must be specified for an update"),
       ]);
     draft.metadata["resourceVersion"] = old.metadata.resourceVersion;
-    return false;
+    return;
   }
   if (resourceVersion !== old.metadata.resourceVersion) throw modified(targetOf(call));
-  return true;
 }
 
 function admissionOf(call: WriteCall, draft: Draft, old: KubeObject): AdmissionRequest {
@@ -161,27 +152,35 @@ async function store(
   core: Core,
   call: WriteCall,
   { draft, current, old }: Writing,
-): Promise<StoredObject | KubeObject | "conflict" | "missing"> {
+): Promise<Try<StoredObject | KubeObject>> {
   const object = asObject(draft);
   const { storedAs } = call.served.definition;
   const { kind } = current;
   const value = kind.encode(storedAs ? storedAs.toStored(object) : object);
   // Members may stand in another order, so equal length is only the quick test.
-  if (value.length === current.entry.value.length && deepEqual(object, old)) return current;
-  if (call.dryRun) return deepFreeze(object);
+  if (value.length === current.entry.value.length && deepEqual(object, old)) return done(current);
+  if (call.dryRun) return done(deepFreeze(object));
   if (endsDeletion(object, old)) {
     const outcome = await core.store.delete(current.storeKey, current.revision);
     // The writer expects the object as it wrote it.
-    if (outcome.kind === "deleted" || outcome.kind === "missing")
-      return written(kind, { key: current.storeKey, value, revision: current.revision });
-    return "conflict";
+    if (outcome.kind === "conflict") return lost(outcome.entry);
+    return done(written(kind, { key: current.storeKey, value, revision: current.revision }));
   }
   const { storeKey: key, revision: expected } = current;
   const options: WriteOptions = isRenewal(object, old) ? { durability: "lazy" } : {};
   const outcome = await core.store.update({ key, value, expected }, options);
-  if (outcome.kind !== "updated") return outcome.kind;
+  if (outcome.kind === "conflict") return lost(outcome.entry);
+  if (outcome.kind === "missing") return lost(undefined);
   const held = call.served.cache?.get(key);
-  return held?.revision === outcome.revision ? held : written(kind, { key, value, revision: outcome.revision });
+  return done(held?.revision === outcome.revision ? held : written(kind, { key, value, revision: outcome.revision }));
+}
+
+function done<T>(result: T): Try<T> {
+  return { kind: "done", result };
+}
+
+function lost(to: Entry | undefined): Try<never> {
+  return { kind: "lost", to };
 }
 
 function written(kind: StoredKind, { key, value, revision }: { key: string; value: Uint8Array; revision: number }) {

@@ -13,7 +13,7 @@ import { catalogue } from "#resources/catalogue.ts";
 import type { TokenRequest } from "#resources/authentication/token-request.ts";
 import type { Node } from "#resources/core/node.ts";
 import { superusers, type AdmissionPlugin, type Authenticator, type Authorizer, type User } from "#apiserver/access.ts";
-import { createAdmission } from "#apiserver/admission.ts";
+import { createAdmission, QuotaLines } from "#apiserver/admission.ts";
 import { createAuthentication, serviceAccountClaims, tokenRequests } from "#apiserver/authentication.ts";
 import { createAuthorization, mastersAuthorizer, type Authorization } from "#apiserver/authorization.ts";
 import { connectHooks } from "#apiserver/connect.ts";
@@ -30,7 +30,7 @@ import {
 import type { Store } from "#storage/store.ts";
 import type { HttpClient } from "#wire/http-client.ts";
 import { JwtSigner, JwtVerifier, jwksOf, uncheckedClaims } from "#wire/jwt.ts";
-import type { Config } from "../config.ts";
+import { clusterDns, serviceAddress, type Config } from "../config.ts";
 import { readDescriptions } from "./descriptions.ts";
 
 export interface ApiOptions {
@@ -53,6 +53,8 @@ export interface Api {
   /** The server's own client, which may do everything. */
   readonly system: Client;
   readonly informers: InformerFactory;
+  /** Keeps writes that quotas charge and recounts of them apart. */
+  readonly quotaLines: QuotaLines;
   /** Resolves once roles are in memory: requests are decided as they should be from then on. */
   readonly whenReady: (signal: AbortSignal) => Promise<void>;
 }
@@ -87,6 +89,7 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
   const authorization = createAuthorization(informers);
   late.authorization = authorization;
   addAuthentication(late, { ...options, system, issuer, audiences, authorization }, server);
+  const quotaLines = new QuotaLines(clock);
   late.admission.push(
     ...createAdmission({
       informers,
@@ -95,13 +98,19 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
       authorization,
       serviceCidr: must(parseCidr(config.serviceCidr), "checked when the configuration was read"),
       nodePorts: portRange(config.serviceNodePortRange),
+      reservedAddresses: new Map([
+        [serviceAddress(config, 1), { namespace: "default", name: "kubernetes" }],
+        [clusterDns(config), { namespace: "kube-system", name: "kube-dns" }],
+      ]),
+      quotaLines,
+      signal,
     }),
   );
   Object.assign(late.connect, connectHooks({ client: system, kubeletOf: options.kubeletOf }));
   const whenReady = async (until: AbortSignal): Promise<void> => {
     await Promise.all([authorization.whenSynced(until), customResources]);
   };
-  return { server, clientFor, system, informers, whenReady };
+  return { server, clientFor, system, informers, quotaLines, whenReady };
 }
 
 interface Late {

@@ -44,6 +44,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     recorderFor,
     informers: api.informers,
     resources,
+    recount: (namespace, until, work) => api.quotaLines.recount(namespace, until, work),
     clock,
     log,
     options: {

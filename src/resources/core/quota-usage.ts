@@ -16,6 +16,20 @@ export type Amounts = ReadonlyMap<string, Quantity>;
 
 const one = Quantity.of(1);
 
+/** Kinds that no quota counts, as upstream: they are made by what happens, not by what somebody wants. */
+export const uncounted: ReadonlySet<string> = new Set(["events", "events.events.k8s.io"]);
+
+const countedByName = new Set(["configmaps", "secrets", "replicationcontrollers", "resourcequotas"]);
+
+/** The id of the resource whose objects a name of a quota counts: the other direction of `usageOf`. */
+export function countedBy(name: string): string {
+  if (name.startsWith("count/")) return name.slice("count/".length);
+  if (countedByName.has(name)) return name;
+  if (name === "services" || name.startsWith("services.")) return "services";
+  const ofClaims = name === "persistentvolumeclaims" || name === "requests.storage" || name.includes("storageclass.");
+  return ofClaims ? "persistentvolumeclaims" : "pods";
+}
+
 /** The usage of an object under every name a quota may give it; empty for kinds that are only counted. */
 export function usageOf(resourceId: string, object: KubeObject): Amounts {
   const usage = new Map<string, Quantity>([[`count/${resourceId}`, one]]);
