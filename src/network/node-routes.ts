@@ -9,13 +9,14 @@
  * @see https://kubernetes.io/docs/concepts/cluster-administration/networking/
  */
 import { messageOf } from "#base/assert.ts";
-import { cidrContains, cidrSize, formatCidr, parseCidr, parseIpv4, type Cidr } from "#base/cidr.ts";
+import { cidrContains, formatCidr, parseCidr, parseIpv4, type Cidr } from "#base/cidr.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import { Reconciled } from "#base/reconciled.ts";
-import type { InformerFactory } from "#client/informer.ts";
+import type { Informer, InformerFactory } from "#client/informer.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
+import { DisjointRanges } from "./disjoint-ranges.ts";
 
 /** The machine's routes, as far as they were made by this table. */
 export interface RouteTable {
@@ -53,11 +54,15 @@ export function nodeRoutes(options: NodeRoutesOptions): Component {
       const informer = informers.informer(nodes);
       await informer.whenSynced(signal);
       const complaints = new Complaints(log);
-      const routes = new Reconciled<readonly PodRoute[], readonly PodRoute[], RouteChange>(
+      const routes = new Reconciled<Informer<Node>, readonly PodRoute[], RouteChange>(
         {
           name: "routes to nodes",
           observe: (turn) => table.list(turn),
-          compare: planRoutes,
+          compare: (all, present) => {
+            const { wanted, refused } = routesOf(all.list(), options);
+            complaints.tell(refused);
+            return planRoutes(wanted, present);
+          },
           act: async ({ missing, stale }, turn) => {
             for (const route of stale) await table.remove(route, turn);
             for (const route of missing) await addRoute(table, route, { complaints, signal: turn });
@@ -65,13 +70,8 @@ export function nodeRoutes(options: NodeRoutesOptions): Component {
         },
         { clock, log, gatherMs },
       );
-      const show = (): void => {
-        const { wanted, refused } = routesOf(informer.list(), options);
-        complaints.tell(refused);
-        routes.want(wanted);
-      };
-      informer.onChange(show, signal);
-      show();
+      informer.onChange(() => routes.look(), signal);
+      routes.want(informer);
       await routes.run(signal);
     },
   };
@@ -136,19 +136,19 @@ export function routesOf(
 ): { readonly wanted: readonly PodRoute[]; readonly refused: readonly RefusedRoute[] } {
   const networks = { cluster: parseCidr(clusterCidr), service: parseCidr(serviceCidr) };
   const refused: RefusedRoute[] = [];
-  const taken: Cidr[] = [];
+  const taken = new DisjointRanges();
   const wanted: PodRoute[] = [];
   // This node's own range and address come first, then those of older nodes.
   const own = all.find(({ metadata }) => metadata.name === nodeName);
   const ownRange = own?.spec.podCIDR === undefined ? undefined : parseCidr(own.spec.podCIDR);
-  if (ownRange) taken.push(ownRange);
+  if (ownRange) taken.add(ownRange);
   const addresses = new Set(own ? addressOf(own) : []);
   const others = all.filter((node) => node !== own).toSorted(byAge);
   for (const claim of others.flatMap(claimOf)) {
     const { name: node, range, via } = claim;
     const why = refusalOf(claim, { ...networks, taken, addresses });
     if (why === undefined) {
-      taken.push(range);
+      taken.add(range);
       addresses.add(via);
       wanted.push({ podCidr: formatCidr(range), via });
     } else refused.push({ node, why });
@@ -159,7 +159,7 @@ export function routesOf(
 interface Claimed {
   readonly cluster: Cidr | undefined;
   readonly service: Cidr | undefined;
-  readonly taken: readonly Cidr[];
+  readonly taken: DisjointRanges;
   readonly addresses: ReadonlySet<string>;
 }
 
@@ -168,7 +168,7 @@ function refusalOf({ range, via }: Claim, { cluster, service, taken, addresses }
   const address = parseIpv4(via);
   if (!cluster || !cidrContains(cluster, range.base) || range.prefixLength <= cluster.prefixLength)
     return `expected a range of pods within ${cluster ? formatCidr(cluster) : "the pod network"}, found ${said}`;
-  if (taken.some((other) => overlap(other, range))) return `the range ${said} belongs to another node`;
+  if (taken.meets(range)) return `the range ${said} belongs to another node`;
   if (address === undefined || isNobodys(address)) return `expected an address of a node, found ${via}`;
   if (cidrContains(cluster, address) || (service && cidrContains(service, address)))
     return `expected an address outside the cluster's networks, found ${via}`;
@@ -179,10 +179,6 @@ const unusable = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"].flatMap((text) => p
 
 function isNobodys(address: number): boolean {
   return unusable.some((range) => cidrContains(range, address));
-}
-
-function overlap(a: Cidr, b: Cidr): boolean {
-  return a.base < b.base + cidrSize(b) && b.base < a.base + cidrSize(a);
 }
 
 function addressOf({ status }: Node): string[] {

@@ -10,7 +10,7 @@ import { Reconciled } from "#base/reconciled.ts";
 import type { Informer, InformerFactory } from "#client/informer.ts";
 import { services, type Service } from "#resources/core/service.ts";
 import { endpointSlices, type EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
-import { healthPorts, type ServeHealth } from "./services/health-ports.ts";
+import { healthAnswers, healthPorts, type ServeHealth } from "./services/health-ports.ts";
 import { changedTable, wholeTable } from "./services/nft-script.ts";
 import { rulesOf, type Ruleset } from "./services/rules.ts";
 import { udpPlaces, type UdpPlace } from "./services/udp.ts";
@@ -93,14 +93,16 @@ class ServiceProxy {
       },
       { clock, log: this.log, lookEveryMs, gatherMs },
     );
-    const health = healthPorts({ ...this.options, log: this.log });
+    const health = healthPorts({ ...this.options, log: this.log }, () =>
+      healthAnswers(sources.services.list(), (service) => slicesOf(sources, service), this.options.nodeName),
+    );
+    // Called for every object: what there is to compute comes in a turn.
     const changed = (): void => {
       filter.look();
-      health.show(sources.services.list(), (service) => slicesOf(sources, service));
+      health.look();
     };
     for (const informer of [sources.services, sources.slices]) informer.onChange(changed, signal);
     filter.want(sources);
-    changed();
     await Promise.all([filter.run(signal), health.run(signal)]);
   }
 

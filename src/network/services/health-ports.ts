@@ -24,28 +24,40 @@ export interface HealthPortsOptions {
   readonly serveHealth: ServeHealth;
   readonly clock: Clock;
   readonly log: Log;
-  readonly nodeName: string;
 }
 
 export interface HealthPorts extends Component {
-  show(services: readonly Service[], slicesOf: (service: Service) => readonly EndpointSlice[]): void;
+  /** Says that Services or endpoints changed. */
+  look(): void;
 }
 
 type Answers = ReadonlyMap<number, HealthAnswer>;
+
+interface Seen {
+  readonly wanted: Answers;
+  readonly open: readonly number[];
+}
 
 interface Change {
   readonly open: readonly number[];
   readonly close: readonly number[];
 }
 
-export function healthPorts({ serveHealth, clock, log, nodeName }: HealthPortsOptions): HealthPorts {
+// Answers may be this old: load balancers ask every few seconds.
+const gatherMs = 200;
+
+/** @param answersNow What is to be said at which port. */
+export function healthPorts(
+  { serveHealth, clock, log }: HealthPortsOptions,
+  answersNow: () => ReadonlyMap<number, HealthAnswer>,
+): HealthPorts {
   const open = new Map<number, { close(): Promise<void> }>();
   let answers: Answers = new Map();
-  const ports = new Reconciled<Answers, readonly number[], Change>(
+  const ports = new Reconciled<undefined, Seen, Change>(
     {
       name: "health check ports",
-      observe: async () => [...open.keys()],
-      compare: portChange,
+      observe: async () => ({ wanted: (answers = answersNow()), open: [...open.keys()] }),
+      compare: (_, seen) => portChange(seen),
       act: async (change) => {
         for (const port of change.close) {
           await open.get(port)?.close();
@@ -55,14 +67,12 @@ export function healthPorts({ serveHealth, clock, log, nodeName }: HealthPortsOp
           open.set(port, await serveHealth(port, () => answers.get(port) ?? unknownService));
       },
     },
-    { clock, log },
+    { clock, log, gatherMs },
   );
+  ports.want(undefined);
   return {
     name: ports.name,
-    show: (services, slicesOf) => {
-      answers = healthAnswers(services, slicesOf, nodeName);
-      ports.want(answers);
-    },
+    look: () => ports.look(),
     run: async (signal) => {
       await ports.run(signal);
       for (const server of open.values()) await server.close();
@@ -73,7 +83,7 @@ export function healthPorts({ serveHealth, clock, log, nodeName }: HealthPortsOp
 
 const unknownService: HealthAnswer = { code: 503, headers: {}, body: "{}" };
 
-function portChange(wanted: Answers, open: readonly number[]): Change | undefined {
+function portChange({ wanted, open }: Seen): Change | undefined {
   const change = {
     open: [...wanted.keys()].filter((port) => !open.includes(port)),
     close: open.filter((port) => !wanted.has(port)),
