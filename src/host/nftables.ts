@@ -81,7 +81,7 @@ function complaintOf(stderr: string, script: string): string {
 /** A listing without the elements of dynamic sets, and the others in one order: the kernel has none. */
 function steadyText(listing: string): string {
   return listing
-    .replaceAll(/ # count \d+$/gm, "")
+    .replaceAll(/\t# count \d+$/gm, "")
     .split("\n\t}")
     .map((block) => {
       const at = block.indexOf("\n\t\telements = {");
