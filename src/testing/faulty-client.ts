@@ -19,6 +19,8 @@ import type { JsonObject, JsonValue } from "#machinery/shape.ts";
 import { unavailable, type StatusError } from "#machinery/status.ts";
 
 export interface Call {
+  /** The name of the client, e.g. "system:serviceaccount:kube-system:job-controller". */
+  readonly user: string;
   readonly verb: "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection" | "post";
   readonly resource: string;
   readonly key: ObjectKey;
@@ -49,7 +51,9 @@ export class FaultyClient implements Client {
   }
 
   get<T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey, signal?: AbortSignal): Promise<T> {
-    return this.meet({ verb: "get", resource: resource.id, key }, () => this.inner.get(resource, key, signal));
+    return this.meet({ user: this.name, verb: "get", resource: resource.id, key }, () =>
+      this.inner.get(resource, key, signal),
+    );
   }
 
   list<T extends KubeObject>(
@@ -58,7 +62,9 @@ export class FaultyClient implements Client {
     signal?: AbortSignal,
   ): Promise<ObjectList<T>> {
     const key = { namespace: request.namespace ?? "", name: "" };
-    return this.meet({ verb: "list", resource: resource.id, key }, () => this.inner.list(resource, request, signal));
+    return this.meet({ user: this.name, verb: "list", resource: resource.id, key }, () =>
+      this.inner.list(resource, request, signal),
+    );
   }
 
   async *watch<T extends KubeObject>(
@@ -67,9 +73,9 @@ export class FaultyClient implements Client {
     signal: AbortSignal,
   ): AsyncIterable<WatchEvent<T>> {
     const key = { namespace: request.namespace ?? "", name: "" };
-    await this.meet({ verb: "watch", resource: resource.id, key }, () => Promise.resolve());
+    await this.meet({ user: this.name, verb: "watch", resource: resource.id, key }, () => Promise.resolve());
     for await (const event of this.inner.watch(resource, request, signal)) {
-      const fate = this.fateOf({ verb: "watch", resource: resource.id, key });
+      const fate = this.fateOf({ user: this.name, verb: "watch", resource: resource.id, key });
       // An event that is not served ends the watch before it: the reader goes on from the one it saw last.
       if (fate.kind !== "served") return;
       if (fate.lateMs !== undefined) await this.clock.sleep(fate.lateMs, signal);
@@ -78,12 +84,12 @@ export class FaultyClient implements Client {
   }
 
   create<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, options?: WriteOptions): Promise<T> {
-    const call = { verb: "create", resource: resource.id, key: keyOf(object) } as const;
+    const call = { user: this.name, verb: "create", resource: resource.id, key: keyOf(object) } as const;
     return this.meet(call, () => this.inner.create(resource, object, options));
   }
 
   update<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, options?: WriteOptions): Promise<T> {
-    const call = { verb: "update", resource: resource.id, key: keyOf(object) } as const;
+    const call = { user: this.name, verb: "update", resource: resource.id, key: keyOf(object) } as const;
     return this.meet(call, () => this.inner.update(resource, object, options));
   }
 
@@ -92,12 +98,14 @@ export class FaultyClient implements Client {
     patch: Patch,
     options?: WriteOptions,
   ): Promise<T> {
-    const call = { verb: "patch", resource: target.resource.id, key: target.key } as const;
+    const call = { user: this.name, verb: "patch", resource: target.resource.id, key: target.key } as const;
     return this.meet(call, () => this.inner.patch(target, patch, options));
   }
 
   delete<T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey, request?: DeleteRequest): Promise<T> {
-    return this.meet({ verb: "delete", resource: resource.id, key }, () => this.inner.delete(resource, key, request));
+    return this.meet({ user: this.name, verb: "delete", resource: resource.id, key }, () =>
+      this.inner.delete(resource, key, request),
+    );
   }
 
   deleteCollection<T extends KubeObject>(
@@ -106,7 +114,7 @@ export class FaultyClient implements Client {
     request?: DeleteRequest,
   ): Promise<void> {
     const key = { namespace: selection.namespace ?? "", name: "" };
-    const call = { verb: "deletecollection", resource: resource.id, key } as const;
+    const call = { user: this.name, verb: "deletecollection", resource: resource.id, key } as const;
     return this.meet(call, () => this.inner.deleteCollection(resource, selection, request));
   }
 
@@ -114,7 +122,7 @@ export class FaultyClient implements Client {
     target: { readonly resource: ResourceDefinition; readonly key: ObjectKey; readonly subresource: string },
     body: JsonObject,
   ): Promise<JsonValue> {
-    const call = { verb: "post", resource: target.resource.id, key: target.key } as const;
+    const call = { user: this.name, verb: "post", resource: target.resource.id, key: target.key } as const;
     return this.meet(call, () => this.inner.post(target, body));
   }
 
