@@ -100,3 +100,24 @@ test("waiting stops with the signal's reason", async () => {
   const reason = new Error("enough");
   await assert.rejects(informer.whenSeen("1000", AbortSignal.abort(reason)), reason);
 });
+
+test("a handler or an index that throws reaches neither the watch nor other handlers", async () => {
+  await using running = start();
+  const { client, informers, signal } = running;
+  const informer = informers.informer(configMaps);
+  await informer.whenSynced(signal);
+  const seen: string[] = [];
+  informer.addIndex("broken", ({ metadata }) => {
+    if (metadata.name === "a") throw new Error("an index of the test");
+    return [metadata.name ?? ""];
+  });
+  informer.onChange(() => {
+    throw new Error("a handler of the test");
+  }, signal);
+  informer.onChange(({ object }) => void seen.push(object.metadata.name ?? ""), signal);
+  await client.create(configMaps, map("a"));
+  const last = await client.create(configMaps, map("b"));
+  await informer.whenSeen(last.metadata.resourceVersion ?? "", signal);
+  assert.deepEqual(seen, ["a", "b"]);
+  assert.equal(informer.byIndex("broken", "b").length, 1);
+});

@@ -6,7 +6,7 @@ import { Backoff } from "#base/backoff.ts";
 import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
-import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
+import { keyOf, keyText, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
 import { isReason } from "#machinery/status.ts";
 import type { Client, WatchEvent } from "./client.ts";
@@ -30,7 +30,7 @@ export class WatchInformer<T extends KubeObject> implements Informer<T> {
   readonly resource: ResourceDefinition<T>;
   private readonly parts: InformerParts;
   private readonly selection: Selection;
-  private readonly cache = new ObjectCache<T>();
+  private readonly cache: ObjectCache<T>;
   private readonly handlers = new Set<(change: Change<T>) => void>();
   private readonly seen = new SeenRevisions();
   private isSynced = false;
@@ -43,6 +43,9 @@ export class WatchInformer<T extends KubeObject> implements Informer<T> {
     this.resource = resource;
     this.selection = selection;
     this.parts = parts;
+    this.cache = new ObjectCache((index, error) =>
+      parts.log.error("an index failed", { resource: resource.id, index, error: messageOf(error) }),
+    );
   }
 
   get synced(): boolean {
@@ -77,7 +80,7 @@ export class WatchInformer<T extends KubeObject> implements Informer<T> {
     if (signal.aborted) return;
     this.handlers.add(handler);
     signal.addEventListener("abort", () => this.handlers.delete(handler), { once: true });
-    for (const object of this.cache.list("")) handler({ type: "added", object, old: undefined });
+    for (const object of this.cache.list("")) this.tell(handler, { type: "added", object, old: undefined });
   }
 
   /** Watches until the signal is aborted. Never throws. */
@@ -142,7 +145,17 @@ export class WatchInformer<T extends KubeObject> implements Informer<T> {
   }
 
   private emit(change: Change<T>): void {
-    for (const handler of this.handlers) handler(change);
+    for (const handler of this.handlers) this.tell(handler, change);
+  }
+
+  /** A handler that fails reaches neither the watch nor other handlers. */
+  private tell(handler: (change: Change<T>) => void, change: Change<T>): void {
+    try {
+      handler(change);
+    } catch (error) {
+      const object = keyText(keyOf(change.object));
+      this.parts.log.error("a handler failed", { resource: this.resource.id, object, error: messageOf(error) });
+    }
   }
 }
 

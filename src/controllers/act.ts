@@ -1,9 +1,11 @@
-/** Carries out a plan: each action is one call, in order; what is refused ends it. */
+/** Carries out a plan: each action is one call, in order; what is refused ends its sequence. */
 import type { Client } from "#client/client.ts";
 import type { Recorder } from "#client/recorder.ts";
 import { StatusError } from "#machinery/status.ts";
 import type { KubeObject } from "#machinery/meta.ts";
+import { OverBudgetError, type Budget } from "./budget.ts";
 import type { Action, Refused } from "./controller.ts";
+import { isNamespaceTerminating, isQuiet } from "./refusals.ts";
 
 /** A write that happened, for the wait on one's own caches. */
 export interface Written {
@@ -14,17 +16,49 @@ export interface Written {
 export interface Acting {
   readonly client: Client;
   readonly recorder: Recorder;
+  readonly budget: Budget;
   /** Filled as writes succeed, also when a later one fails. */
   readonly written: Written[];
 }
 
-/** @throws StatusError of the first action that was refused, after its `refused` was carried out. */
+// Calls of independent actions that are on their way at the same time.
+const besideMax = 16;
+
+/**
+ * @throws StatusError of what was refused, after its `refused` was carried out.
+ * @throws OverBudgetError when the plan was cut.
+ */
 export async function act(actions: readonly Action[], acting: Acting): Promise<void> {
   for (const action of actions) await actOne(action, acting);
 }
 
 async function actOne(action: Action, acting: Acting): Promise<void> {
-  const { client, recorder, written } = acting;
+  switch (action.kind) {
+    case "event":
+      acting.recorder.record(action.about, action.event);
+      return;
+    case "sequence":
+      await act(action.actions, acting);
+      return;
+    case "each":
+      await actEach(action.actions, acting);
+      return;
+    case "ramp":
+      await refusable(async () => rampUp(action.actions, acting), action.refused, acting);
+      return;
+    case "create":
+    case "update":
+    case "patch":
+    case "delete":
+      acting.budget.spend();
+      await call(action, acting);
+  }
+}
+
+type Call = Extract<Action, { readonly kind: "create" | "update" | "patch" | "delete" }>;
+
+async function call(action: Call, acting: Acting): Promise<void> {
+  const { client, written } = acting;
   const saw = (resourceId: string, object: KubeObject): void => {
     const { resourceVersion } = object.metadata;
     if (resourceVersion !== undefined) written.push({ resourceId, resourceVersion });
@@ -50,12 +84,6 @@ async function actOne(action: Action, acting: Acting): Promise<void> {
         action.refused,
         acting,
       );
-      return;
-    case "event":
-      recorder.record(action.about, action.event);
-      return;
-    case "together":
-      await slowStart(action.actions, acting);
   }
 }
 
@@ -65,19 +93,43 @@ async function create(action: Extract<Action, { kind: "create" }>, acting: Actin
   if (action.created) await act(action.created(object), acting);
 }
 
-async function refusable(call: () => Promise<void>, refused: Refused | undefined, acting: Acting): Promise<void> {
+async function refusable(called: () => Promise<void>, refused: Refused | undefined, acting: Acting): Promise<void> {
   try {
-    await call();
+    await called();
   } catch (error) {
-    if (error instanceof StatusError && refused) await act(refused(error), acting);
+    // Of what a namespace on its way out refuses nobody needs to hear, and no event could be written there.
+    if (error instanceof StatusError && refused && !isNamespaceTerminating(error)) await act(refused(error), acting);
     throw error;
   }
 }
 
-async function slowStart(actions: readonly Action[], acting: Acting): Promise<void> {
+/** All of them, a few side by side. What was refused is thrown when the others are done. */
+async function actEach(actions: readonly Action[], acting: Acting): Promise<void> {
+  const failures: unknown[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let action = actions[next++]; action; action = actions[next++]) {
+      try {
+        await actOne(action, acting);
+      } catch (error) {
+        failures.push(error);
+        if (error instanceof OverBudgetError) return;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(besideMax, actions.length) }, work));
+  if (failures.length > 0) throw weightiest(failures);
+}
+
+async function rampUp(actions: readonly Action[], acting: Acting): Promise<void> {
   for (let at = 0, size = 1; at < actions.length; at += size, size *= 2) {
     const outcomes = await Promise.allSettled(actions.slice(at, at + size).map((action) => actOne(action, acting)));
-    const failed = outcomes.find((outcome) => outcome.status === "rejected");
-    if (failed) throw failed.reason;
+    const failures = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
+    if (failures.length > 0) throw weightiest(failures);
   }
+}
+
+/** The one to be told: that the plan was cut, else what somebody should hear of. */
+function weightiest(failures: readonly unknown[]): unknown {
+  return failures.find((one) => one instanceof OverBudgetError) ?? failures.find((one) => !isQuiet(one)) ?? failures[0];
 }

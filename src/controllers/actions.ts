@@ -48,8 +48,16 @@ export function remove<T extends KubeObject>(resource: ResourceDefinition<T>, ob
   };
 }
 
-export function together(actions: readonly Action[]): Action {
-  return { kind: "together", actions };
+export function sequence(actions: readonly Action[]): Action {
+  return { kind: "sequence", actions };
+}
+
+export function each(actions: readonly Action[]): Action {
+  return { kind: "each", actions };
+}
+
+export function ramp(actions: readonly Action[], refused?: Refused): Action {
+  return { kind: "ramp", actions, ...(refused ? { refused } : {}) };
 }
 
 export function normal(about: KubeObject, reason: string, message: string): Action {

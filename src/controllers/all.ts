@@ -100,7 +100,7 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(ttlAfterFinishedController),
     run(nodeIpamController(options.clusterCidr), nodeAccount),
     run(nodeLifeCycleController(), nodeAccount),
-    run(taintEvictionController, nodeAccount),
+    run(taintEvictionController(), nodeAccount),
     run(ttlController),
     run(disruptionController),
     resourceQuotaController({ ...all, client: clientFor("resourcequota-controller") }),

@@ -17,7 +17,10 @@ import type { StatusError } from "#machinery/status.ts";
 
 /** What a controller may look at: the caches, and nothing else. Everything it gets is frozen. */
 export interface Caches {
+  /** Wall clock, for what is written and read in objects. May jump. */
   readonly nowMs: number;
+  /** A clock that only goes forward, for how long something has lasted. */
+  readonly monotonicMs: number;
   get<T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey): T | undefined;
   /** Of a namespace, or all for "". */
   list<T extends KubeObject>(resource: ResourceDefinition<T>, namespace: string): readonly T[];
@@ -37,7 +40,10 @@ export interface Watch {
   readonly keysOf: (change: Change<KubeObject>, caches: Caches) => readonly ObjectKey[];
 }
 
-/** One thing to do. A refusal ends the plan, after `refused` was done if it is there; the key is tried again later. */
+/**
+ * One thing to do. A refusal ends the sequence it stands in, after `refused` was done if it is there, and the key is
+ * tried again later. Calls have a budget (budget.ts): what is beyond it is left to the next look.
+ */
 export type Action =
   | {
       readonly kind: "create";
@@ -68,8 +74,17 @@ export type Action =
       readonly refused?: Refused;
     }
   | { readonly kind: "event"; readonly about: KubeObject; readonly event: ObjectEvent }
+  /** One after the other, up to the first that is refused: what a plan is, as a part of one. */
+  | { readonly kind: "sequence"; readonly actions: readonly Action[] }
+  /** Independent of one another: every one is tried, and what was refused is told when all are done. */
+  | { readonly kind: "each"; readonly actions: readonly Action[] }
   /** Side by side in batches of 1, 2, 4, …, so that what is refused is refused once and not a hundred times. */
-  | { readonly kind: "together"; readonly actions: readonly Action[] };
+  | {
+      readonly kind: "ramp";
+      readonly actions: readonly Action[];
+      /** Done once, however many were refused. */
+      readonly refused?: Refused;
+    };
 
 /** What to do when the API refuses: usually an event and a condition. */
 export type Refused = (error: StatusError) => readonly Action[];
@@ -88,6 +103,8 @@ export interface Controller<O = unknown> {
   readonly watches: readonly Watch[];
   /** Keys worked on at the same time. Default 4. */
   readonly workers?: number;
+  /** From a change to the look at its key, so that a burst is one look. Default 0. */
+  readonly settleMs?: number;
   /** Undefined when there is nothing to plan for, e.g. because the object is gone. */
   observe(key: ObjectKey, caches: Caches): O | undefined;
   plan(observation: O): Plan;

@@ -57,7 +57,9 @@ function shown(actions: readonly Action[]): string[] {
         return `${action.event.reason}: ${action.event.message}`;
       case "update":
       case "patch":
-      case "together":
+      case "sequence":
+      case "each":
+      case "ramp":
         return action.kind;
     }
   });

@@ -90,7 +90,9 @@ function plan(set: DaemonSet, nodes: readonly Node[], pods: readonly Pod[]) {
 function moves(actions: readonly Action[]): string[] {
   return actions.flatMap((action) => {
     switch (action.kind) {
-      case "together":
+      case "sequence":
+      case "each":
+      case "ramp":
         return moves(action.actions);
       case "create": {
         const terms = (action.object as Pod).spec.affinity?.nodeAffinity
@@ -175,8 +177,8 @@ for (const [name, set, nodes, pods, expected] of cases)
   });
 
 test("a pod carries the hash, the tolerations of daemons, and the events of replica sets", () => {
-  const made = plan(daemonSet(), [node("a")], []).actions.find((action) => action.kind === "together");
-  const create = made?.kind === "together" ? made.actions[0] : undefined;
+  const made = plan(daemonSet(), [node("a")], []).actions.flatMap((one) => (one.kind === "each" ? one.actions : []));
+  const create = made[0]?.kind === "ramp" ? made[0].actions[0] : undefined;
   assert.ok(create?.kind === "create");
   const { metadata, spec } = create.object as Pod;
   assert.equal(metadata.labels?.["controller-revision-hash"], "new");

@@ -12,7 +12,7 @@ import { daemonSets, type DaemonSet, type DaemonSetStatus } from "#resources/app
 import { nodes, type Node } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
 import type { Change } from "#client/informer.ts";
-import { create, normal, remove, together, updateStatus, warning } from "./actions.ts";
+import { create, each, normal, ramp, remove, sequence, updateStatus, warning } from "./actions.ts";
 import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
 import { FailedPods } from "./daemon-set/failed-pods.ts";
 import { byPlaceAndAge, daemonPod, eligibility, hashLabel, nodeNameOf } from "./daemon-set/pod.ts";
@@ -227,13 +227,12 @@ function changeActions({ seen: { set }, hash, changes }: Placed): Action[] {
       refused: (error) => [warning(set, "FailedCreate", `Error creating: ${error.message}`)],
     }),
   );
-  const removed = changes.remove.slice(0, burstMax);
-  const events = removed.map((pod) => normal(set, "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`));
-  return [
-    ...(created.length > 0 ? [together(created)] : []),
-    ...(removed.length > 0 ? [together(removed.map((pod) => remove(pods, pod)))] : []),
-    ...events,
-  ];
+  const removed = changes.remove
+    .slice(0, burstMax)
+    .map((pod) => sequence([remove(pods, pod), normal(set, "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`)]));
+  const changed = [...(created.length > 0 ? [ramp(created)] : []), ...removed];
+  // Pods go also while others cannot come: a full quota would otherwise never get room.
+  return changed.length > 0 ? [each(changed)] : [];
 }
 
 function statusAction({ seen, hash, podsByNode, wanted }: Placed): Action[] {

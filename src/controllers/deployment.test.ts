@@ -99,7 +99,9 @@ function moves(actions: readonly Action[]): string[] {
       case "event":
         return [action.event.message];
       case "patch":
-      case "together":
+      case "sequence":
+      case "each":
+      case "ramp":
         return [action.kind];
     }
   });

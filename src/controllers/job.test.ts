@@ -6,7 +6,7 @@ import type { JobSpec } from "#resources/batch/job-spec.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { Action } from "./controller.ts";
 import { planJob } from "./job.ts";
-import { formatIndexes, parseIndexes } from "./job/indexes.ts";
+import { IndexSet } from "./job/indexes.ts";
 
 const labels = { job: "one" };
 
@@ -84,7 +84,9 @@ class World {
 
   private carryOut(action: Action): void {
     switch (action.kind) {
-      case "together":
+      case "sequence":
+      case "each":
+      case "ramp":
         for (const one of action.actions) this.carryOut(one);
         return;
       case "create": {
@@ -277,14 +279,48 @@ test("another controller's Job is left alone, and pods of a Job that is gone are
   world.run();
   assert.deepEqual(world.pods, []);
   const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { containers: [] }, status: {} };
-  const [action] = planJob({ job: undefined, pods: [], leftBehind: [pod], nowMs: 0 }).actions;
+  const [released] = planJob({ job: undefined, pods: [], leftBehind: [pod], nowMs: 0 }).actions;
+  const [action] = released?.kind === "each" ? released.actions : [];
   assert.ok(action?.kind === "patch" && action.patch.type === "strategic");
 });
 
 test("indexes are written as ranges of three and more", () => {
-  const indexes = new Set([1, 3, 4, 6, 7, 8]);
-  assert.equal(formatIndexes(indexes), "1,3,4,6-8");
-  assert.deepEqual(parseIndexes("1,3,4,6-8", 8), new Set([1, 3, 4, 6, 7]));
+  assert.equal(IndexSet.of([8, 1, 3, 4, 6, 7]).toString(), "1,3,4,6-8");
+  assert.equal(IndexSet.parse("1,3,4,6-8", 8).toString(), "1,3,4,6,7");
+  assert.equal(IndexSet.parse("6-8,1-2,2-4,junk,5-4", 9).toString(), "1-4,6-8");
+});
+
+test("indexes know what is in them and what is not", () => {
+  const set = IndexSet.parse("1-3,6", 10);
+  assert.deepEqual(
+    [0, 1, 3, 4, 6, 7].filter((index) => set.has(index)),
+    [1, 3, 6],
+  );
+  assert.deepEqual(set.missing(10, 4), [0, 4, 5, 7]);
+  assert.deepEqual(IndexSet.none.missing(2, 5), [0, 1]);
+  assert.equal(set.shared(IndexSet.parse("2-8", 10)), 3);
+  assert.equal(set.with([4, 5]).toString(), "1-6");
+  assert.equal(set.union(IndexSet.parse("0,9", 10)).size, 6);
+});
+
+test("a Job of a thousand million completions is looked at in time that depends on its pods only", () => {
+  const completions = 1_000_000_000;
+  const world = new World({ completionMode: "Indexed", completions, parallelism: 2_000_000_000 });
+  world.job = { ...world.job, status: { completedIndexes: "0-999999899", succeeded: 999_999_900 } };
+  const successPolicy = { rules: [{ succeededIndexes: "0-999999999", succeededCount: 999_999_999 }] };
+  world.job = { ...world.job, spec: { ...world.job.spec, successPolicy } };
+  world.run();
+  assert.equal(world.pods.length, 100);
+  assert.equal(world.pods[0]?.metadata.annotations?.["batch.kubernetes.io/job-completion-index"], "999999900");
+});
+
+test("a Job that may run 2,000,000,000 pods at once starts 500 a look", () => {
+  for (const completionMode of ["NonIndexed", "Indexed"] as const) {
+    const { job } = new World({ completionMode, completions: 2_000_000_000, parallelism: 2_000_000_000 });
+    const plan = planJob({ job, pods: [], leftBehind: [], nowMs: 0 });
+    const [ramp] = plan.actions.filter(({ kind }) => kind === "ramp");
+    assert.equal(ramp?.kind === "ramp" ? ramp.actions.length : 0, 500, completionMode);
+  }
 });
 
 test("an adopted pod is tracked, and a released one let go", () => {

@@ -10,7 +10,7 @@ import { controllerOf, keyOf, type KubeObject, type ObjectKey } from "#machinery
 import { untyped } from "#machinery/resource.ts";
 import { jobs, type Job, type JobCondition, type JobStatus } from "#resources/batch/job.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
-import { create, normal, remove, together, updateStatus, warning } from "./actions.ts";
+import { create, each, normal, ramp, remove, sequence, updateStatus, warning } from "./actions.ts";
 import { conditionOf, withCondition } from "./conditions.ts";
 import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
 import { account, type Accounts } from "./job/accounts.ts";
@@ -73,11 +73,11 @@ function trackedJob(pod: KubeObject): readonly string[] {
 
 /** Pure. */
 export function planJob({ job, pods: candidates, leftBehind, nowMs }: JobObservation): Plan {
-  const freed = leftBehind.map(untrack);
+  const freed = untracked(leftBehind);
   if (!job || (job.spec.managedBy !== undefined && job.spec.managedBy !== ownName)) return { actions: freed };
   const selector = selectorOf(job.spec.selector);
   const claimed = claim({ owner: job, selector, candidates, resource: pods, finalizer: trackingFinalizer });
-  if (isFinished(job)) return { actions: [...freed, ...claimed.owned.filter(isTracked).map(untrack)] };
+  if (isFinished(job)) return { actions: [...freed, ...untracked(claimed.owned.filter(isTracked))] };
   const seen = tally(job, claimed.owned, nowMs);
   const before = [...freed, ...claimed.actions];
   const plan = step(seen);
@@ -110,11 +110,11 @@ function step(seen: Tally): Plan {
   const suspending = suspendEvents(job, next);
   const waits = [staffing.waitMs, decided ? 0 : (deadlineInMs(seen) ?? 0)].filter((ms) => ms > 0);
   const actions = [
-    ...podActions(job, staffing, () => write(stays)),
+    ...podActions(job, staffing, () => [...write(stays), ...untracked(accounts.release)]),
     ...write(next),
     ...suspending,
     ...(over ? finishEvents(job, over) : []),
-    ...accounts.release.map(untrack),
+    ...untracked(accounts.release),
   ];
   return waits.length === 0 ? { actions } : { actions, againAfterMs: Math.min(...waits) };
 }
@@ -201,20 +201,22 @@ function suspendEvents(job: Job, next: JobStatus): Action[] {
   return [now === "True" ? normal(job, "Suspended", "Job suspended") : normal(job, "Resumed", "Job resumed")];
 }
 
-/** @param unstarted Writes the status as it is without the pods that cannot be made. */
+/** @param unstarted What is to be done when some pods cannot be made: those that ended count all the same. */
 function podActions(job: Job, { start, stop }: Staffing, unstarted: () => readonly Action[]): Action[] {
   const started = start.map((pod) =>
     create(pods, pod, {
       created: (made) => [normal(job, "SuccessfulCreate", `Created pod: ${made.metadata.name}`)],
-      refused: (error) => [warning(job, "FailedCreate", `Error creating: ${error.message}`), ...unstarted()],
+      refused: (error) => [warning(job, "FailedCreate", `Error creating: ${error.message}`)],
     }),
   );
-  const stopped = stop.map((pod) => remove(pods, pod));
-  return [
-    ...(stopped.length > 0 ? [together(stopped)] : []),
-    ...stop.map((pod) => normal(job, "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`)),
-    ...(started.length > 0 ? [together(started)] : []),
-  ];
+  const stopped = stop.map((pod) =>
+    sequence([remove(pods, pod), normal(job, "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`)]),
+  );
+  return [...(stopped.length > 0 ? [each(stopped)] : []), ...(started.length > 0 ? [ramp(started, unstarted)] : [])];
+}
+
+function untracked(released: readonly Pod[]): Action[] {
+  return released.length === 0 ? [] : [each(released.map(untrack))];
 }
 
 /** Lets a pod go that is counted, or that nobody will count. */

@@ -10,33 +10,42 @@ import { untyped } from "#machinery/resource.ts";
 import { leases } from "#resources/coordination/lease.ts";
 import { nodes, type Node, type NodeCondition } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
-import { normal, patch, updateStatus, warning } from "./actions.ts";
+import { each, normal, patch, sequence, updateStatus, warning } from "./actions.ts";
 import { conditionOf } from "./conditions.ts";
-import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
+import { nothing, type Action, type Controller, type Plan } from "./controller.ts";
 import { Heartbeats } from "./node/heartbeats.ts";
-import { wishedTaints } from "./node/taints.ts";
+import { LostReady } from "./node/lost-ready.ts";
+import { isDrivenOut, wishedTaints } from "./node/taints.ts";
+import { Zones, type Turn } from "./node/zones.ts";
 import { isReady } from "./pod-state.ts";
 import { lookedAt, own } from "./watches.ts";
 
 export interface NodeObservation {
   readonly node: Node;
-  /** By this process's clock. */
-  readonly heardMs: number;
+  /** How much longer the node may be silent; it is too late at 0 and less. */
+  readonly leftMs: number;
   readonly firstLook: boolean;
-  /** Any node of the cluster is ready. Asked only about nodes that are not, since heartbeats are many. */
-  readonly someReady: () => boolean;
+  /** Whether the pods of a node that is not ready are to be driven out. */
+  readonly turn: Turn;
+  /** Its pods still count as ready and must not. */
+  readonly marksPods: boolean;
   readonly pods: readonly Pod[];
   readonly nowMs: number;
 }
 
 const graceMs = 50_000;
 const startGraceMs = 60_000;
+// A node that is not ready is looked at so often, for what becomes of its zone brings no event of its own.
+const zoneLookMs = 10_000;
 const leaseNamespace = "kube-node-lease";
 export const byNode = "node";
 export const nodeIndex = { [byNode]: (pod: unknown) => [(pod as Pod).spec.nodeName ?? ""] };
 
 export function nodeLifeCycleController(): Controller<NodeObservation> {
   const heartbeats = new Heartbeats();
+  const zones = new Zones();
+  // Nodes that stopped being ready and whose pods have not all been told yet.
+  const lostReady = new LostReady();
   return {
     name: "node-life-cycle-controller",
     watches: [
@@ -52,16 +61,23 @@ export function nodeLifeCycleController(): Controller<NodeObservation> {
       const node = caches.get(nodes, key);
       if (!node) {
         heartbeats.forget(key.name);
+        zones.forget(key.name);
+        lostReady.forget(key.name);
         return undefined;
       }
       const lease = caches.get(leases, { namespace: leaseNamespace, name: key.name });
-      const { atMs, first } = heartbeats.note(node, lease, caches.nowMs);
+      const ready = conditionOf(node.status.conditions, "Ready");
+      const beat = { node, lease, graceMs: ready ? graceMs : startGraceMs };
+      const { leftMs, first } = heartbeats.note(beat, caches.monotonicMs);
+      zones.note(node);
+      const onNode = caches.byIndex(pods, { name: byNode, value: key.name });
       return {
         node,
-        heardMs: atMs,
+        leftMs,
         firstLook: first,
-        someReady: () => someReady(caches),
-        pods: caches.byIndex(pods, { name: byNode, value: key.name }),
+        turn: turnOf(node, zones, caches.monotonicMs),
+        marksPods: lostReady.note(node, onNode),
+        pods: onNode,
         nowMs: caches.nowMs,
       };
     },
@@ -69,23 +85,25 @@ export function nodeLifeCycleController(): Controller<NodeObservation> {
   };
 }
 
-function someReady(caches: Caches): boolean {
-  return caches.list(nodes, "").some(({ status }) => conditionOf(status.conditions, "Ready")?.status === "True");
+/** A node that has had its turn keeps it; one that is ready needs none. */
+function turnOf(node: Node, zones: Zones, nowMs: number): Turn {
+  if (zones.stopped) return { kind: "stopped" };
+  const status = conditionOf(node.status.conditions, "Ready")?.status;
+  if (isDrivenOut(node) || (status !== "False" && status !== "Unknown")) return { kind: "now" };
+  return zones.turn(node, nowMs);
 }
 
 /** Pure. */
 export function planNode(seen: NodeObservation): Plan {
-  const { node, nowMs } = seen;
+  const { node, leftMs, nowMs, turn } = seen;
   if (node.metadata.deletionTimestamp !== undefined) return nothing;
   const { name } = node.metadata;
   const registered = seen.firstLook
     ? [normal(node, "RegisteredNode", `Node ${name} event: Registered Node ${name} in Controller`)]
     : [];
-  const ready = conditionOf(node.status.conditions, "Ready");
-  const leftMs = seen.heardMs + (ready ? graceMs : startGraceMs) - nowMs;
-  if (leftMs <= 0 && ready?.status !== "Unknown") return { actions: [...registered, ...markUnknown(seen)] };
-  const evicts = ready?.status === "True" || seen.someReady();
-  const taints = wishedTaints(node, { nowMs, evicts });
+  const ready = conditionOf(node.status.conditions, "Ready")?.status;
+  if (leftMs <= 0 && ready !== "Unknown") return { actions: [...registered, ...markUnknown(seen)] };
+  const taints = wishedTaints(node, { nowMs, evicts: turn.kind === "now" });
   const tainted = deepEqual(taints, node.spec.taints ?? [])
     ? []
     : [
@@ -97,12 +115,20 @@ export function planNode(seen: NodeObservation): Plan {
           },
         ),
       ];
-  const actions = [...registered, ...tainted];
-  return leftMs > 0 ? { actions, againAfterMs: leftMs } : { actions };
+  // Taints and pods are independent: a pod that cannot be told does not keep the node from being tainted.
+  const told = seen.marksPods ? markPods(seen) : [];
+  const actions = [...registered, ...(tainted.length + told.length > 0 ? [each([...tainted, ...told])] : [])];
+  const waits = [
+    ...(leftMs > 0 ? [leftMs] : []),
+    ...(ready === "False" || ready === "Unknown" ? [zoneLookMs] : []),
+    ...(turn.kind === "later" ? [turn.inMs] : []),
+  ];
+  return waits.length === 0 ? { actions } : { actions, againAfterMs: Math.min(...waits) };
 }
 
 /** A silent node: nobody knows how it is, and its pods do not get requests any more. */
-function markUnknown({ node, pods: onNode, nowMs }: NodeObservation): Action[] {
+function markUnknown(seen: NodeObservation): Action[] {
+  const { node, nowMs } = seen;
   const now = rfc3339(nowMs);
   const known = node.status.conditions ?? [];
   const unknown = (type: string): NodeCondition => {
@@ -130,8 +156,13 @@ function markUnknown({ node, pods: onNode, nowMs }: NodeObservation): Action[] {
   return [
     updateStatus(nodes, { ...node, status: { ...node.status, conditions } }),
     normal(node, "NodeNotReady", `Node ${node.metadata.name} status is now: NodeNotReady`),
-    ...onNode.filter(isReady).flatMap((pod) => markPodNotReady(pod, now)),
+    ...markPods(seen),
   ];
+}
+
+function markPods({ pods: onNode, nowMs }: NodeObservation): Action[] {
+  const told = onNode.filter(isReady).map((pod) => sequence(markPodNotReady(pod, rfc3339(nowMs))));
+  return told.length === 0 ? [] : [each(told)];
 }
 
 function markPodNotReady(pod: Pod, now: string): Action[] {

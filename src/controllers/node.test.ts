@@ -9,7 +9,10 @@ import type { Pod } from "#resources/core/pod.ts";
 import type { Action } from "./controller.ts";
 import { planNodeIpam } from "./node-ipam.ts";
 import { planNode, type NodeObservation } from "./node-life-cycle.ts";
+import { Heartbeats } from "./node/heartbeats.ts";
+import { TaintTimes } from "./node/taint-times.ts";
 import { wishedTaints } from "./node/taints.ts";
+import { Zones } from "./node/zones.ts";
 import { planEviction } from "./taint-eviction.ts";
 import { planTtlOfNode } from "./ttl.ts";
 
@@ -71,9 +74,10 @@ test("while no node is ready at all, no pod is driven out", () => {
 function seen(more: Partial<NodeObservation>): NodeObservation {
   return {
     node: node({ Ready: "True" }),
-    heardMs: nowMs,
+    leftMs: 50_000,
     firstLook: false,
-    someReady: () => true,
+    turn: { kind: "now" },
+    marksPods: false,
     pods: [],
     nowMs,
     ...more,
@@ -81,7 +85,7 @@ function seen(more: Partial<NodeObservation>): NodeObservation {
 }
 
 test("a node that was heard of is looked at again when its grace is over", () => {
-  assert.deepEqual(planNode(seen({ heardMs: nowMs - 20_000 })), { actions: [], againAfterMs: 30_000 });
+  assert.deepEqual(planNode(seen({ leftMs: 30_000 })), { actions: [], againAfterMs: 30_000 });
   const [event] = planNode(seen({ firstLook: true })).actions;
   assert.ok(event?.kind === "event");
   assert.equal(event.event.message, "Node one event: Registered Node one in Controller");
@@ -96,10 +100,10 @@ test("a silent node is unknown in every respect, and its pods are not ready", ()
     spec: { containers: [] },
     status: { conditions: [ready] },
   };
-  const { actions } = planNode(seen({ heardMs: nowMs - 50_000, pods: [pod] }));
+  const { actions } = planNode(seen({ leftMs: 0, pods: [pod] }));
   assert.deepEqual(
     actions.map(({ kind }) => kind),
-    ["update", "event", "patch", "event"],
+    ["update", "event", "each"],
   );
   const [update] = actions;
   assert.ok(update?.kind === "update");
@@ -134,12 +138,13 @@ test("a pod stays as long as it tolerates the taint", () => {
       spec: { containers: [], tolerations },
       status: {},
     };
-    const plan = planEviction({ node: node({}, { taints: [taint] }), pods: [pod], nowMs });
+    const plan = planEviction({ node: node({}, { taints: [taint] }), pods: [pod], stoodMs: () => 60_000, nowMs });
     assert.equal(firstEvent(plan.actions) ?? plan.againAfterMs ?? "stays", outcome);
   }
 });
 
 function firstEvent([action]: readonly Action[]): string | undefined {
+  if (action?.kind === "each" || action?.kind === "sequence") return firstEvent(action.actions);
   return action?.kind === "event" ? `${action.event.reason}: ${action.event.message}` : undefined;
 }
 
@@ -154,4 +159,60 @@ test("a growing cluster lets secrets be kept for longer, and changes its mind la
     [ttl(1), ttl(1, "0"), ttl(101, "0"), ttl(95, "15"), ttl(89, "15")],
     ["0", undefined, "15", undefined, "0"],
   );
+});
+
+test("what a pod may still stay is counted from when it was seen, not from what the taint says of its time", () => {
+  const times = new TaintTimes();
+  const { timeAdded: _, ...bare } = taint;
+  const one: Pod = { apiVersion: "v1", kind: "Pod", metadata: { uid: "p" }, spec: { containers: [] }, status: {} };
+  const stood = (nowMs: number, pods: readonly Pod[]): number =>
+    times.note(node(), { taints: [bare], pods }, nowMs)(one, bare);
+  assert.deepEqual([stood(1_000, []), stood(5_000, [one]), stood(9_000, [one])], [0, 0, 4_000]);
+  times.forget("one");
+  assert.equal(times.size, 0);
+});
+
+function inZone(name: string, ready: boolean, zone = "a"): Node {
+  const made = node({ Ready: ready ? "True" : "Unknown" });
+  return { ...made, metadata: { name, labels: { "topology.kubernetes.io/zone": zone } } };
+}
+
+test("nodes of a zone have their turn one by one, more slowly or never when most of it is silent", () => {
+  const turns = (size: number, silent: number): string[] => {
+    const zones = new Zones();
+    for (let at = 0; at < size; at += 1) zones.note(inZone(`n${at}`, at >= silent));
+    // Somebody else's zone is well, so that this is not a silence of all.
+    zones.note(inZone("other", true, "b"));
+    return [0, 1_000, 10_000, 100_000].map((ms) => {
+      const turn = zones.turn(inZone("n0", false), ms);
+      return turn.kind === "later" ? `in ${turn.inMs}` : turn.kind;
+    });
+  };
+  assert.deepEqual(turns(100, 54), ["now", "in 9000", "now", "now"]);
+  assert.deepEqual(turns(100, 55), ["now", "in 99000", "in 90000", "now"]);
+  assert.deepEqual(turns(50, 40), ["in Infinity", "in Infinity", "in Infinity", "in Infinity"]);
+  assert.deepEqual(turns(100, 100), ["now", "in 9000", "now", "now"]);
+});
+
+test("while no node of any zone is ready nobody has a turn, and what is counted goes with the nodes", () => {
+  const zones = new Zones();
+  zones.note(inZone("one", false));
+  zones.note(inZone("two", false, "b"));
+  assert.equal(zones.turn(inZone("one", false), 0).kind, "stopped");
+  zones.note(inZone("two", true, "b"));
+  assert.equal(zones.turn(inZone("one", false), 0).kind, "now");
+  zones.forget("one");
+  zones.forget("two");
+  assert.equal(zones.size, 0);
+});
+
+test("a process that stood still does not take what it has not read yet for silence", () => {
+  const heartbeats = new Heartbeats();
+  const beat = { node: node({ Ready: "True" }), lease: undefined, graceMs: 50_000 };
+  assert.equal(heartbeats.note(beat, 0).leftMs, 50_000);
+  assert.equal(heartbeats.note(beat, 50_000).leftMs, 0);
+  assert.equal(heartbeats.note(beat, 90_000).leftMs, -40_000, "a look that was tried again is no standstill");
+  const other = new Heartbeats();
+  other.note(beat, 0);
+  assert.equal(other.note(beat, 120_000).leftMs, 50_000);
 });

@@ -1,22 +1,26 @@
 /**
- * Deletes pods nobody will end: those whose node is gone, those that were deleted before they got a node, and, beyond
- * a number, those that ended.
+ * Deletes pods nobody will end: those whose node is gone or down for good, those that were deleted before they got a
+ * node, and, beyond a number, those that ended.
  *
  * @see https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection
  */
 import { rfc3339 } from "#base/clock.ts";
-import { keyOf, type ObjectKey } from "#machinery/meta.ts";
+import type { Change } from "#client/informer.ts";
+import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
 import { untyped } from "#machinery/resource.ts";
-import { nodes } from "#resources/core/node.ts";
+import { nodes, type Node } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
-import { patch } from "./actions.ts";
-import { nothing, type Action, type Controller, type Plan } from "./controller.ts";
+import { each, patch, sequence } from "./actions.ts";
+import { isTrue } from "./conditions.ts";
+import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
 import { isEnded } from "./pod-state.ts";
 
 export interface PodGarbageObservation {
   readonly all: readonly Pod[];
   /** Nodes that are there, or were a moment ago. */
   readonly nodeNames: ReadonlySet<string>;
+  /** Nodes of which somebody said that they are down for good, and that are not ready. */
+  readonly outOfService: ReadonlySet<string>;
   /** A node is missing, and will count as gone if it does not come back. */
   readonly waiting: boolean;
   readonly nowMs: number;
@@ -26,6 +30,11 @@ const endedPodsMax = 12_500;
 const everyMs = 20_000;
 // A node may be missing only because it registers anew.
 const nodeGoneMs = 40_000;
+// A look goes through every pod of the cluster: a storm of pods that end is one look.
+const settleMs = 2_000;
+// Pods of one look; the rest comes with the next.
+const burstMax = 500;
+const outOfServiceTaint = "node.kubernetes.io/out-of-service";
 const theOnlyKey: ObjectKey = { namespace: "", name: "pods" };
 
 export function podGarbageCollector(): Controller<PodGarbageObservation> {
@@ -33,47 +42,89 @@ export function podGarbageCollector(): Controller<PodGarbageObservation> {
   return {
     name: "pod-garbage-collector",
     workers: 1,
+    settleMs,
     watches: [
-      { resource: untyped(nodes), keysOf: () => [theOnlyKey] },
-      { resource: untyped(pods), keysOf: ({ object }) => (mayBeGarbage(object as Pod) ? [theOnlyKey] : []) },
+      { resource: untyped(nodes), keysOf: (change) => (concerns(change) ? [theOnlyKey] : []) },
+      {
+        resource: untyped(pods),
+        keysOf: ({ type, object }, caches) =>
+          type !== "deleted" && mayBeGarbage(object as Pod, caches) ? [theOnlyKey] : [],
+      },
     ],
     observe: (_, caches) => {
       const all = caches.list(pods, "");
-      const present = new Set(caches.list(nodes, "").map((node) => node.metadata.name ?? ""));
-      const named = new Set(all.map((pod) => pod.spec.nodeName).filter((name) => name !== undefined));
-      for (const name of missingSinceMs.keys()) if (present.has(name) || !named.has(name)) missingSinceMs.delete(name);
-      for (const name of named)
-        if (!present.has(name) && !missingSinceMs.has(name)) missingSinceMs.set(name, caches.nowMs);
-      const recently = [...missingSinceMs]
-        .filter(([, sinceMs]) => caches.nowMs - sinceMs < nodeGoneMs)
-        .map(([name]) => name);
-      const nodeNames = new Set([...present, ...recently]);
-      return { all, nodeNames, waiting: recently.length > 0, nowMs: caches.nowMs };
+      const present = caches.list(nodes, "");
+      const names = new Set(present.map(nameOf));
+      const recently = missingLately(missingSinceMs, { all, names }, caches.monotonicMs);
+      return {
+        all,
+        nodeNames: new Set([...names, ...recently]),
+        outOfService: new Set(present.filter(isOutOfService).map(nameOf)),
+        waiting: recently.length > 0,
+        nowMs: caches.nowMs,
+      };
     },
     plan: planPodGarbage,
   };
 }
 
-function mayBeGarbage(pod: Pod): boolean {
-  return isEnded(pod) || (pod.metadata.deletionTimestamp !== undefined && pod.spec.nodeName === undefined);
+function nameOf(node: Node): string {
+  return node.metadata.name ?? "";
 }
 
-/** Pure. */
-export function planPodGarbage({ all, nodeNames, waiting, nowMs }: PodGarbageObservation): Plan {
+function isOutOfService({ spec, status }: Node): boolean {
+  const said = (spec.taints ?? []).some(({ key }) => key === outOfServiceTaint);
+  return said && !isTrue(status.conditions, "Ready");
+}
+
+/** Heartbeats concern nobody here. */
+function concerns(change: Change<KubeObject>): boolean {
+  // Holds because the watch is on nodes.
+  const node = change.object as Node;
+  return change.type === "modified" ? isOutOfService(node) !== isOutOfService(change.old as Node) : true;
+}
+
+/** Names of nodes that pods are on and that are missing, but not for long enough to count as gone. */
+function missingLately(
+  sinceMs: Map<string, number>,
+  { all, names }: { readonly all: readonly Pod[]; readonly names: ReadonlySet<string> },
+  nowMs: number,
+): readonly string[] {
+  const wanted = new Set(all.flatMap((pod) => pod.spec.nodeName ?? []));
+  for (const name of sinceMs.keys()) if (names.has(name) || !wanted.has(name)) sinceMs.delete(name);
+  for (const name of wanted) if (!names.has(name) && !sinceMs.has(name)) sinceMs.set(name, nowMs);
+  return [...sinceMs].flatMap(([name, since]) => (nowMs - since < nodeGoneMs ? [name] : []));
+}
+
+function mayBeGarbage(pod: Pod, caches: Caches): boolean {
+  const { nodeName } = pod.spec;
+  if (isEnded(pod)) return true;
+  const deleted = pod.metadata.deletionTimestamp !== undefined;
+  if (nodeName === undefined) return deleted;
+  const node = caches.get(nodes, { namespace: "", name: nodeName });
+  return !node || (deleted && isOutOfService(node));
+}
+
+/** Pure. Each pod is independent of the others: one that cannot be deleted does not keep the rest. */
+export function planPodGarbage({ all, nodeNames, outOfService, waiting, nowMs }: PodGarbageObservation): Plan {
   const orphaned = all.filter((pod) => pod.spec.nodeName !== undefined && !nodeNames.has(pod.spec.nodeName));
-  const unscheduled = all.filter(
-    (pod) => pod.metadata.deletionTimestamp !== undefined && pod.spec.nodeName === undefined,
+  const ending = all.filter((pod) => pod.metadata.deletionTimestamp !== undefined);
+  const unscheduled = ending.filter((pod) => pod.spec.nodeName === undefined);
+  const abandoned = ending.filter(
+    (pod) => nodeNames.has(pod.spec.nodeName ?? "") && outOfService.has(pod.spec.nodeName ?? ""),
   );
   const oldestFirst = all
     .filter(isEnded)
     .toSorted((a, b) => (a.metadata.creationTimestamp ?? "").localeCompare(b.metadata.creationTimestamp ?? ""));
   const surplus = oldestFirst.slice(0, Math.max(0, oldestFirst.length - endedPodsMax));
-  const actions = [
-    ...orphaned.flatMap((pod) => [...failed(pod, nowMs), force(pod)]),
+  const wanted = [
+    ...orphaned.map((pod) => sequence([...failed(pod, nowMs), force(pod)])),
     // Whoever counts pods by how they ended must hear of these, too.
-    ...unscheduled.flatMap((pod) => [...ended(pod), force(pod)]),
+    ...[...unscheduled, ...abandoned].map((pod) => sequence([...ended(pod), force(pod)])),
     ...surplus.map(force),
   ];
+  const actions = wanted.length === 0 ? [] : [each(wanted.slice(0, burstMax))];
+  if (wanted.length > burstMax) return { actions, againAfterMs: 1 };
   if (waiting) return { actions, againAfterMs: everyMs };
   return actions.length === 0 ? nothing : { actions };
 }

@@ -56,7 +56,9 @@ function pod(name: string, options: PodOptions = {}): Pod {
 
 function shown(action: Action): string {
   switch (action.kind) {
-    case "together":
+    case "sequence":
+    case "each":
+    case "ramp":
       return action.actions.map(shown).join(", ");
     case "create":
       return "create";
@@ -89,7 +91,7 @@ test("nothing is done when the right pods are there and the status says so", () 
 test("the pod that matters least is deleted first", () => {
   const pods = [pod("a"), pod("b", { ready: false }), pod("c")];
   const actions = planned(replicaSet(2, { ...full, replicas: 3, fullyLabeledReplicas: 3 }), pods);
-  assert.deepEqual(actions, ["delete b", "event SuccessfulDelete"]);
+  assert.deepEqual(actions, ["delete b, event SuccessfulDelete"]);
 });
 
 test("a failed pod is replaced", () => {
@@ -112,9 +114,11 @@ test("a refusal is written into the status once, so that writing it does not wak
     const owner = replicaSet(1, status);
     const selector = selectorOfMap(labels);
     const { actions } = planReplicas({ owner, resource: untyped(replicaSets), selector, candidates: [], nowMs });
-    const [together] = actions.filter(({ kind }) => kind === "together");
-    const [create] = together?.kind === "together" ? together.actions : [];
-    return create?.kind === "create" ? (create.refused?.(refusal) ?? []).map(shown) : [];
+    const [together] = actions.filter(({ kind }) => kind === "ramp");
+    if (together?.kind !== "ramp") return [];
+    const [create] = together.actions;
+    const ofEach = create?.kind === "create" ? (create.refused?.(refusal) ?? []) : [];
+    return [...ofEach, ...(together.refused?.(refusal) ?? [])].map(shown);
   };
   assert.deepEqual(refusedBy({}), ["event FailedCreate", "patch web"]);
   const failing = { type: "ReplicaFailure", status: "True", reason: "FailedCreate" } as const;

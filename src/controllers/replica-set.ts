@@ -12,7 +12,7 @@ import { pods, type Pod } from "#resources/core/pod.ts";
 import { replicationControllers, type ReplicationController } from "#resources/core/replication-controller.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import type { StatusError } from "#machinery/status.ts";
-import { create, normal, patch, remove, together, updateStatus, warning } from "./actions.ts";
+import { create, each, normal, patch, ramp, remove, sequence, updateStatus, warning } from "./actions.ts";
 import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
 import { claim } from "./ownership.ts";
 import { podFromTemplate } from "./pod-from-template.ts";
@@ -109,22 +109,24 @@ function scale(scaling: Scaling): Action[] {
   if (missing > 0) return [createPods(scaling, missing)];
   if (missing === 0 || owned.length <= wanted) return [];
   const surplus = owned.toSorted(compareForDeletion).slice(0, Math.min(owned.length - wanted, burstMax));
-  const events = surplus.map((pod) => normal(owner, "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`));
-  return [together(surplus.map((pod) => remove(pods, pod))), ...events];
+  const deleted = surplus.map((pod) =>
+    sequence([remove(pods, pod), normal(owner, "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`)]),
+  );
+  return [each(deleted)];
 }
 
 function createPods(scaling: Scaling, count: number): Action {
   const { owner } = scaling;
   const { template } = owner.spec;
-  if (!template) return together([]);
+  if (!template) return ramp([]);
   const action = create(pods, podFromTemplate(owner, template), {
     created: (pod) => [normal(owner, "SuccessfulCreate", `Created pod: ${pod.metadata.name}`)],
-    refused: (error) => [
-      warning(owner, "FailedCreate", `Error creating: ${error.message}`),
-      ...failureActions(scaling, error),
-    ],
+    refused: (error) => [warning(owner, "FailedCreate", `Error creating: ${error.message}`)],
   });
-  return together(Array.from({ length: count }, () => action));
+  return ramp(
+    Array.from({ length: count }, () => action),
+    (error) => failureActions(scaling, error),
+  );
 }
 
 /** The condition users see in `kubectl describe` while pods cannot be made. Said once: every write wakes us again. */

@@ -1,17 +1,18 @@
 /** Runs a controller: informers, queue, workers, retries, and the wait for its own writes. See controller.ts. */
 import { assert, messageOf } from "#base/assert.ts";
-import { deadline, type Clock } from "#base/clock.ts";
+import { abortReason, deadline, type Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import { WorkQueue } from "#base/queue.ts";
 import type { Client } from "#client/client.ts";
-import type { Informer, InformerFactory } from "#client/informer.ts";
+import type { Change, Informer, InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
-import { keyText, parseKey, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
+import { keyOf, keyText, parseKey, type KubeObject } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
-import { StatusError } from "#machinery/status.ts";
-import { act, type Written } from "./act.ts";
-import type { Caches, Controller } from "./controller.ts";
+import { act, type Acting } from "./act.ts";
+import { Budget, OverBudgetError, planMsMax } from "./budget.ts";
+import type { Caches, Controller, Plan, Watch } from "./controller.ts";
+import { isNamespaceTerminating, isQuiet } from "./refusals.ts";
 
 export interface RunnerParts {
   readonly client: Client;
@@ -26,8 +27,10 @@ const retryFirstMs = 5;
 const retryMaxMs = 60_000;
 // A cache that lags further than this has lost its watch; the key is then looked at with what is there.
 const ownWriteMsMax = 10_000;
-// These say that the world moved on: the key is looked at anew, and nobody needs to hear of it.
-const quietReasons = new Set(["Conflict", "AlreadyExists", "NotFound", "Expired"]);
+// Thinking that takes longer holds up everybody else in this process.
+const slowPlanMs = 1_000;
+// Objects that changes cannot be read of, each told once.
+const unreadableMax = 100;
 
 /** The component that runs a controller until its signal is aborted. */
 export function runController<O>(controller: Controller<O>, parts: RunnerParts): Component {
@@ -42,6 +45,9 @@ class Runner<O> {
   private readonly informers = new Map<string, Informer<KubeObject>>();
   // Failures in a row, by key.
   private readonly failures = new Map<string, number>();
+  // Keys whose last plan was cut or slow, so that it is told once.
+  private readonly told = new Set<string>();
+  private readonly unreadable = new Set<string>();
 
   constructor(controller: Controller<O>, parts: RunnerParts) {
     this.controller = controller;
@@ -59,11 +65,8 @@ class Runner<O> {
     }
     try {
       await Promise.all([...this.informers.values()].map((informer) => informer.whenSynced(signal)));
-      for (const { resource, keysOf } of this.controller.watches) {
-        this.informers.get(resource.id)?.onChange((change) => {
-          for (const key of keysOf(change, this.caches())) this.queue.add(keyText(key));
-        }, signal);
-      }
+      for (const watch of this.controller.watches)
+        this.informers.get(watch.resource.id)?.onChange((change) => this.changed(watch, change), signal);
       const count = this.controller.workers ?? workersDefault;
       await Promise.all(Array.from({ length: count }, () => this.work(signal)));
     } finally {
@@ -71,53 +74,113 @@ class Runner<O> {
     }
   }
 
+  /** Queues what a change concerns. One object that cannot be read is told, and keeps no other from being seen. */
+  private changed({ resource, keysOf }: Watch, change: Change<KubeObject>): void {
+    try {
+      for (const key of keysOf(change, this.caches())) this.queue.addAfter(keyText(key), this.controller.settleMs ?? 0);
+    } catch (error) {
+      const object = `${resource.id} ${keyText(keyOf(change.object))}`;
+      if (this.unreadable.has(object) || this.unreadable.size >= unreadableMax) return;
+      this.unreadable.add(object);
+      this.log.error("a change was not understood", { object, error: messageOf(error) });
+    }
+  }
+
   private async work(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const text = await this.queue.next(signal);
       try {
-        await this.look(parseKey(text), signal);
+        await this.look(text, signal);
         this.failures.delete(text);
       } catch (error) {
         if (signal.aborted) return;
-        this.retry(text, error);
+        if (error instanceof OverBudgetError) this.goOn(text, error);
+        else this.retry(text, error);
       } finally {
         this.queue.done(text);
       }
     }
   }
 
-  private async look(key: ObjectKey, signal: AbortSignal): Promise<void> {
-    const observation = this.controller.observe(key, this.caches());
-    if (observation === undefined) return;
-    const plan = this.controller.plan(observation);
-    const written: Written[] = [];
+  private async look(text: string, signal: AbortSignal): Promise<void> {
+    const plan = this.think(text);
+    if (plan === undefined) return;
+    const { client, recorder, clock } = this.parts;
+    const acting: Acting = { client, recorder, budget: new Budget(clock), written: [] };
     try {
-      await act(plan.actions, { client: this.parts.client, recorder: this.parts.recorder, written });
+      if (plan.actions.length > 0) await this.withinBudget(act(plan.actions, acting), signal);
     } finally {
-      await this.settle(written, signal);
+      await this.settle(acting, signal);
     }
-    if (plan.againAfterMs !== undefined) this.queue.addAfter(keyText(key), plan.againAfterMs);
+    this.told.delete(text);
+    if (plan.againAfterMs !== undefined) this.queue.addAfter(text, plan.againAfterMs);
+  }
+
+  private think(text: string): Plan | undefined {
+    const startMs = this.parts.clock.monotonicMs();
+    const observation = this.controller.observe(parseKey(text), this.caches());
+    const plan = observation === undefined ? undefined : this.controller.plan(observation);
+    const tookMs = this.parts.clock.monotonicMs() - startMs;
+    if (tookMs > slowPlanMs) this.tellOnce(text, `planning took ${Math.round(tookMs)} ms`);
+    return plan;
+  }
+
+  /** Gives up on a call that does not come back; the budget refuses whatever would follow it. */
+  private async withinBudget(acting: Promise<void>, signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const late = (): void => reject(new OverBudgetError(`the plan takes more than ${planMsMax} ms`));
+    using _timer = this.parts.clock.after(planMsMax, late);
+    const onAbort = (): void => reject(abortReason(signal));
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      acting.then(resolve, reject);
+      await promise;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
   }
 
   /** Waits until the caches hold what was just written, so that the next look at the key sees it. */
-  private async settle(written: readonly Written[], signal: AbortSignal): Promise<void> {
+  private async settle({ written }: Acting, signal: AbortSignal): Promise<void> {
     if (written.length === 0) return;
     using limit = deadline(this.parts.clock, ownWriteMsMax, signal);
-    const waits = written.flatMap(({ resourceId, resourceVersion }) => {
+    const newest = new Map<string, bigint>();
+    for (const { resourceId, resourceVersion } of written) {
+      const revision = /^\d+$/.test(resourceVersion) ? BigInt(resourceVersion) : 0n;
+      if (revision > (newest.get(resourceId) ?? 0n)) newest.set(resourceId, revision);
+    }
+    const waits = [...newest].flatMap(([resourceId, revision]) => {
       const informer = this.informers.get(resourceId);
-      return informer ? [informer.whenSeen(resourceVersion, limit.signal)] : [];
+      return informer ? [informer.whenSeen(String(revision), limit.signal)] : [];
     });
     const outcomes = await Promise.allSettled(waits);
     if (!signal.aborted && outcomes.some(({ status }) => status === "rejected"))
       this.log.warn("the cache lags behind own writes", { waitedMs: ownWriteMsMax });
   }
 
+  /** What a cut plan left is planned anew, after the keys that wait already. */
+  private goOn(text: string, cut: OverBudgetError): void {
+    this.tellOnce(text, cut.message);
+    this.failures.delete(text);
+    this.queue.add(text);
+  }
+
+  private tellOnce(text: string, what: string): void {
+    if (this.told.has(text)) return;
+    this.told.add(text);
+    this.log.warn("a plan is over its budget", { key: text, what });
+  }
+
   private retry(text: string, error: unknown): void {
+    if (isNamespaceTerminating(error)) {
+      // The object goes with its namespace: whatever is tried again is refused again.
+      this.failures.delete(text);
+      return;
+    }
     const failures = (this.failures.get(text) ?? 0) + 1;
     this.failures.set(text, failures);
     const delayMs = Math.min(retryFirstMs * 2 ** (failures - 1), retryMaxMs);
-    if (!(error instanceof StatusError && quietReasons.has(error.reason)))
-      this.log.warn("trying again", { key: text, inMs: delayMs, error: messageOf(error) });
+    if (!isQuiet(error)) this.log.warn("trying again", { key: text, inMs: delayMs, error: messageOf(error) });
     this.queue.addAfter(text, delayMs);
   }
 
@@ -131,6 +194,7 @@ class Runner<O> {
   private caches(): Caches {
     return {
       nowMs: this.parts.clock.nowMs(),
+      monotonicMs: this.parts.clock.monotonicMs(),
       get: (resource, key) => this.informerOf(resource).get(key),
       list: (resource, namespace) => this.informerOf(resource).list(namespace),
       byIndex: (resource, index) => this.informerOf(resource).byIndex(index.name, index.value),

@@ -93,7 +93,9 @@ function plan(
 function moves(actions: readonly Action[]): string[] {
   return actions.flatMap((action) => {
     switch (action.kind) {
-      case "together":
+      case "sequence":
+      case "each":
+      case "ramp":
         return moves(action.actions);
       case "create":
         return [`create ${action.object.metadata.name}`];
@@ -249,4 +251,27 @@ test("a new template gets a revision before any pod; an old one that comes back 
   const [back] = plan(statefulSet({ template: template("v1") }), []);
   assert.ok(back?.kind === "update");
   assert.deepEqual([back.object.metadata.name, (back.object as ControllerRevision).revision], ["db-1", 3]);
+});
+
+test("a set of 2,000,000,000 replicas is filled 500 a look, whatever its order and update", () => {
+  const replicas = 2_000_000_000;
+  for (const rollingUpdate of [
+    { partition: 0 },
+    { partition: 0, maxUnavailable: "50%" },
+    { partition: 1_999_999_999 },
+  ]) {
+    const updateStrategy = { type: "RollingUpdate", rollingUpdate } as const;
+    assert.deepEqual(moves(plan(statefulSet({ replicas, updateStrategy }), [pod(0)])), ["create db-1"]);
+    const filled = moves(plan(statefulSet({ replicas, updateStrategy, ...parallel }), [pod(0)]));
+    assert.equal(filled.length, 500);
+    assert.equal(filled[0], "create db-1");
+  }
+});
+
+test("a set that shrinks from 10,000 pods is looked at in less than the square of their number", () => {
+  const pods = Array.from({ length: 10_000 }, (_, ordinal) => pod(ordinal));
+  const startMs = performance.now();
+  assert.deepEqual(moves(plan(statefulSet({ replicas: 9_999 }), pods)), ["delete db-9999"]);
+  // 5.5 s when every ordinal searched all pods.
+  assert.ok(performance.now() - startMs < 1_500);
 });

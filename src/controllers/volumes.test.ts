@@ -62,7 +62,9 @@ function shown(action: Action): string {
       return action.event.reason;
     case "create":
     case "delete":
-    case "together":
+    case "sequence":
+    case "each":
+    case "ramp":
       return action.kind;
   }
 }

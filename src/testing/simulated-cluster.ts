@@ -26,6 +26,7 @@ import type { ResourceDefinition } from "#machinery/resource.ts";
 import { catalogue } from "#resources/catalogue.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 import { openMemoryStore } from "#storage/memory.ts";
+import { FaultyClient, served, type Call, type Fate } from "./faulty-client.ts";
 import { SimulatedNodes } from "./simulated-nodes.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
@@ -43,8 +44,11 @@ export class SimulatedCluster implements AsyncDisposable {
   readonly informers: InformerFactory;
   readonly nodes: SimulatedNodes;
   private readonly quotaLines = new QuotaLines(this.clock);
+  /** What becomes of the calls of controllers; every one is served unless a test says otherwise. */
+  fate: (call: Call) => Fate = () => served;
   private readonly authorization: Authorization;
   private readonly clientFor: (account: string) => Client;
+  private life: Life | undefined;
   private readonly log: Log;
   private readonly ending = new AbortController();
   private readonly running: Promise<void>[] = [];
@@ -82,18 +86,25 @@ export class SimulatedCluster implements AsyncDisposable {
     this.nodes = new SimulatedNodes(this.client, this.informers, clock);
   }
 
-  private startControllers(): void {
-    const { clock, clientFor, log, informers } = this;
+  /** Starts every controller with caches of its own, as a server that has just been started. */
+  startControllers(): void {
+    const { clock, log } = this;
+    const life: Life = { ending: new AbortController(), crashed: false, running: [] };
+    this.life = life;
+    const faulty = (client: Client): Client =>
+      new FaultyClient(client, clock, (call) => (life.crashed ? { kind: "hung" } : this.fate(call)));
+    const clientFor = (account: string): Client => faulty(this.clientFor(account));
+    const signal = AbortSignal.any([this.ending.signal, life.ending.signal]);
     const recorders: EventRecorder[] = [];
     const controllers = createControllers({
       clientFor,
-      system: this.client,
+      system: faulty(this.client),
       recorderFor: (component) => {
         const recorder = new EventRecorder({ client: clientFor(component), clock, log, source: { component } });
         recorders.push(recorder);
         return recorder;
       },
-      informers,
+      informers: createInformers(faulty(this.client), { clock, log }, signal),
       resources: staticResources,
       recount: (namespace, until, work) => this.quotaLines.recount(namespace, until, work),
       clock,
@@ -105,8 +116,16 @@ export class SimulatedCluster implements AsyncDisposable {
         disabled: new Set(),
       },
     });
-    for (const component of [...controllers, ...recorders, this.nodes])
-      this.running.push(supervise(component, { clock, log }, this.ending.signal));
+    for (const component of [...controllers, ...recorders])
+      life.running.push(supervise(component, { clock, log }, signal));
+  }
+
+  /** The controllers are gone between two instructions: nothing they had begun goes on, and nothing is tidied up. */
+  crashControllers(): void {
+    if (!this.life) return;
+    this.life.crashed = true;
+    this.life.ending.abort(new Error("the controllers crashed"));
+    this.life = undefined;
   }
 
   static async start(options: ClusterOptions): Promise<SimulatedCluster> {
@@ -125,6 +144,8 @@ export class SimulatedCluster implements AsyncDisposable {
       ending.signal,
     );
     await cluster.authorization.whenSynced(ending.signal);
+    const { clock, log } = cluster;
+    cluster.running.push(supervise(cluster.nodes, { clock, log }, ending.signal));
     cluster.startControllers();
     for (const name of options.nodeNames) await client.create(nodes, nodeNamed(name, cluster.clock.nowMs()));
     return cluster;
@@ -154,9 +175,18 @@ export class SimulatedCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.fate = () => served;
     this.ending.abort(new Error("the test is over"));
-    await Promise.all(this.running);
+    // What hangs in a crash never ends.
+    await Promise.all([...this.running, ...(this.life?.running ?? [])]);
   }
+}
+
+/** One life of the controllers, from a start to a crash. */
+interface Life {
+  readonly ending: AbortController;
+  crashed: boolean;
+  readonly running: Promise<void>[];
 }
 
 /** An object as a test writes it. */

@@ -6,6 +6,7 @@ import { rfc3339, rfc3339Micro, type Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
+import { isTrue } from "#controllers/conditions.ts";
 import { claimsOf } from "#controllers/volume-protection.ts";
 import { keyOf, type ObjectKey } from "#machinery/meta.ts";
 import { untyped } from "#machinery/resource.ts";
@@ -69,13 +70,23 @@ export class SimulatedNodes implements Component {
   /** Every node says that it is alive. */
   private async beat(): Promise<void> {
     const renewTime = rfc3339Micro(this.clock.nowMs());
-    for (const { metadata } of this.informers.informer(nodes).list("")) {
-      const key = { namespace: "kube-node-lease", name: metadata.name ?? "" };
+    for (const node of this.informers.informer(nodes).list("")) {
+      const key = { namespace: "kube-node-lease", name: node.metadata.name ?? "" };
       if (this.silent.has(key.name)) continue;
+      if (!isTrue(node.status.conditions, "Ready")) await this.reportReady(key.name);
       const lease = { apiVersion: leases.apiVersion, kind: leases.kind, metadata: { ...key }, spec: { renewTime } };
       const patch = { type: "apply", body: lease, force: true } as const;
       await this.client.patch({ resource: leases, key }, patch, { fieldManager: "kubelet" });
     }
+  }
+
+  /** A node that was silent and marked as such says how it is. */
+  private async reportReady(name: string): Promise<void> {
+    const now = rfc3339(this.clock.nowMs());
+    const ready = { type: "Ready", status: "True", reason: "KubeletReady", message: "", lastTransitionTime: now };
+    const body = { status: { conditions: [{ ...ready, lastHeartbeatTime: now }] } };
+    const target = { resource: nodes, key: { namespace: "", name } };
+    await this.client.patch(target, { type: "strategic", body }, { subresource: "status" });
   }
 
   private async step(pod: Pod, signal: AbortSignal): Promise<void> {

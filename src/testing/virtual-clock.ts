@@ -12,6 +12,8 @@ const turnsMax = 10_000;
 
 export class VirtualClock implements Clock {
   private now: number;
+  // What the wall clock shows beyond the time that went by.
+  private steppedMs = 0;
   private order = 0;
   private readonly pending = new Set<Pending>();
 
@@ -20,7 +22,12 @@ export class VirtualClock implements Clock {
   }
 
   nowMs(): number {
-    return this.now;
+    return this.now + this.steppedMs;
+  }
+
+  /** Somebody sets the wall clock; no time goes by. */
+  step(ms: number): void {
+    this.steppedMs += ms;
   }
 
   monotonicMs(): number {

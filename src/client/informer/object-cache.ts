@@ -3,15 +3,24 @@ import { keyOf, keyText, type KubeObject, type ObjectKey } from "#machinery/meta
 import type { Change, IndexFunction } from "../informer.ts";
 
 interface Index<T extends KubeObject> {
+  /** Never throws. */
   readonly of: IndexFunction<T>;
   readonly byValue: Map<string, Set<T>>;
 }
+
+/** Hears of an index function that threw; the object then stands under no value of that index. */
+export type IndexFailed = (index: string, error: unknown) => void;
 
 const nothing: readonly never[] = Object.freeze([]);
 
 export class ObjectCache<T extends KubeObject> {
   private readonly namespaces = new Map<string, Map<string, T>>();
   private readonly indexes = new Map<string, Index<T>>();
+  private readonly indexFailed: IndexFailed;
+
+  constructor(indexFailed: IndexFailed) {
+    this.indexFailed = indexFailed;
+  }
 
   keyText(object: T): string {
     return keyText(keyOf(object));
@@ -28,7 +37,15 @@ export class ObjectCache<T extends KubeObject> {
 
   addIndex(name: string, of: IndexFunction<T>): void {
     if (this.indexes.has(name)) return;
-    const index: Index<T> = { of, byValue: new Map() };
+    const guarded: IndexFunction<T> = (object) => {
+      try {
+        return of(object);
+      } catch (error) {
+        this.indexFailed(name, error);
+        return nothing;
+      }
+    };
+    const index: Index<T> = { of: guarded, byValue: new Map() };
     this.indexes.set(name, index);
     for (const object of this.list("")) addTo(index, object);
   }

@@ -40,6 +40,12 @@ export class Graph {
   private readonly items = new Map<string, Item>();
   // Owner uid to the uids of its dependents, whether the owner was seen or not.
   private readonly dependents = new Map<string, Set<string>>();
+  private readonly byResource = new Map<string, Set<string>>();
+
+  /** Everything that is kept, so that a test can see that it is let go. */
+  get size(): number {
+    return this.items.size + this.dependents.size + this.byResource.size;
+  }
 
   get(uid: string): Item | undefined {
     return this.items.get(uid);
@@ -49,30 +55,38 @@ export class Graph {
     return [...(this.dependents.get(uid) ?? none)].flatMap((one) => this.items.get(one) ?? []);
   }
 
+  itemsOf(resourceId: string): readonly Item[] {
+    return [...(this.byResource.get(resourceId) ?? none)].flatMap((uid) => this.items.get(uid) ?? []);
+  }
+
   /** Takes an object as it is now. Returns what was known of it before. */
   put(item: Item): Item | undefined {
     const before = this.items.get(item.uid);
-    for (const owner of before?.owners ?? []) this.unlink(owner.uid, item.uid);
-    for (const owner of item.owners) this.link(owner.uid, item.uid);
+    for (const owner of before?.owners ?? []) unlink(this.dependents, owner.uid, item.uid);
+    for (const owner of item.owners) link(this.dependents, owner.uid, item.uid);
+    link(this.byResource, item.resource.id, item.uid);
     this.items.set(item.uid, item);
     return before;
   }
 
   /** Forgets a deleted object; its dependents stay linked to its uid until they go. */
   remove(uid: string): void {
-    for (const owner of this.items.get(uid)?.owners ?? []) this.unlink(owner.uid, uid);
+    const item = this.items.get(uid);
+    if (!item) return;
+    for (const owner of item.owners) unlink(this.dependents, owner.uid, uid);
+    unlink(this.byResource, item.resource.id, uid);
     this.items.delete(uid);
   }
+}
 
-  private link(owner: string, dependent: string): void {
-    const known = this.dependents.get(owner);
-    if (known) known.add(dependent);
-    else this.dependents.set(owner, new Set([dependent]));
-  }
+function link(sets: Map<string, Set<string>>, of: string, uid: string): void {
+  const known = sets.get(of);
+  if (known) known.add(uid);
+  else sets.set(of, new Set([uid]));
+}
 
-  private unlink(owner: string, dependent: string): void {
-    const known = this.dependents.get(owner);
-    known?.delete(dependent);
-    if (known?.size === 0) this.dependents.delete(owner);
-  }
+function unlink(sets: Map<string, Set<string>>, of: string, uid: string): void {
+  const known = sets.get(of);
+  known?.delete(uid);
+  if (known?.size === 0) sets.delete(of);
 }

@@ -4,7 +4,6 @@
  */
 import type { JobStatus } from "#resources/batch/job.ts";
 import type { Pod } from "#resources/core/pod.ts";
-import { formatIndexes } from "./indexes.ts";
 import type { Outcome } from "./outcome.ts";
 import { indexOf, isFailed, isIndexed, isTracked, verdictOn } from "./pod-outcome.ts";
 import { hasValidIndex, type Tally } from "./tally.ts";
@@ -28,7 +27,7 @@ export function account(seen: Tally, outcome: Outcome | undefined): Accounts {
   const carried = carryOver(seen);
   const succeeded = [...carried.uncounted.succeeded];
   const failed = [...carried.uncounted.failed];
-  const completed = new Set(seen.completedBefore);
+  const newlyCompleted: number[] = [];
   const release: Pod[] = [];
   const known = new Set([...succeeded, ...failed]);
   let waiting = 0;
@@ -42,7 +41,7 @@ export function account(seen: Tally, outcome: Outcome | undefined): Accounts {
     const uid = pod.metadata.uid ?? "";
     if (known.has(uid) || !hasValidIndex(job, pod)) continue;
     if (pod.status.phase === "Succeeded") {
-      if (isIndexed(job)) completed.add(indexOf(pod) ?? 0);
+      if (isIndexed(job)) newlyCompleted.push(indexOf(pod) ?? 0);
       else {
         succeeded.push(uid);
         known.add(uid);
@@ -52,12 +51,13 @@ export function account(seen: Tally, outcome: Outcome | undefined): Accounts {
       known.add(uid);
     }
   }
+  const completed = seen.completedBefore.with(newlyCompleted);
   return {
     counts: {
       succeeded: isIndexed(job) ? completed.size : carried.succeeded,
       failed: carried.failed,
-      ...(isIndexed(job) && completed.size > 0 ? { completedIndexes: formatIndexes(completed) } : {}),
-      ...(seen.failedIndexes ? { failedIndexes: formatIndexes(seen.failedIndexes) } : {}),
+      ...(isIndexed(job) && completed.size > 0 ? { completedIndexes: completed.toString() } : {}),
+      ...(seen.failedIndexes ? { failedIndexes: seen.failedIndexes.toString() } : {}),
       uncountedTerminatedPods: {
         ...(succeeded.length > 0 ? { succeeded } : {}),
         ...(failed.length > 0 ? { failed } : {}),

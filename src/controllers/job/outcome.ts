@@ -1,7 +1,7 @@
 /** Whether a Job has succeeded or failed, and why. Pure. */
 import type { Job } from "#resources/batch/job.ts";
 import { conditionOf, isTrue } from "../conditions.ts";
-import { parseIndexes } from "./indexes.ts";
+import { IndexSet } from "./indexes.ts";
 import { isFailed, restartsOf, verdictOn } from "./pod-outcome.ts";
 import { completionsOf, type Tally } from "./tally.ts";
 
@@ -82,9 +82,8 @@ function indexedOutcome({ job, completed, failedIndexes }: Tally): Outcome | und
   }
   const matched = (job.spec.successPolicy?.rules ?? []).findIndex(({ succeededIndexes, succeededCount }) => {
     if (succeededIndexes === undefined) return succeededCount !== undefined && completed.size >= succeededCount;
-    const required = parseIndexes(succeededIndexes, completions);
-    const reached = [...required].filter((index) => completed.has(index)).length;
-    return reached >= (succeededCount ?? required.size);
+    const required = IndexSet.parse(succeededIndexes, completions);
+    return completed.shared(required) >= (succeededCount ?? required.size);
   });
   if (matched < 0) return undefined;
   return { interim: "SuccessCriteriaMet", reason: "SuccessPolicy", message: `Matched rules at index ${matched}` };

@@ -4,6 +4,7 @@ import type { Container } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import { podFromTemplate } from "../pod-from-template.ts";
 import { compareForDeletion } from "../pod-state.ts";
+import { IndexSet } from "./indexes.ts";
 import { indexKey, indexOf, isIndexed, replacesOnlyFailed, trackingFinalizer } from "./pod-outcome.ts";
 import { completionsOf, failureAnnotations, waitAfterFailures, waitOfIndex, type Tally } from "./tally.ts";
 
@@ -50,7 +51,8 @@ function wantedActive({ job, active, succeeded }: Tally): number {
 /** Pods of no use first: those with an index that is taken or not asked for. */
 function toStop({ job, active }: Tally, least: number): readonly Pod[] {
   const useless = isIndexed(job) ? duplicates(job, active) : [];
-  const others = active.filter((pod) => !useless.includes(pod)).toSorted(compareForDeletion);
+  const uselessSet = new Set(useless);
+  const others = active.filter((pod) => !uselessSet.has(pod)).toSorted(compareForDeletion);
   return [...useless, ...others.slice(0, Math.max(0, least - useless.length))];
 }
 
@@ -65,11 +67,9 @@ function duplicates(job: Job, active: readonly Pod[]): readonly Pod[] {
 /** The lowest indexes that no pod works on. */
 function pendingIndexes({ job, active, terminating, completed, failedIndexes }: Tally, count: number): number[] {
   const ending = replacesOnlyFailed(job) ? terminating : [];
-  const taken = new Set([...completed, ...(failedIndexes ?? []), ...[...active, ...ending].map(indexOf)]);
-  const pending: number[] = [];
-  for (let index = 0; index < completionsOf(job) && pending.length < count; index += 1)
-    if (!taken.has(index)) pending.push(index);
-  return pending;
+  const busy = [...active, ...ending].flatMap((pod) => indexOf(pod) ?? []);
+  const taken = completed.union(failedIndexes ?? IndexSet.none).with(busy);
+  return taken.missing(completionsOf(job), count);
 }
 
 interface Place {

@@ -2,7 +2,7 @@
 import type { Job } from "#resources/batch/job.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import { isActive, isEnding } from "../pod-state.ts";
-import { parseIndexes } from "./indexes.ts";
+import { IndexSet } from "./indexes.ts";
 import {
   annotatedNumber,
   backoffMs,
@@ -25,10 +25,10 @@ export interface Tally {
   readonly succeeded: number;
   readonly failed: number;
   /** Of an Indexed Job; empty for others. */
-  readonly completedBefore: ReadonlySet<number>;
-  readonly completed: ReadonlySet<number>;
+  readonly completedBefore: IndexSet;
+  readonly completed: IndexSet;
   /** With a back-off limit per index only. */
-  readonly failedIndexes: ReadonlySet<number> | undefined;
+  readonly failedIndexes: IndexSet | undefined;
   /** The failed pod of an index that has no successor yet: it keeps count until the successor takes over. */
   readonly keptFailures: ReadonlyMap<number, Pod>;
 }
@@ -55,11 +55,11 @@ export function tally(job: Job, pods: readonly Pod[], nowMs: number): Tally {
   const newFailed = pods.filter((pod) => isNew(pod) && isFailed(job, pod) && verdictOn(job, pod).counts).length;
   const { succeeded = 0, failed = 0, uncountedTerminatedPods = {} } = job.status;
   const active = pods.filter(isActive);
-  const completedBefore = parseIndexes(job.status.completedIndexes, completionsOf(job));
+  const completedBefore = IndexSet.parse(job.status.completedIndexes, completionsOf(job));
   const nowCompleted = isIndexed(job)
     ? pods.filter((pod) => pod.status.phase === "Succeeded" && isTracked(pod) && hasValidIndex(job, pod))
     : [];
-  const completed = new Set([...completedBefore, ...nowCompleted.map((pod) => indexOf(pod) ?? 0)]);
+  const completed = completedBefore.with(nowCompleted.map((pod) => indexOf(pod) ?? 0));
   const failedIndexes = job.spec.backoffLimitPerIndex === undefined ? undefined : failedIndexesOf(job, pods);
   return {
     job,
@@ -74,21 +74,18 @@ export function tally(job: Job, pods: readonly Pod[], nowMs: number): Tally {
     completedBefore,
     completed,
     failedIndexes,
-    keptFailures: failedIndexes ? keptFailuresOf(job, pods, new Set([...completed, ...failedIndexes])) : new Map(),
+    keptFailures: failedIndexes ? keptFailuresOf(job, pods, completed.union(failedIndexes)) : new Map(),
   };
 }
 
-function failedIndexesOf(job: Job, pods: readonly Pod[]): ReadonlySet<number> {
+function failedIndexesOf(job: Job, pods: readonly Pod[]): IndexSet {
   const limit = job.spec.backoffLimitPerIndex ?? 0;
   const failed = pods.filter((pod) => {
     if (!hasValidIndex(job, pod) || !isFailed(job, pod)) return false;
     const { action, counts } = verdictOn(job, pod);
     return action === "FailIndex" || (counts && (annotatedNumber(pod, failureCountKey) ?? 0) >= limit);
   });
-  return new Set([
-    ...parseIndexes(job.status.failedIndexes, completionsOf(job)),
-    ...failed.map((pod) => indexOf(pod) ?? 0),
-  ]);
+  return IndexSet.parse(job.status.failedIndexes, completionsOf(job)).with(failed.map((pod) => indexOf(pod) ?? 0));
 }
 
 /** Failures of an index so far, with those that the policy ignores. */
@@ -96,7 +93,7 @@ function failuresOf(pod: Pod): number {
   return (annotatedNumber(pod, failureCountKey) ?? 0) + (annotatedNumber(pod, ignoredCountKey) ?? 0);
 }
 
-function keptFailuresOf(job: Job, pods: readonly Pod[], settled: ReadonlySet<number>): ReadonlyMap<number, Pod> {
+function keptFailuresOf(job: Job, pods: readonly Pod[], settled: IndexSet): ReadonlyMap<number, Pod> {
   const busy = new Set(pods.filter(isActive).map(indexOf));
   const kept = new Map<number, Pod>();
   for (const pod of pods) {

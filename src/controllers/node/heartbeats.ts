@@ -1,4 +1,7 @@
-/** When each node was last heard of, by this process's clock: the node's own may be wrong. Memory of the controller. */
+/**
+ * When each node was last heard of, by this process's own clock that only goes forward: the node's clock may be wrong,
+ * and the wall clock here may jump. Memory of the controller.
+ */
 import type { Lease } from "#resources/coordination/lease.ts";
 import type { Node } from "#resources/core/node.ts";
 import { conditionOf } from "../conditions.ts";
@@ -6,20 +9,39 @@ import { conditionOf } from "../conditions.ts";
 interface Heard {
   readonly sign: string;
   readonly atMs: number;
+  /** When the node was to be looked at for its silence; undefined once it was. */
+  readonly dueMs: number | undefined;
 }
+
+export interface Beat {
+  readonly node: Node;
+  readonly lease: Lease | undefined;
+  /** How long the node may be silent. */
+  readonly graceMs: number;
+}
+
+// A look that comes so much later than it was due says that this process stood still, and what the node said meanwhile
+// waits to be read.
+const lateMs = 5_000;
 
 export class Heartbeats {
   private readonly byNode = new Map<string, Heard>();
 
-  /** @returns When the node was last heard of, and whether this is the first look at it. */
-  note(node: Node, lease: Lease | undefined, nowMs: number): { readonly atMs: number; readonly first: boolean } {
-    const name = node.metadata.name ?? "";
-    const beat = conditionOf(node.status.conditions, "Ready")?.lastHeartbeatTime ?? "";
-    const sign = `${lease?.spec.renewTime ?? ""} ${beat}`;
+  get size(): number {
+    return this.byNode.size;
+  }
+
+  /** @returns How much longer the node may be silent, and whether this is the first look at it. */
+  note(beat: Beat, nowMs: number): { readonly leftMs: number; readonly first: boolean } {
+    const name = beat.node.metadata.name ?? "";
+    const posted = conditionOf(beat.node.status.conditions, "Ready")?.lastHeartbeatTime ?? "";
+    const sign = `${beat.lease?.spec.renewTime ?? ""} ${posted}`;
     const known = this.byNode.get(name);
-    if (known?.sign === sign) return { atMs: known.atMs, first: false };
-    this.byNode.set(name, { sign, atMs: nowMs });
-    return { atMs: nowMs, first: known === undefined };
+    const stoodStill = known?.dueMs !== undefined && nowMs > known.dueMs + lateMs;
+    const atMs = known?.sign === sign && !stoodStill ? known.atMs : nowMs;
+    const dueMs = atMs + beat.graceMs;
+    this.byNode.set(name, { sign, atMs, dueMs: dueMs > nowMs ? dueMs : undefined });
+    return { leftMs: dueMs - nowMs, first: known === undefined };
   }
 
   forget(name: string): void {

@@ -18,8 +18,15 @@ const ours = new Set([notReady, unreachable, unschedulable, ...Object.values(pre
 
 export interface TaintRules {
   readonly nowMs: number;
-  /** False while no node at all is ready: then the fault is here, and no pod is driven out. */
+  /** False while the turn of this node has not come, and while no node at all is ready. */
   readonly evicts: boolean;
+}
+
+/** It has had its turn: pods that do not tolerate it are leaving. */
+export function isDrivenOut(node: Node): boolean {
+  return (node.spec.taints ?? []).some(
+    ({ key, effect }) => effect === "NoExecute" && (key === notReady || key === unreachable),
+  );
 }
 
 /** The taints a node should have: those of others as they are, then ours. */

@@ -3,12 +3,13 @@ import { scaledValue } from "#machinery/int-or-string.ts";
 import type { ControllerRevision } from "#resources/apps/controller-revision.ts";
 import type { StatefulSet } from "#resources/apps/stateful-set.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
-import { create, normal, patch, remove, together, warning } from "../actions.ts";
+import { create, normal, patch, ramp, remove, warning } from "../actions.ts";
 import type { Action } from "../controller.ts";
 import { isAvailable } from "../pod-state.ts";
 import { templateOf } from "../revision-history.ts";
 import { createClaims, hasStaleClaim, retainClaims, type ClaimNamed } from "./claims.ts";
 import { isWanted, missingIdentity, ordinalOf, podOf, replicasOf, revisionOfPod, startOf } from "./identity.ts";
+import { Slots } from "./slots.ts";
 
 export interface Members {
   readonly set: StatefulSet;
@@ -32,14 +33,14 @@ function isHealthy(seen: Members, pod: Pod | undefined): boolean {
   return pod !== undefined && !isTerminating(pod) && isRunningAndAvailable(seen, pod);
 }
 
+/** Ordinals without a pod that one look fills at most; the rest comes with the next. */
+const gapsMax = 500;
+
 /** The actions of one look: fill gaps, then shrink, then update; an ordered set does one thing at a time. */
 export function progress(seen: Members): readonly Action[] {
   const { set } = seen;
   const ordered = set.spec.podManagementPolicy !== "Parallel";
-  const slots = Array.from({ length: replicasOf(set) }, (_, at) => {
-    const ordinal = startOf(set) + at;
-    return { ordinal, pod: seen.members.find((pod) => ordinalOf(pod) === ordinal) };
-  });
+  const slots = new Slots(set, seen.members);
   const condemned = seen.members
     .filter((pod) => !isWanted(set, ordinalOf(pod)))
     .toSorted((a, b) => ordinalOf(b) - ordinalOf(a));
@@ -47,17 +48,11 @@ export function progress(seen: Members): readonly Action[] {
   const filled = fill(seen, slots, ordered);
   if (filled.blocked) return [...kept, ...filled.actions];
   const firstUnhealthy =
-    slots.find(({ pod }) => !isHealthy(seen, pod)) ?? condemned.findLast((pod) => !isHealthy(seen, pod));
+    slots.first((pod) => !isHealthy(seen, pod)) ?? condemned.findLast((pod) => !isHealthy(seen, pod));
   const shrunk = shrink(seen, condemned, { ordered, firstUnhealthy });
   if (shrunk.blocked) return [...kept, ...filled.actions, ...shrunk.actions];
   const updated = set.spec.updateStrategy.type === "OnDelete" ? [] : updateOld(seen, slots);
   return [...kept, ...filled.actions, ...shrunk.actions, ...updated];
-}
-
-interface Slot {
-  readonly ordinal: number;
-  /** Undefined where a pod is missing. */
-  readonly pod: Pod | undefined;
 }
 
 interface Outcome {
@@ -66,12 +61,15 @@ interface Outcome {
   readonly blocked: boolean;
 }
 
-function fill(seen: Members, slots: readonly Slot[], ordered: boolean): Outcome {
+function fill(seen: Members, slots: Slots, ordered: boolean): Outcome {
   const claims: Action[] = [];
   const created: Action[] = [];
   const mended: Action[] = [];
-  for (const { ordinal, pod } of slots) {
+  let gaps = 0;
+  for (const { ordinal, pod } of slots.rising()) {
     if (!pod) {
+      gaps += 1;
+      if (gaps > gapsMax) break;
       if (!hasStaleClaim(seen.set, ordinal, seen.claimNamed)) {
         claims.push(...createClaims(seen.set, ordinal, seen.claimNamed));
         created.push(createPod(seen, ordinal));
@@ -82,7 +80,7 @@ function fill(seen: Members, slots: readonly Slot[], ordered: boolean): Outcome 
     }
     if (ordered && !isHealthy(seen, pod)) return { actions: [...mended, ...claims, ...created], blocked: true };
   }
-  const news = created.length > 0 ? [together(created)] : [];
+  const news = created.length > 0 ? [ramp(created)] : [];
   return { actions: [...mended, ...claims, ...news], blocked: false };
 }
 
@@ -136,7 +134,7 @@ function deletePod(set: StatefulSet, pod: Pod): Action[] {
 
 interface Shrinking {
   readonly ordered: boolean;
-  readonly firstUnhealthy: Slot | Pod | undefined;
+  readonly firstUnhealthy: Pod | "a gap" | undefined;
 }
 
 /** Pods beyond the replicas go, the highest ordinal first; an ordered set waits for every pod below to be well. */
@@ -152,19 +150,19 @@ function shrink(seen: Members, condemned: readonly Pod[], { ordered, firstUnheal
 }
 
 /** Pods of another revision go, the highest ordinal first, so that they are made anew. */
-function updateOld(seen: Members, slots: readonly Slot[]): Action[] {
+function updateOld(seen: Members, slots: Slots): Action[] {
   const { set, updateRevision } = seen;
   const { partition = 0, maxUnavailable } = set.spec.updateStrategy.rollingUpdate ?? {};
   const isOld = (pod: Pod): boolean => revisionOfPod(pod) !== updateRevision.metadata.name && !isTerminating(pod);
-  const targets = slots.slice(partition).toReversed();
   if (maxUnavailable === undefined) {
-    const next = targets.find(({ pod }) => !pod || isOld(pod) || !isHealthy(seen, pod));
-    return next?.pod && isOld(next.pod) ? deletePod(set, next.pod) : [];
+    const next = slots.last(partition, (pod) => !pod || isOld(pod) || !isHealthy(seen, pod));
+    return next && isOld(next) ? deletePod(set, next) : [];
   }
   const allowed = Math.max(1, scaledValue(maxUnavailable, replicasOf(set), "down"));
-  const unavailable = slots.filter(({ pod }) => !isHealthy(seen, pod)).length;
-  return targets
-    .flatMap(({ pod }) => (pod && isOld(pod) ? [pod] : []))
+  const unavailable = replicasOf(set) - slots.pods.filter((pod) => isHealthy(seen, pod)).length;
+  return slots.pods
+    .filter((pod) => ordinalOf(pod) >= startOf(set) + partition && isOld(pod))
+    .toReversed()
     .slice(0, Math.max(0, allowed - unavailable))
     .flatMap((pod) => deletePod(set, pod));
 }
