@@ -1,5 +1,5 @@
 /** An API server with the roles, authorizers and admission of a cluster, over the memory store and without sockets. */
-import { createAdmission } from "#apiserver/admission.ts";
+import { createAdmission, QuotaLines } from "#apiserver/admission.ts";
 import type { AdmissionPlugin, User } from "#apiserver/access.ts";
 import { createAuthorization } from "#apiserver/authorization.ts";
 import { writeBootstrapObjects } from "#apiserver/bootstrap.ts";
@@ -48,9 +48,14 @@ export async function startClusterApi(signal: AbortSignal): Promise<ClusterApi> 
       informers,
       client,
       random: machineRandom,
+      clock: machineClock,
+      metrics,
       authorization,
       serviceCidr: must(parseCidr("10.43.0.0/16"), "it is one"),
       nodePorts: { first: 30_000, last: 32_767 },
+      reservedAddresses: new Map(),
+      quotaLines: new QuotaLines(machineClock),
+      signal,
     }),
   );
   const addresses = { serviceCidr: "10.43.0.0/16", serviceAddress: "10.43.0.1", advertiseAddress: "192.0.2.1" };
