@@ -28,7 +28,7 @@ function create(space: string, body: object): Promise<TestAnswer> {
 }
 
 function warningsOf(answer: TestAnswer): string[] {
-  return [answer.headers["warning"] ?? []].flat().map((text) => JSON.parse(String(text).slice("299 - ".length)));
+  return [answer.headers["warning"] ?? []].flat().map((text) => JSON.parse(text.slice("299 - ".length)));
 }
 
 before(async () => {
