@@ -68,6 +68,8 @@ export interface AdmissionRequest {
   /** The object that would be stored (or posted to a subresource); absent on delete and connect. */
   readonly object: KubeObject | undefined;
   readonly old: KubeObject | undefined;
+  /** Takes a sentence for the person at the other end. */
+  readonly warn: (sentence: string) => void;
 }
 
 /** One try of a write: what a plugin takes for it, it keeps by this and gives back when it ends. */

@@ -4,6 +4,8 @@
  * @see https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#which-plugins-are-enabled-by-default
  */
 import type { Cidr } from "#base/cidr.ts";
+import type { Clock } from "#base/clock.ts";
+import type { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
 import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
@@ -18,8 +20,9 @@ import { priorityClasses } from "#resources/scheduling/priority-class.ts";
 import { storageClasses } from "#resources/storage/storage-class.ts";
 import type { AdmissionPlugin } from "./access.ts";
 import { limitRanger } from "./admission/limit-ranger.ts";
-import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
+import { namespaceLifecycle, namespaceSource } from "./admission/namespace-lifecycle.ts";
 import { nodeRestriction } from "./admission/node-restriction.ts";
+import { podSecurity } from "./admission/pod-security.ts";
 import { defaultTolerationSeconds, priority, runtimeClass } from "./admission/pod-defaults.ts";
 import { rbacEscalation } from "./admission/rbac-escalation.ts";
 import { QuotaLines, resourceQuota } from "./admission/resource-quota.ts";
@@ -40,6 +43,8 @@ export interface AdmissionOptions {
   /** Reads as the server itself, past authorization. */
   readonly client: Client;
   readonly random: Random;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
   readonly authorization: Authorization;
   readonly serviceCidr: Cidr;
   readonly nodePorts: PortRange;
@@ -51,9 +56,10 @@ export interface AdmissionOptions {
 }
 
 export function createAdmission(options: AdmissionOptions): readonly AdmissionPlugin[] {
-  const { informers, client, random, authorization } = options;
+  const { informers, client, random, authorization, clock, metrics } = options;
+  const namespaceOf = namespaceSource({ informer: informers.informer(namespaces), client });
   return [
-    namespaceLifecycle({ informer: informers.informer(namespaces), client }),
+    namespaceLifecycle(namespaceOf),
     rbacEscalation({ authorizer: authorization, rules: authorization }),
     serviceAccount({ informer: informers.informer(serviceAccounts), client, random }),
     nodeRestriction(informers.informer(pods)),
@@ -65,6 +71,7 @@ export function createAdmission(options: AdmissionOptions): readonly AdmissionPl
     storageObjectInUseProtection,
     claimResize(informers.informer(storageClasses)),
     ingressClassDefault(informers.informer(ingressClasses)),
+    podSecurity({ namespaceOf, client, clock, metrics }),
     serviceAddresses({
       informer: informers.informer(services),
       random,

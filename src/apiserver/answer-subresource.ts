@@ -148,7 +148,8 @@ async function answerConnect(
   const admitted = { user, operation: "connect" as const, resource: served.definition, key };
   const admission = server.admission.attempt(exchange);
   try {
-    const nothing = { dryRun: false, object: undefined, old: undefined };
+    const warn = (sentence: string): void => void request.warnings.push(sentence);
+    const nothing = { dryRun: false, object: undefined, old: undefined, warn };
     await admission.validate({ ...admitted, subresource: path.subresource, ...nothing });
   } finally {
     await admission.end();

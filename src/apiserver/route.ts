@@ -21,17 +21,29 @@ export async function route(server: Server, request: Request): Promise<number> {
   }
   const served = server.registry.find(path.group, path.version, path.resource);
   if (!served || !isPlaced(served, path)) return pageNotFound(exchange);
+  if (info.verb === "watch" && !reading.has(info.method)) throw notAllowed();
   const { deprecation } = served.definition;
   if (deprecation !== undefined) request.warnings.push(deprecation);
-  return path.subresource === ""
-    ? answerResource(server, request, { served, path })
-    : answerSubresource(server, request, { served, path });
+  if (path.subresource !== "") return answerSubresource(server, request, { served, path });
+  if (served.definition.namespaced && !path.inNamespace && !acrossNamespaces.has(info.verb)) throw notAllowed();
+  return answerResource(server, request, { served, path });
 }
 
-/** False for a path that says a namespace where there is none, or none where there must be one. */
-function isPlaced({ definition }: Served, { namespace, name, resource }: ResourcePath): boolean {
-  if (!definition.namespaced) return namespace === "" || resource === "namespaces";
-  return namespace !== "" || name === "" || !definition.verbs.includes("get");
+const reading = new Set(["GET", "HEAD"]);
+// Everything else happens in one namespace.
+const acrossNamespaces = new Set(["list", "watch"]);
+
+/**
+ * True for the paths a resource has. An object in a namespace is reached through it and only a collection without; what
+ * is in no namespace is never reached through one, since rights in that namespace would count for it.
+ */
+function isPlaced({ definition, subresources }: Served, path: ResourcePath): boolean {
+  const { isServed, inNamespace, namespace, name, subresource, rest } = path;
+  if (!isServed) return false;
+  if (rest !== "" && subresources.get(subresource)?.kind !== "connect") return false;
+  if (subresource !== "" && name === "") return false;
+  if (!definition.namespaced) return !inNamespace;
+  return inNamespace ? namespace !== "" : name === "";
 }
 
 async function answerPath(server: Server, request: Request): Promise<number> {

@@ -14,6 +14,7 @@ import { parseCidr } from "#base/cidr.ts";
 import { rfc3339 } from "#base/clock.ts";
 import { supervise } from "#base/component.ts";
 import { createLog, silentLog, type Log } from "#base/log.ts";
+import { Metrics } from "#base/metrics.ts";
 import { machineRandom } from "#base/random.ts";
 import type { Client } from "#client/client.ts";
 import { EventRecorder } from "#client/event-recorder.ts";
@@ -72,6 +73,8 @@ export class SimulatedCluster implements AsyncDisposable {
         informers: this.informers,
         client: this.client,
         random: machineRandom,
+        clock,
+        metrics: new Metrics(),
         authorization: late.authorization,
         serviceCidr: must(parseCidr("10.43.0.0/16"), "a network"),
         nodePorts: { first: 30_000, last: 32_767 },

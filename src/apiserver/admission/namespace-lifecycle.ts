@@ -14,11 +14,13 @@ const immortal = new Set(["default", "kube-system", "kube-public"]);
 // These are asked for by whoever cannot know whether the namespace is ending.
 const reviews = new Set(["localsubjectaccessreviews"]);
 
-export function namespaceLifecycle(parts: {
+export type NamespaceSource = (name: string) => Promise<Namespace | undefined>;
+
+export function namespaceSource(parts: {
   readonly informer: Informer<Namespace>;
   readonly client: Client;
-}): AdmissionPlugin {
-  const find = async (name: string): Promise<Namespace | undefined> => {
+}): NamespaceSource {
+  return async (name) => {
     const known = parts.informer.get({ namespace: "", name });
     if (known) return known;
     // The namespace may have been created a moment ago: ask the API itself before refusing.
@@ -29,6 +31,9 @@ export function namespaceLifecycle(parts: {
       throw error;
     }
   };
+}
+
+export function namespaceLifecycle(find: NamespaceSource): AdmissionPlugin {
   return {
     name: "NamespaceLifecycle",
     handles: (request) =>

@@ -4,7 +4,8 @@
  *
  * @see https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping
  */
-import { forbidden } from "#machinery/status.ts";
+import { deepEqual } from "#machinery/equal.ts";
+import { forbidden, notFound } from "#machinery/status.ts";
 import type { ClusterRoleBinding } from "#resources/rbac/cluster-role-binding.ts";
 import type { ClusterRole } from "#resources/rbac/cluster-role.ts";
 import type { PolicyRule } from "#resources/rbac/policy-rule.ts";
@@ -16,6 +17,7 @@ import {
   type Authorizer,
 } from "../access.ts";
 import type { RuleSource } from "../authorization/rbac.ts";
+import { coverOf, coverStepsMax, missingMax, type Cover } from "../authorization/rule-cover.ts";
 import { targetOf } from "./target.ts";
 
 const group = "rbac.authorization.k8s.io";
@@ -33,6 +35,7 @@ export function rbacEscalation(parts: {
       (request.operation === "create" || request.operation === "update") &&
       !request.user.groups.includes(superusers),
     validate: async (request) => {
+      if (changesOwnershipOnly(request)) return;
       const { plural } = request.resource;
       if (roleKinds.has(plural)) checkRole(parts, request);
       if (bindingKinds.has(plural)) checkBinding(parts, request);
@@ -65,76 +68,83 @@ function may(
 function checkRole(parts: Parts, request: AdmissionRequest): void {
   const role = request.object as ClusterRole;
   const old = request.old as ClusterRole | undefined;
-  if (old && JSON.stringify(old.rules) === JSON.stringify(role.rules)) return;
-  const name = role.metadata.name ?? "";
-  if (may(parts, request, { verb: "escalate", resource: request.resource.plural, name })) return;
+  const { plural } = request.resource;
+  // A name that the path does not say yet is no name to the authorizer.
+  const name = old ? request.key.name : "";
+  if (may(parts, request, { verb: "escalate", resource: plural, name })) return;
   refuseMissing(parts, request, role.rules);
+  // It collects the rules of any role, and could keep others from being tightened.
+  if (plural !== "clusterroles" || !(aggregates(role) || (old && aggregates(old)))) return;
+  if (compared(parts, request, fullAuthority).kind !== "covered")
+    throw forbidden(targetOf(request), "must have cluster-admin privileges to use the aggregationRule");
+}
+
+const fullAuthority: readonly PolicyRule[] = [
+  { verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
+  { verbs: ["*"], nonResourceURLs: ["*"] },
+];
+
+function aggregates({ aggregationRule }: ClusterRole): boolean {
+  return (aggregationRule?.clusterRoleSelectors ?? []).length > 0;
 }
 
 function checkBinding(parts: Parts, request: AdmissionRequest): void {
-  const binding = request.object as ClusterRoleBinding;
-  const { roleRef } = binding;
+  const { roleRef } = request.object as ClusterRoleBinding;
   const resource = roleRef.kind === "ClusterRole" ? "clusterroles" : "roles";
   if (may(parts, request, { verb: "bind", resource, name: roleRef.name })) return;
   const rules = parts.rules.rulesOf(roleRef, request.key.namespace);
-  if (!rules)
-    throw forbidden(
-      targetOf(request),
-      `user ${JSON.stringify(request.user.name)} refers to role ${JSON.stringify(roleRef.name)}, which was not found`,
-    );
+  if (!rules) throw notFound({ group, resource, name: roleRef.name });
   refuseMissing(parts, request, rules);
 }
 
+/** True for what the garbage collector does so that an object can go: that grants nothing. */
+function changesOwnershipOnly({ object, old }: AdmissionRequest): boolean {
+  if (!object || !old) return false;
+  const { ownerReferences, finalizers, managedFields, resourceVersion } = old.metadata;
+  const kept = { ownerReferences, finalizers, managedFields, resourceVersion };
+  const withOld = { ...object, metadata: present({ ...object.metadata, ...kept }) };
+  return deepEqual(withOld, { ...old, metadata: present({ ...old.metadata }) });
+}
+
+function present(members: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}
+
+function compared(parts: Parts, request: AdmissionRequest, wanted: readonly PolicyRule[]): Cover {
+  return coverOf(parts.rules.rulesFor(request.user, request.key.namespace), wanted);
+}
+
 function refuseMissing(parts: Parts, request: AdmissionRequest, wanted: readonly PolicyRule[]): void {
-  const held = parts.rules.rulesFor(request.user, request.key.namespace);
-  const missing = wanted.flatMap(singles).filter((single) => !held.some((rule) => covers(rule, single)));
-  if (missing.length === 0) return;
-  const shown = missing.map((rule) => JSON.stringify(rule)).join("\n");
+  const cover = compared(parts, request, wanted);
+  if (cover.kind === "covered") return;
+  const { name, groups } = request.user;
+  const who = `user ${JSON.stringify(name)} (groups=${quoted(groups)})`;
+  if (cover.kind === "too much")
+    throw forbidden(
+      targetOf(request),
+      `${who} holds and grants so many rules that comparing them takes more than ${coverStepsMax} steps; grant them in several smaller roles`,
+    );
+  const lines = [...new Set(cover.rules.map(shownRule))].toSorted();
+  if (cover.rules.length === missingMax) lines.push("…");
   throw forbidden(
     targetOf(request),
-    `user ${JSON.stringify(request.user.name)} (groups=${JSON.stringify(request.user.groups)}) is attempting to grant RBAC permissions not currently held:\n${shown}`,
+    `${who} is attempting to grant RBAC permissions not currently held:\n${lines.join("\n")}`,
   );
 }
 
-/** A rule as rules of one verb and one thing each, so that several rules together can cover it. */
-function singles(rule: PolicyRule): PolicyRule[] {
-  const byPath = (rule.nonResourceURLs ?? []).flatMap((url) =>
-    rule.verbs.map((verb) => ({ verbs: [verb], nonResourceURLs: [url] })),
-  );
-  const names = rule.resourceNames ?? [];
-  const byResource = (rule.apiGroups ?? []).flatMap((apiGroup) =>
-    (rule.resources ?? []).flatMap((resource) =>
-      rule.verbs.map((verb) => ({
-        verbs: [verb],
-        apiGroups: [apiGroup],
-        resources: [resource],
-        ...(names.length > 0 ? { resourceNames: names } : {}),
-      })),
-    ),
-  );
-  return [...byPath, ...byResource];
+/** `{APIGroups:["apps"], Resources:["deployments"], Verbs:["get" "list"]}`, as upstream writes it. */
+function shownRule({ apiGroups, resources, nonResourceURLs, resourceNames, verbs }: PolicyRule): string {
+  const members = [
+    ["APIGroups", apiGroups],
+    ["Resources", resources],
+    ["NonResourceURLs", nonResourceURLs],
+    ["ResourceNames", resourceNames],
+    ["Verbs", verbs],
+  ] as const;
+  const shown = members.flatMap(([label, values = []]) => (values.length === 0 ? [] : [`${label}:${quoted(values)}`]));
+  return `{${shown.join(", ")}}`;
 }
 
-function covers(held: PolicyRule, single: PolicyRule): boolean {
-  const has = (all: readonly string[] | undefined, wanted: readonly string[] | undefined): boolean =>
-    (wanted ?? []).every((one) => (all ?? []).includes("*") || (all ?? []).includes(one));
-  if (!has(held.verbs, single.verbs)) return false;
-  if (single.nonResourceURLs)
-    return single.nonResourceURLs.every((url) =>
-      (held.nonResourceURLs ?? []).some(
-        (own) => own === url || own === "*" || (own.endsWith("*") && url.startsWith(own.slice(0, -1))),
-      ),
-    );
-  const heldNames = held.resourceNames ?? [];
-  const names =
-    heldNames.length === 0 || ((single.resourceNames ?? []).length > 0 && has(heldNames, single.resourceNames));
-  return (
-    names &&
-    has(held.apiGroups, single.apiGroups) &&
-    (held.resources ?? []).some((own) => coversResource(own, single.resources?.[0] ?? ""))
-  );
-}
-
-function coversResource(held: string, wanted: string): boolean {
-  return held === "*" || held === wanted || (held.startsWith("*/") && wanted.endsWith(held.slice(1)));
+function quoted(values: readonly string[]): string {
+  return `[${values.map((value) => JSON.stringify(value)).join(" ")}]`;
 }

@@ -37,6 +37,7 @@ export async function bind(core: Core, call: WriteCall, object: KubeObject): Pro
       dryRun: call.dryRun,
       object,
       old: undefined,
+      warn: call.warn,
     });
     await update(core, podCall, { creates: false, make: (pod) => bound(core, currentDraft(pod), posted) });
   } finally {

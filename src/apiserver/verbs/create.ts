@@ -43,12 +43,12 @@ export async function createPrepared(core: Core, call: WriteCall, draft: Draft):
 }
 
 function admissionOf(call: WriteCall, draft: Draft): AdmissionRequest {
-  const { served, key, subresource, user, dryRun } = call;
+  const { served, key, subresource, user, dryRun, warn } = call;
   const object = asObject(draft);
   const name = object.metadata.name ?? key.name;
   const operation = "create" as const;
   const resource = served.definition;
-  return { user, operation, resource, key: { ...key, name }, subresource, dryRun, object, old: undefined };
+  return { user, operation, resource, key: { ...key, name }, subresource, dryRun, object, old: undefined, warn };
 }
 
 async function storeNew(

@@ -64,7 +64,7 @@ async function tryRemove(
 ): Promise<Try<Deleted>> {
   const old = shown(call.served, current);
   checkPreconditions(call, old, options);
-  const { served, key, user, dryRun } = call;
+  const { served, key, user, dryRun, warn } = call;
   const resource = served.definition;
   const request = {
     user,
@@ -75,6 +75,7 @@ async function tryRemove(
     dryRun,
     object: undefined,
     old,
+    warn,
   };
   const admission = core.admission.attempt(call);
   try {

@@ -137,9 +137,9 @@ function checkVersion(call: WriteCall, draft: Draft, old: KubeObject): void {
 }
 
 function admissionOf(call: WriteCall, draft: Draft, old: KubeObject): AdmissionRequest {
-  const { served, key, subresource, user, dryRun } = call;
+  const { served, key, subresource, user, dryRun, warn } = call;
   const resource = served.definition;
-  return { user, operation: "update", resource, key, subresource, dryRun, object: asObject(draft), old };
+  return { user, operation: "update", resource, key, subresource, dryRun, object: asObject(draft), old, warn };
 }
 
 interface Writing {

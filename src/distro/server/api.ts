@@ -95,6 +95,8 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
       informers,
       client: system,
       random,
+      clock,
+      metrics,
       authorization,
       serviceCidr: must(parseCidr(config.serviceCidr), "checked when the configuration was read"),
       nodePorts: portRange(config.serviceNodePortRange),

@@ -1,5 +1,5 @@
 /** Namespace of the core group/v1. */
-import { kind, resource, type CheckContext } from "#machinery/resource.ts";
+import { allVerbs, kind, resource, type CheckContext } from "#machinery/resource.ts";
 import { list, listMap, object, of, oneOf, str, string, time, type Infer } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 import { type Draft } from "#machinery/meta.ts";
@@ -45,6 +45,8 @@ export const namespaces = resource<Namespace>({
   plural: "namespaces",
   shortNames: ["ns"],
   namespaced: false,
+  // Not all at once, as upstream has it.
+  verbs: allVerbs.filter((verb) => verb !== "deletecollection"),
   shape: namespaceShape,
   columns: [nameColumn, text("Status", (one) => one.status.phase ?? ""), ageColumn],
   generationFields: [],

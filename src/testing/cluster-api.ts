@@ -1,0 +1,66 @@
+/** An API server with the roles, authorizers and admission of a cluster, over the memory store and without sockets. */
+import { createAdmission, QuotaLines } from "#apiserver/admission.ts";
+import type { AdmissionPlugin, User } from "#apiserver/access.ts";
+import { createAuthorization } from "#apiserver/authorization.ts";
+import { writeBootstrapObjects } from "#apiserver/bootstrap.ts";
+import { createDirectClient } from "#apiserver/direct-client.ts";
+import { parseCidr } from "#base/cidr.ts";
+import { must } from "#base/assert.ts";
+import { machineClock } from "#base/clock.ts";
+import { silentLog } from "#base/log.ts";
+import { Metrics } from "#base/metrics.ts";
+import { machineRandom } from "#base/random.ts";
+import type { Client } from "#client/client.ts";
+import type { InformerFactory } from "#client/informer.ts";
+import { createInformers } from "#client/watch-informer.ts";
+import { TestApiServer } from "./api-server.ts";
+
+export interface ClusterApi {
+  readonly server: TestApiServer;
+  /** Sees the API as an administrator. */
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly metrics: Metrics;
+}
+
+const admin: User = { name: "admin", groups: ["system:masters"] };
+
+/** Runs until the signal is aborted. */
+export async function startClusterApi(signal: AbortSignal): Promise<ClusterApi> {
+  const admission: AdmissionPlugin[] = [];
+  const metrics = new Metrics();
+  let authorization: ReturnType<typeof createAuthorization> | undefined;
+  const server = new TestApiServer({
+    admission,
+    metrics,
+    authorizer: {
+      authorize: (attributes) =>
+        attributes.user.groups.includes("system:masters")
+          ? { kind: "allowed", reason: "" }
+          : must(authorization, "it is made before the first request of others").authorize(attributes),
+    },
+  });
+  const client = createDirectClient(server.api.server, { user: admin, signal });
+  const informers = createInformers(client, { clock: machineClock, log: silentLog }, signal);
+  authorization = createAuthorization(informers);
+  admission.push(
+    ...createAdmission({
+      informers,
+      client,
+      random: machineRandom,
+      clock: machineClock,
+      metrics,
+      authorization,
+      serviceCidr: must(parseCidr("10.43.0.0/16"), "it is one"),
+      nodePorts: { first: 30_000, last: 32_767 },
+      reservedAddresses: new Map(),
+      quotaLines: new QuotaLines(machineClock),
+      signal,
+    }),
+  );
+  const addresses = { serviceCidr: "10.43.0.0/16", serviceAddress: "10.43.0.1", advertiseAddress: "192.0.2.1" };
+  const others = { client, advertisePort: 6443, clientCa: "", requestHeaderCa: "" };
+  await writeBootstrapObjects({ ...addresses, ...others }, signal);
+  await authorization.whenSynced(signal);
+  return { server, client, informers, metrics };
+}
