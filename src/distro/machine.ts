@@ -1,7 +1,7 @@
 /** This machine in the kubelet's words: files, control groups, mounts and probes as they are. */
 import { Cgroups, detectCgroups } from "#host/cgroups.ts";
 import { machineFiles } from "#host/files.ts";
-import { isMountPoint, mountTmpfs, unmount } from "#host/mounts.ts";
+import { isMountPoint, mountTmpfs } from "#host/mounts.ts";
 import { askGrpcHealth, askHttp, askTcp } from "#host/probe-network.ts";
 import type { Machine } from "#kubelet/machine.ts";
 
@@ -12,7 +12,6 @@ export function machineOf(): Machine {
     mounts: {
       memory: (path, sizeBytes) => mountTmpfs(path, sizeBytes === undefined ? {} : { sizeBytes }),
       isMounted: isMountPoint,
-      unmount,
     },
     network: { http: askHttp, tcp: askTcp, grpcHealth: askGrpcHealth },
   };

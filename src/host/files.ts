@@ -11,14 +11,13 @@ import {
   readlink,
   realpath,
   rename,
-  rm,
   stat,
   lstat,
   statfs,
   symlink,
   writeFile,
 } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { machineRandom } from "#base/random.ts";
 import { factsFrom, type FileFacts } from "./file-facts.ts";
 import { openFolder, type SafeFolder } from "./safe-folder.ts";
@@ -43,7 +42,7 @@ export interface Files {
   touch(path: string, mode: number): Promise<void>;
   /** Makes the folder and those above it; one that exists keeps its mode. */
   makeFolder(path: string, mode?: number): Promise<void>;
-  /** Removes whatever is there. */
+  /** Removes whatever is there, through no link below; refuses when something is mounted below. */
   remove(path: string): Promise<void>;
   /** Names in a folder, sorted; empty when there is no such folder. */
   list(path: string): Promise<readonly string[]>;
@@ -114,7 +113,11 @@ export const machineFiles: Files = {
     const made = await mkdir(path, { recursive: true, ...(mode !== undefined && { mode }) });
     if (made !== undefined && mode !== undefined) await chmod(path, mode);
   },
-  remove: (path) => rm(path, { recursive: true, force: true }),
+  async remove(path) {
+    const above = await orUndefined(realpath(dirname(path)));
+    using folder = above === undefined ? undefined : await openFolder(above);
+    await folder?.remove(basename(path), "refuse");
+  },
   async list(path) {
     return ((await orUndefined(readdir(path))) ?? []).sort();
   },

@@ -1,4 +1,5 @@
 /** Looking at everything below a folder, through no link and into no mount, within a budget. */
+import type { Dir } from "node:fs";
 import { chmod, chown, lstat, opendir } from "node:fs/promises";
 import { Descent } from "./descent.ts";
 import { Descriptor, orMissing } from "./descriptors.ts";
@@ -32,6 +33,9 @@ export type Visit = (entry: WalkedEntry) => Promise<void> | void;
 
 // After so many entries the walk pauses.
 const entriesBetweenPauses = 256;
+// So many folders are gone through at once; of those further up, the names that are left are remembered instead.
+const openMax = 32;
+const rememberedMax = 4_096;
 
 interface Walk {
   readonly descent: Descent;
@@ -45,47 +49,79 @@ interface Walk {
 export async function walkBelow(folder: Descriptor, visit: Visit, budget: WalkBudget): Promise<"all" | "cut"> {
   using descent = await Descent.into(folder);
   const walk: Walk = { descent, visit, budget, entries: 0, cut: false };
-  const levels = [await lookAtNames(walk)];
-  for (let folders = levels.at(-1); folders; folders = levels.at(-1)) {
-    const name = folders.pop();
-    if (name === undefined) {
-      levels.pop();
-      if (levels.length > 0) await descent.leave();
-    } else if (descent.depth + 1 >= budget.depthMax) walk.cut = true;
-    else if ((await descent.enter(name)) === "entered") levels.push(await lookAtNames(walk));
+  const levels = [await Names.of(descent.here)];
+  try {
+    for (let names = levels.at(-1); names; names = levels.at(-1)) {
+      const name = await names.next();
+      if (name === undefined) {
+        await levels.pop()?.close();
+        if (levels.length > 0) await descent.leave();
+      } else if (walk.entries >= budget.entriesMax) return "cut";
+      else if (await lookAt(walk, name)) {
+        levels.push(await Names.of(descent.here));
+        if ((await levels.at(-1 - openMax)?.remember()) === "cut") walk.cut = true;
+      }
+    }
+  } finally {
+    for (const names of levels) await names.close();
   }
   return walk.cut ? "cut" : "all";
 }
 
-/** Visits everything in the folder at hand. @returns The folders in it. */
-async function lookAtNames(walk: Walk): Promise<string[]> {
+/** @returns True when it went into a folder. */
+async function lookAt(walk: Walk, name: string): Promise<boolean> {
   const { descent, visit, budget } = walk;
-  const folders: string[] = [];
-  const entries = await opendir(descent.here.self, { bufferSize: entriesBetweenPauses });
-  try {
-    for (let entry = await entries.read(); entry; entry = await entries.read()) {
-      if (walk.entries >= budget.entriesMax) {
-        walk.cut = true;
-        return [];
-      }
-      walk.entries += 1;
-      if (walk.entries % entriesBetweenPauses === 0) await budget.pause?.();
-      const { name } = entry;
-      const stats = await orMissing(lstat(descent.here.at(name)));
-      if (!stats) continue;
-      const facts = factsFrom(stats);
-      await visit({
-        name,
-        depth: descent.depth + 1,
-        facts,
-        change: (wanted) => changeName(descent.here, name, wanted),
-      });
-      if (facts.kind === "directory") folders.push(name);
-    }
-  } finally {
-    await entries.close();
+  walk.entries += 1;
+  if (walk.entries % entriesBetweenPauses === 0) await budget.pause?.();
+  const { here } = descent;
+  const stats = await orMissing(lstat(here.at(name)));
+  if (!stats) return false;
+  const facts = factsFrom(stats);
+  await visit({ name, depth: descent.depth + 1, facts, change: (wanted) => changeName(here, name, wanted) });
+  if (facts.kind !== "directory") return false;
+  if (descent.depth + 1 >= budget.depthMax) {
+    walk.cut = true;
+    return false;
   }
-  return folders;
+  return (await descent.enter(name)) === "entered";
+}
+
+/** The names in a folder, a few at a time, however many there are. */
+class Names {
+  private folder: Dir | undefined;
+  private remembered: string[] = [];
+
+  private constructor(folder: Dir) {
+    this.folder = folder;
+  }
+
+  static async of(folder: Descriptor): Promise<Names> {
+    return new Names(await opendir(folder.self, { bufferSize: entriesBetweenPauses }));
+  }
+
+  async next(): Promise<string | undefined> {
+    return this.folder ? (await this.folder.read())?.name : this.remembered.pop();
+  }
+
+  /** Closes the folder and keeps the names that are left. @returns "cut" when they are too many. */
+  async remember(): Promise<"all" | "cut"> {
+    if (!this.folder) return "all";
+    const names: string[] = [];
+    for (let name = await this.next(); name !== undefined; name = await this.next()) {
+      if (names.length === rememberedMax) break;
+      names.push(name);
+    }
+    const cut = names.length === rememberedMax;
+    await this.close();
+    this.remembered = names;
+    return cut ? "cut" : "all";
+  }
+
+  async close(): Promise<void> {
+    const { folder } = this;
+    this.folder = undefined;
+    await folder?.close();
+  }
 }
 
 /** Changes owner and mode of what has that name, of a link itself. Nothing happens when it is gone. */

@@ -5,8 +5,8 @@
  *
  * @see https://man7.org/linux/man-pages/man7/path_resolution.7.html
  */
-import { constants } from "node:fs";
-import { lstat, mkdir, open, opendir, rename, stat, symlink } from "node:fs/promises";
+import { constants, type Stats } from "node:fs";
+import { lstat, mkdir, open, opendir, readlink, rename, stat, symlink } from "node:fs/promises";
 import { machineRandom } from "#base/random.ts";
 import { codeOf, Descriptor, orMissing } from "./descriptors.ts";
 import { factsFrom, type FileFacts } from "./file-facts.ts";
@@ -35,6 +35,10 @@ export interface SafeFolder extends Disposable {
   list(at: string, namesMax: number): Promise<readonly string[]>;
   /** Part of a regular file; shorter at its end, undefined when there is no such file. Never waits for a writer. */
   readPart(at: string, range: { readonly offset: number; readonly length: number }): Promise<Uint8Array | undefined>;
+  /** Where a link leads; undefined when there is none. */
+  readLink(at: string): Promise<string | undefined>;
+  /** Replaces the content of a regular file that stays the same file, or makes it. */
+  rewrite(at: string, content: Uint8Array | string, as: MadeAs): Promise<void>;
   /** Replaces the file as a whole, atomically. Its folder has to be there. */
   write(at: string, content: Uint8Array | string, as: MadeAs): Promise<void>;
   /** Replaces what is there atomically. */
@@ -131,14 +135,36 @@ class DescriptorFolder implements SafeFolder {
   ): Promise<Uint8Array | undefined> {
     using place = await this.place(at);
     if (!place) return undefined;
-    const { kind } = factsFrom(await place.stats());
-    // Looked at before it is opened: opening a FIFO waits, and opening a device may do something.
-    if (kind !== "file") throw new UnsafePathError(`expected a file at "${at}", found a ${kind}`);
+    requireFile(await place.stats(), at);
     const file = await open(place.self, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const buffer = Buffer.allocUnsafe(length);
       const { bytesRead } = await file.read(buffer, 0, length, offset);
       return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async readLink(at: string): Promise<string | undefined> {
+    const { steps, name } = lastOf(at);
+    using folder = await this.reach(steps);
+    try {
+      return folder && (await readlink(folder.at(name)));
+    } catch (error) {
+      // EINVAL: it is something else than a link.
+      if (codeOf(error) === "ENOENT" || codeOf(error) === "EINVAL") return undefined;
+      throw error;
+    }
+  }
+
+  async rewrite(at: string, content: Uint8Array | string, as: MadeAs): Promise<void> {
+    using place = await this.place(at);
+    if (!place) return await this.write(at, content, as);
+    requireFile(await place.stats(), at);
+    const file = await open(place.self, constants.O_WRONLY | constants.O_TRUNC | constants.O_NONBLOCK);
+    try {
+      await file.writeFile(content);
     } finally {
       await file.close();
     }
@@ -246,6 +272,12 @@ class DescriptorFolder implements SafeFolder {
     if (!folder) throw new UnsafePathError(`expected a folder at "${steps.join("/")}", found nothing`);
     return folder;
   }
+}
+
+/** Before anything is opened: opening a FIFO waits, and opening a device may do something. */
+function requireFile(stats: Stats, at: string): void {
+  const { kind } = factsFrom(stats);
+  if (kind !== "file") throw new UnsafePathError(`expected a file at "${at}", found a ${kind}`);
 }
 
 function lastOf(at: string): { readonly steps: readonly string[]; readonly name: string } {

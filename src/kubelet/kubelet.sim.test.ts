@@ -47,7 +47,7 @@ before(async () => {
     machine: {
       files,
       cgroups: { ensure: nothing, remove: nothing, usage: () => Promise.resolve(undefined) },
-      mounts: { memory: nothing, unmount: nothing, isMounted: () => Promise.resolve(false) },
+      mounts: { memory: nothing, isMounted: () => Promise.resolve(false) },
       network: {
         http: () => Promise.resolve({ status: 200, body: "" }),
         tcp: nothing,

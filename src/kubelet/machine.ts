@@ -6,8 +6,6 @@ export interface VolumeMounts {
   /** Mounts a file system in memory, `sizeBytes` at most, at a folder. Mounting again only changes the size. */
   memory(path: string, sizeBytes: number | undefined): Promise<void>;
   isMounted(path: string): Promise<boolean>;
-  /** Nothing happens when nothing is mounted there. */
-  unmount(path: string): Promise<void>;
 }
 
 /** Control groups of pods; the containers' own are the runtime's. */

@@ -34,7 +34,8 @@ export class PodCleaner {
     // The object goes first: whoever waits for it need not wait for the rest.
     if (how.inApi && pod.metadata.annotations?.[annotation.configSource] !== "file") await this.deleteFromApi(pod);
     for (const { id } of observed.sandboxes) await runtime.removePodSandbox(id, how.signal);
-    await machine.files.remove(podLogFolder(config.podLogsFolder, pod));
+    using logs = await machine.files.folder(config.podLogsFolder);
+    await logs?.remove(podLogFolder("", pod).slice(1), "unmount");
   }
 
   private async deleteFromApi(pod: Pod): Promise<void> {

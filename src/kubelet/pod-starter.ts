@@ -108,7 +108,7 @@ export class PodStarter {
     try {
       if (this.volumes) await this.parts.volumes.refresh(context);
       // After a new start of kedge, what a running pod has is found again.
-      else this.volumes = await this.parts.volumes.place(context);
+      else this.volumes = await this.parts.volumes.place({ ...context, again: true });
     } catch (error) {
       // The running containers keep what they have; the next change, or the next start, tries again.
       record({ type: "Warning", reason: "FailedMount", message: messageOf(error) });

@@ -349,11 +349,14 @@ export class PodWorker {
   private async listen(): Promise<void> {
     const ended = this.observed.containers.filter((one) => one.state === "CONTAINER_EXITED");
     for (const container of ended)
-      if (!this.messages.has(container.id))
-        this.messages.set(container.id, await lastWords(this.parts.machine.files, container));
+      if (!this.messages.has(container.id)) this.messages.set(container.id, await lastWords(this.wordsAt, container));
     for (const id of this.messages.keys()) if (!ended.some((one) => one.id === id)) this.messages.delete(id);
     for (const one of this.observed.containers)
       if (one.state === "CONTAINER_RUNNING") this.waiting.delete(one.metadata.name);
+  }
+
+  private get wordsAt(): Parameters<typeof lastWords>[0] {
+    return { files: this.parts.machine.files, podFolder: this.parts.volumes.podFolder(this.pod) };
   }
 
   private record(event: ObjectEvent): void {

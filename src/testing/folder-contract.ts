@@ -44,6 +44,21 @@ export function testFolder(kind: string, { files, place }: FolderUnderTest): voi
     assert.deepEqual(await folder.list("", 9), []);
   });
 
+  test(`${kind}: a file that is rewritten stays the same file, a link is not written through`, async () => {
+    using folder = await opened();
+    await folder.rewrite("file", "first", { mode: 0o640 });
+    const before = await folder.facts("file");
+    await folder.rewrite("file", "2nd", { mode: 0o600 });
+    const after = await folder.facts("file");
+    assert.deepEqual([after?.inode, after?.mode, await text(folder, "file")], [before?.inode, 0o640, "2nd"]);
+    await folder.symlink("../outside/secret", "leak");
+    await assert.rejects(folder.rewrite("leak", "x", { mode: 0o600 }), UnsafePathError);
+    assert.deepEqual(
+      [await folder.readLink("leak"), await folder.readLink("file"), await folder.readLink("none")],
+      ["../outside/secret", undefined, undefined],
+    );
+  });
+
   test(`${kind}: what is not there is missing, and not an error`, async () => {
     using folder = await opened();
     assert.deepEqual(

@@ -41,6 +41,12 @@ export class MemoryFiles implements Files {
     this.put(path, Buffer.from(content), mode);
   }
 
+  /** Keeps the file, its owner and its mode. */
+  async rewrite(path: string, content: Uint8Array | string): Promise<void> {
+    const entry = this.at(path);
+    if (entry) entry.content = Buffer.from(content);
+  }
+
   async touch(path: string, mode: number): Promise<void> {
     if (!this.at(path)) this.put(path, new Uint8Array(), mode);
   }

@@ -1,12 +1,12 @@
 /** A folder in memory that keeps the promises of the real one; nothing is mounted in memory. */
 import { join } from "node:path/posix";
 import type { FileFacts } from "#host/file-facts.ts";
-import type { Files } from "#host/files.ts";
+import type { MemoryFiles } from "./memory-files.ts";
 import type { FileChange, Visit, WalkBudget } from "#host/folder-walk.ts";
 import { stepsOf, type MadeAs, type SafeFolder } from "#host/safe-folder.ts";
 import { UnsafePathError } from "#host/unsafe-path-error.ts";
 
-export async function openMemoryFolder(files: Files, path: string, at = path): Promise<SafeFolder | undefined> {
+export async function openMemoryFolder(files: MemoryFiles, path: string, at = path): Promise<SafeFolder | undefined> {
   const facts = await files.linkFacts(path);
   if (!facts) return undefined;
   if (facts.kind !== "directory") throw new UnsafePathError(`expected a folder at "${at}", found a ${facts.kind}`);
@@ -15,9 +15,9 @@ export async function openMemoryFolder(files: Files, path: string, at = path): P
 
 class MemoryFolder implements SafeFolder {
   readonly path: string;
-  private readonly files: Files;
+  private readonly files: MemoryFiles;
 
-  constructor(files: Files, path: string) {
+  constructor(files: MemoryFiles, path: string) {
     this.files = files;
     this.path = path;
   }
@@ -45,6 +45,17 @@ class MemoryFolder implements SafeFolder {
     if (!facts) return undefined;
     if (facts.kind !== "file") throw new UnsafePathError(`expected a file at "${at}", found a ${facts.kind}`);
     return await this.files.readPart(join(this.path, at), range);
+  }
+
+  async readLink(at: string): Promise<string | undefined> {
+    return (await this.facts(at))?.kind === "symlink" ? await this.files.readLink(join(this.path, at)) : undefined;
+  }
+
+  async rewrite(at: string, content: Uint8Array | string, as: MadeAs): Promise<void> {
+    const facts = await this.facts(at);
+    if (!facts) return await this.write(at, content, as);
+    if (facts.kind !== "file") throw new UnsafePathError(`expected a file at "${at}", found a ${facts.kind}`);
+    await this.files.rewrite(join(this.path, at), content);
   }
 
   async write(at: string, content: Uint8Array | string, as: MadeAs): Promise<void> {

@@ -1,13 +1,16 @@
 /** The mounts and devices of a container: its volumes, the hosts file and the file for its last words. */
 import { join } from "node:path/posix";
+import { messageOf } from "#base/assert.ts";
+import type { Log } from "#base/log.ts";
 import type { ContainerConfig, ContainerMount, MountPropagation } from "#host/cri.ts";
 import type { Files } from "#host/files.ts";
 import type { Container, EphemeralContainer, VolumeMount } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { PlacedVolumes } from "../volumes/pod-volumes.ts";
-import { subPathOf } from "../volumes/sub-path.ts";
+import { mountSubPath, SubPathError } from "../volumes/sub-path.ts";
 import { ContainerConfigError } from "./environment.ts";
 import { expandStrictly } from "./expand.ts";
+import { lastWordsFolder } from "./last-words.ts";
 
 const propagations: Readonly<Record<string, MountPropagation>> = {
   None: "PROPAGATION_PRIVATE",
@@ -23,6 +26,7 @@ export interface MountInput {
   readonly volumes: PlacedVolumes;
   readonly environment: ReadonlyMap<string, string>;
   readonly files: Files;
+  readonly log: Log;
   readonly podFolder: string;
   readonly hostsFile: string;
   /** Tells the instances of a container apart. */
@@ -33,19 +37,20 @@ export interface MountInput {
 export async function containerMounts(input: MountInput): Promise<readonly ContainerMount[]> {
   const { pod, container, files } = input;
   const mounts: ContainerMount[] = [];
-  for (const mount of container.volumeMounts ?? []) mounts.push(await volumeMount(input, mount));
+  for (const [number, mount] of (container.volumeMounts ?? []).entries())
+    mounts.push(await volumeMount(input, mount, number));
   const manages = !mounts.some((mount) => mount.containerPath === "/etc/hosts");
   if (manages && pod.spec.os?.name !== "windows")
     mounts.push({ containerPath: "/etc/hosts", hostPath: input.hostsFile, readonly: false });
   const messagePath = container.terminationMessagePath || terminationMessagePathDefault;
-  const hostPath = join(input.podFolder, "containers", container.name, input.instance);
+  const hostPath = join(lastWordsFolder(input.podFolder, container.name), input.instance);
   // Any user of the container may write its last words.
   await files.touch(hostPath, 0o666);
   mounts.push({ containerPath: messagePath, hostPath });
   return mounts;
 }
 
-async function volumeMount(input: MountInput, mount: VolumeMount): Promise<ContainerMount> {
+async function volumeMount(input: MountInput, mount: VolumeMount, number: number): Promise<ContainerMount> {
   const placed = input.volumes.get(mount.name);
   if (!placed)
     throw new ContainerConfigError(
@@ -67,15 +72,28 @@ async function volumeMount(input: MountInput, mount: VolumeMount): Promise<Conta
       ...(subPath !== "" && { imageSubPath: subPath }),
     };
   if (subPath === "") return { ...common, hostPath: placed.path };
+  return { ...common, hostPath: await subPathMount(input, { name: mount.name, path: placed.path, subPath, number }) };
+}
+
+/** A part of a volume, mounted where only kedge writes. @returns Its path. */
+async function subPathMount(
+  { files, podFolder: podPath, container, log }: MountInput,
+  part: { readonly name: string; readonly path: string; readonly subPath: string; readonly number: number },
+): Promise<string> {
+  const { name, path, subPath, number } = part;
+  const failure = `failed to prepare subPath for volumeMount "${name}" of container "${container.name}"`;
   try {
-    return { ...common, hostPath: await subPathOf(input.files, placed.path, subPath) };
+    await files.makeFolder(podPath, 0o750);
+    using podFolder = await files.folder(podPath);
+    using volume = await files.folder((await files.resolve(path)) ?? path);
+    if (!volume || !podFolder) throw new Error(`expected a folder at "${path}", found none`);
+    const at = `volume-subpaths/${name}/${container.name}/${number}`;
+    return await mountSubPath({ volume, subPath, podFolder, at });
   } catch (error) {
-    throw new ContainerConfigError(
-      `failed to prepare subPath for volumeMount "${mount.name}" of container "${input.container.name}"`,
-      {
-        cause: error,
-      },
-    );
+    if (error instanceof SubPathError) throw new ContainerConfigError(`${failure}: ${error.message}`);
+    // The pod's status tells nothing of this machine's folders.
+    log.warn("subPath not prepared", { volume: name, container: container.name, error: messageOf(error) });
+    throw new ContainerConfigError(failure);
   }
 }
 

@@ -33,7 +33,7 @@ export async function createSandbox(
   const { machine, runtime, config } = parts;
   await machine.cgroups.ensure(podCgroup(config.cgroupRoot, pod), podLimits(pod));
   const sandbox = await configOfSandbox(parts, pod, made.attempt);
-  await machine.files.makeFolder(sandbox.logDirectory ?? "", 0o755);
+  await machine.files.makeFolder(sandbox.logDirectory ?? "", 0o750);
   const runtimeHandler = await handlerOf(parts, pod);
   const request = { config: sandbox, ...(runtimeHandler !== undefined && { runtimeHandler }) };
   return await runtime.runPodSandbox(request, made.signal);
@@ -50,14 +50,22 @@ async function handlerOf(parts: PodParts, pod: Pod): Promise<string | undefined>
   }
 }
 
+const hostsName = "etc-hosts";
+
 /** Writes the hosts file of the pod's containers. @returns Its path. */
 export async function writeHostsFile(parts: PodParts, pod: Pod, ips: readonly string[]): Promise<string> {
   const { files } = parts.machine;
-  const path = join(parts.volumes.podFolder(pod), "etc-hosts");
+  const path = join(parts.volumes.podFolder(pod), hostsName);
   const hostFile = pod.spec.hostNetwork ? new TextDecoder().decode(await files.read("/etc/hosts")) : "";
   const content = hostsFile(pod, namesOf(pod, parts.config.clusterDomain), { ips, hostFile });
-  // A file that containers have mounted must stay the same file.
-  const before = await files.read(path);
-  if (before === undefined || new TextDecoder().decode(before) !== content) await files.write(path, content, 0o644);
+  await files.makeFolder(parts.volumes.podFolder(pod), 0o750);
+  using folder = await files.folder(parts.volumes.podFolder(pod));
+  if (!folder) throw new Error(`expected the folder of the pod at "${parts.volumes.podFolder(pod)}", found it removed`);
+  // Containers have the file mounted and may write it: it stays the same file, and no more of it is read than is
+  // compared.
+  const length = Buffer.byteLength(content) + 1;
+  const before = await folder.readPart(hostsName, { offset: 0, length });
+  if (before === undefined || new TextDecoder().decode(before) !== content)
+    await folder.rewrite(hostsName, content, { mode: 0o644 });
   return path;
 }

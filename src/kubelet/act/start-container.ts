@@ -108,6 +108,7 @@ async function create(parts: PodParts, input: StartInput): Promise<string> {
     volumes,
     environment,
     files: parts.machine.files,
+    log: parts.log,
     podFolder: parts.volumes.podFolder(pod),
     hostsFile: input.hostsFile,
     instance: parts.random.suffix(8),
@@ -125,7 +126,7 @@ async function create(parts: PodParts, input: StartInput): Promise<string> {
     seccompFolder: `${parts.config.rootFolder}/seccomp/`,
     ...(targetId !== undefined && { targetId }),
   });
-  await parts.machine.files.makeFolder(`${sandboxConfig.logDirectory}/${container.name}`, 0o755);
+  await parts.machine.files.makeFolder(`${sandboxConfig.logDirectory}/${container.name}`, 0o750);
   return await parts.runtime.createContainer({ podSandboxId: sandboxId, config, sandboxConfig }, signal);
 }
 

@@ -1,44 +1,66 @@
 /**
- * Files of a volume that change together: they stand in a folder of their own, and one link, `..data`, is turned over
- * to a new one. Readers see all of the old files or all of the new ones.
+ * Files of a volume that change together: they stand in a folder of their own, the generation, and one link, `..data`,
+ * is turned over to a new one. Readers see all of the old files or all of the new ones.
+ *
+ * Containers only read such a volume. Still nothing that it holds is believed: an older kedge let them write there.
  */
-import { dirname, join } from "node:path/posix";
-import type { Files } from "#host/files.ts";
+import { dirname, normalize } from "node:path/posix";
+import type { SafeFolder } from "#host/safe-folder.ts";
+import { giveToGroup } from "./ownership.ts";
 import type { Payload } from "./payload.ts";
 
 const dataLink = "..data";
+const folderMode = 0o755;
+// A volume of an API object has as many files as fit into one; what lies beside them is left from somewhere else.
+const namesMax = 100_000;
 
-export interface AtomicFolder {
-  readonly files: Files;
-  readonly path: string;
-  /** A name for the new generation, different each time. */
-  readonly generation: string;
-  /** Called for the new generation's folder before it is shown: ownership. */
-  readonly prepare: (folder: string) => Promise<void>;
+export interface Generation {
+  /** Different each time, in the order of time. */
+  readonly name: string;
+  /** The group that may read it; absent for root's. */
+  readonly gid?: number;
 }
 
-/** Shows `payload`, and only it, in the folder. */
-export async function writeAtomically(folder: AtomicFolder, payload: Payload): Promise<void> {
-  const { files, path } = folder;
-  const before = await files.readLink(join(path, dataLink));
-  const generation = `..${folder.generation}`;
-  const content = join(path, generation);
-  await files.makeFolder(content, 0o755);
-  for (const [name, file] of payload) {
-    const target = join(content, name);
-    if (dirname(target) !== content) await files.makeFolder(dirname(target), 0o755);
-    await files.write(target, file.content, file.mode);
-    if (file.uid !== undefined) await files.chown(target, { uid: file.uid, gid: -1 });
+/** A generation's name. Nothing of another form is ever taken for one. */
+export function generationName(nowMs: number, suffix: string): string {
+  return `..${new Date(nowMs).toISOString().replaceAll(/\W/g, "_")}${suffix}`;
+}
+
+function isGeneration(name: string): boolean {
+  return /^\.\.[-+]?\d{4,6}_\d\d_\d\dT\d\d_\d\d_\d\d_\d{3}Z[a-z0-9]{1,16}$/.test(name);
+}
+
+/** Shows `payload`, and only it, in the folder, which the caller keeps. */
+export async function writeAtomically(folder: SafeFolder, generation: Generation, payload: Payload): Promise<void> {
+  await folder.change("", () => ({ mode: folderMode, uid: 0, gid: 0 }));
+  const names = new Set<string>();
+  await folder.makeFolder(generation.name, { mode: folderMode });
+  using content = await folder.folder(generation.name);
+  if (!content) throw new Error(`expected the folder of generation "${generation.name}", found it removed`);
+  for (const [path, file] of payload) {
+    const name = normalize(path);
+    const above = dirname(name);
+    if (above !== ".") await content.makeFolder(above, { mode: folderMode });
+    await content.write(name, file.content, { mode: file.mode, ...(file.uid !== undefined && { uid: file.uid }) });
+    names.add(name.split("/")[0] ?? "");
   }
-  await folder.prepare(content);
-  await files.symlink(generation, join(path, dataLink));
-  await showNames(folder, new Set([...payload.keys()].map((name) => name.split("/")[0] ?? "")));
-  if (before !== undefined) await files.remove(join(path, before));
+  if (generation.gid !== undefined) await giveToGroup(content, { gid: generation.gid, readOnly: true });
+  await folder.symlink(generation.name, dataLink);
+  await showNames(folder, names);
+  // Earlier generations are known by their names alone: where the link led before is nobody's word.
+  for (const name of await folder.list("", namesMax))
+    if (isGeneration(name) && name !== generation.name) await folder.remove(name, "unmount");
 }
 
 /** Each name of the top level is a link through `..data`. */
-async function showNames({ files, path }: AtomicFolder, names: ReadonlySet<string>): Promise<void> {
-  const present = (await files.list(path)).filter((name) => !name.startsWith(".."));
-  for (const name of present) if (!names.has(name)) await files.remove(join(path, name));
-  for (const name of names) if (!present.includes(name)) await files.symlink(`${dataLink}/${name}`, join(path, name));
+async function showNames(folder: SafeFolder, names: ReadonlySet<string>): Promise<void> {
+  const present = (await folder.list("", namesMax)).filter((name) => !name.startsWith(".."));
+  for (const name of present) if (!names.has(name)) await folder.remove(name, "unmount");
+  for (const name of names) {
+    const target = `${dataLink}/${name}`;
+    const there = await folder.facts(name);
+    if (there?.kind === "symlink" && (await folder.readLink(name)) === target) continue;
+    if (there && there.kind !== "symlink") await folder.remove(name, "unmount");
+    await folder.symlink(target, name);
+  }
 }

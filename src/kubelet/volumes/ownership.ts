@@ -3,35 +3,38 @@
  *
  * @see https://kubernetes.io/docs/tasks/configure-pod-container/security-context/#set-the-security-context-for-a-pod
  */
-import { join } from "node:path/posix";
-import type { Files } from "#host/files.ts";
+import type { FileFacts } from "#host/file-facts.ts";
+import type { FileChange } from "#host/folder-walk.ts";
+import type { SafeFolder } from "#host/safe-folder.ts";
 
 const readWrite = 0o660;
 const readOnly = 0o440;
 const folderBits = 0o2110;
+// Beyond these a volume is refused rather than given to its group in part.
+const wholeVolume = { entriesMax: 50_000_000, depthMax: 10_000 };
 
 export interface Ownership {
-  readonly files: Files;
   readonly gid: number;
   readonly readOnly: boolean;
 }
 
-/** Gives the group to all below `path`, and with it the right to read, and to write unless the volume is read-only. */
-export async function giveToGroup(path: string, ownership: Ownership): Promise<void> {
-  const { files, gid } = ownership;
-  const facts = await files.linkFacts(path);
-  if (!facts) return;
-  await files.chown(path, { uid: -1, gid });
-  if (facts.kind === "symlink") return;
-  const isFolder = facts.kind === "directory";
-  const bits = (ownership.readOnly ? readOnly : readWrite) | (isFolder ? folderBits : 0);
-  if (isFolder) for (const name of await files.list(path)) await giveToGroup(join(path, name), ownership);
-  if ((facts.mode | bits) !== facts.mode || facts.gid !== gid) await files.chmod(path, facts.mode | bits);
+/** Gives the group to all of the folder, and with it the right to read, and to write unless the volume is read-only. */
+export async function giveToGroup(folder: SafeFolder, ownership: Ownership): Promise<void> {
+  const wanted = (facts: FileFacts): FileChange => groupChange(facts, ownership);
+  const outcome = await folder.walk((entry) => entry.change(wanted), wholeVolume);
+  if (outcome === "cut") throw new Error(`expected at most ${wholeVolume.entriesMax} files in the volume, found more`);
+  // Last, so that a root that is the group's says the same of everything below.
+  await folder.change("", wanted);
+}
+
+function groupChange({ kind, mode }: FileFacts, { gid, readOnly: ro }: Ownership): FileChange {
+  if (kind === "symlink") return { gid };
+  return { gid, mode: mode | (ro ? readOnly : readWrite) | (kind === "directory" ? folderBits : 0) };
 }
 
 /** Whether the volume's root is the group's already, so that nothing below needs to be looked at. */
-export async function rootIsGroups(path: string, { files, gid, readOnly: ro }: Ownership): Promise<boolean> {
-  const facts = await files.facts(path);
+export async function rootIsGroups(folder: SafeFolder, { gid, readOnly: ro }: Ownership): Promise<boolean> {
+  const facts = await folder.facts("");
   const bits = (ro ? readOnly : readWrite) | folderBits;
   return facts !== undefined && facts.gid === gid && (facts.mode & bits) === bits;
 }

@@ -5,6 +5,7 @@ import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Random } from "#base/random.ts";
 import type { Client } from "#client/client.ts";
+import type { SafeFolder } from "#host/safe-folder.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { Volume } from "#resources/core/volume.ts";
 import type { PodFacts } from "../act/downward.ts";
@@ -12,10 +13,10 @@ import type { PodReferences } from "../act/environment.ts";
 import type { Machine } from "../machine.ts";
 import { wholeOf } from "../plan/amounts.ts";
 import { podLimits } from "../plan/qos.ts";
-import { writeAtomically } from "./atomic-write.ts";
+import { generationName, writeAtomically } from "./atomic-write.ts";
 import { claimedVolume } from "./claims.ts";
 import { checkHostPath } from "./host-path.ts";
-import { giveToGroup, rootIsGroups, type Ownership } from "./ownership.ts";
+import { giveToGroup, rootIsGroups } from "./ownership.ts";
 import { hasPayload, isConfidential, payloadOf, type Payload } from "./payload.ts";
 import { Tokens } from "./tokens.ts";
 
@@ -47,6 +48,8 @@ export interface VolumeParts {
 export interface VolumeContext {
   readonly facts: PodFacts;
   readonly references: PodReferences;
+  /** Containers have had these volumes from an earlier start of kedge: who owns what was settled then. */
+  readonly again?: boolean;
 }
 
 /** Upstream's names for the folders of the kinds. */
@@ -101,24 +104,23 @@ export class PodVolumes {
     }
   }
 
-  /** Unmounts and removes everything of the pod. */
+  /** Unmounts and removes everything of the pod, whatever its containers left mounted there. */
   async remove(podUid: string): Promise<void> {
-    const { files, mounts } = this.parts.machine;
-    const folder = join(this.parts.rootFolder, "pods", podUid);
-    for (const kind of await files.list(join(folder, "volumes")))
-      for (const name of await files.list(join(folder, "volumes", kind))) {
-        const path = join(folder, "volumes", kind, name);
-        this.shown.delete(path);
-        if (await mounts.isMounted(path)) await mounts.unmount(path);
-      }
+    // The empty name means the folder of all pods.
+    if (podUid === "") return;
+    const { rootFolder, machine } = this.parts;
+    const folder = join(rootFolder, "pods", podUid);
+    for (const path of this.shown.keys()) if (path.startsWith(`${folder}/`)) this.shown.delete(path);
     this.tokens.forget(podUid);
-    await files.remove(folder);
+    using pods = await machine.files.folder(join(rootFolder, "pods"));
+    await pods?.remove(podUid, "unmount");
   }
 
   private async placeOne(context: VolumeContext, volume: Volume): Promise<PlacedVolume> {
     const { pod } = context.facts;
     if (volume.emptyDir) return { path: await this.emptyDir(pod, volume), readOnly: false };
-    if (hasPayload(volume)) return { path: await this.payload(context, volume), readOnly: false };
+    // Read-only whatever the pod says: what containers cannot write there, they cannot turn against kedge.
+    if (hasPayload(volume)) return { path: await this.payload(context, volume), readOnly: true };
     if (volume.hostPath) {
       await checkHostPath(this.parts.machine.files, volume.hostPath);
       return { path: volume.hostPath.path, readOnly: false };
@@ -131,8 +133,8 @@ export class PodVolumes {
       };
     const { persistentVolumeClaim, ephemeral } = volume;
     if (persistentVolumeClaim)
-      return await this.claim(pod, persistentVolumeClaim.claimName, persistentVolumeClaim.readOnly === true);
-    if (ephemeral) return await this.claim(pod, `${pod.metadata.name}-${volume.name}`, false);
+      return await this.claim(context, persistentVolumeClaim.claimName, persistentVolumeClaim.readOnly === true);
+    if (ephemeral) return await this.claim(context, `${pod.metadata.name}-${volume.name}`, false);
     const kind = Object.keys(volume).find((field) => field !== "name") ?? "none";
     throw new Error(`volumes of type "${kind}" are not supported on this node`);
   }
@@ -147,15 +149,18 @@ export class PodVolumes {
     const { medium = "", sizeLimit } = volume.emptyDir ?? {};
     if (medium !== "" && medium !== "Memory")
       throw new Error(`emptyDir medium "${medium}" is not supported on this node`);
+    const fresh = (await files.linkFacts(path)) === undefined;
     // Made for all users, whoever the containers run as.
-    if ((await files.facts(path)) === undefined) await files.makeFolder(path, 0o777);
-    if (medium === "Memory" && !(await mounts.isMounted(path))) {
+    if (fresh) await files.makeFolder(path, 0o777);
+    const mounted = medium === "Memory" && !(await mounts.isMounted(path));
+    if (mounted) {
       const bounds = [podLimits(pod).memoryBytesMax, sizeLimit === undefined ? 0 : wholeOf(sizeLimit)];
       const set = bounds.filter((bytes) => bytes !== undefined && bytes > 0);
       await mounts.memory(path, set.length === 0 ? undefined : Math.min(...set.map(Number)));
-      await files.chmod(path, 0o777);
     }
-    await this.own(pod, path, { readOnly: false, onlyIfNeeded: true });
+    using folder = await this.open(path);
+    if (mounted) await folder.change("", () => ({ mode: 0o777 }));
+    await this.own(pod, folder, "ifNeeded");
     return path;
   }
 
@@ -176,36 +181,44 @@ export class PodVolumes {
     const digest = digestOf(payload);
     if (this.shown.get(path) === digest) return path;
     await files.makeFolder(path);
-    await files.chmod(path, 0o777);
-    const generation = `${new Date(this.parts.clock.nowMs()).toISOString().replaceAll(/\W/g, "_")}${this.parts.random.suffix(5)}`;
-    const prepare = (folder: string): Promise<void> => this.own(pod, folder, { readOnly: true, onlyIfNeeded: false });
-    await writeAtomically({ files, path, generation, prepare }, payload);
+    using folder = await this.open(path);
+    const gid = pod.spec.securityContext?.fsGroup;
+    const name = generationName(this.parts.clock.nowMs(), this.parts.random.suffix(5));
+    await writeAtomically(folder, { name, ...(gid !== undefined && { gid }) }, payload);
     this.shown.set(path, digest);
     return path;
   }
 
-  private async claim(pod: Pod, claimName: string, readOnly: boolean): Promise<PlacedVolume> {
+  private async claim(context: VolumeContext, claimName: string, readOnly: boolean): Promise<PlacedVolume> {
     const { files } = this.parts.machine;
+    const { pod } = context.facts;
     const volume = await claimedVolume(this.parts.client, pod, claimName);
     const facts = await files.facts(volume.path);
     if (volume.block) return { path: volume.path, readOnly: readOnly || volume.readOnly, device: true };
     if (!facts && volume.type === "local") throw new Error(`path "${volume.path}" does not exist`);
     if (!facts) await files.makeFolder(volume.path, 0o777);
-    const onlyIfNeeded = pod.spec.securityContext?.fsGroupChangePolicy === "OnRootMismatch";
-    if (volume.type === "local") await this.own(pod, volume.path, { readOnly: false, onlyIfNeeded });
+    if (volume.type === "local") {
+      const seldom = context.again || pod.spec.securityContext?.fsGroupChangePolicy === "OnRootMismatch";
+      using folder = await this.open(volume.path);
+      await this.own(pod, folder, seldom ? "ifNeeded" : "always");
+    }
     return { path: volume.path, readOnly: readOnly || volume.readOnly };
   }
 
-  private async own(
-    pod: Pod,
-    path: string,
-    how: { readonly readOnly: boolean; readonly onlyIfNeeded: boolean },
-  ): Promise<void> {
+  /** The folder itself, wherever links to it lead: its path is the administrator's or kedge's own. */
+  private async open(path: string): Promise<SafeFolder> {
+    const { files } = this.parts.machine;
+    const folder = await files.folder((await files.resolve(path)) ?? path);
+    if (!folder) throw new Error(`expected the folder of the volume at "${path}", found it removed`);
+    return folder;
+  }
+
+  private async own(pod: Pod, folder: SafeFolder, when: "always" | "ifNeeded"): Promise<void> {
     const gid = pod.spec.securityContext?.fsGroup;
     if (gid === undefined) return;
-    const ownership: Ownership = { files: this.parts.machine.files, gid, readOnly: how.readOnly };
-    if (how.onlyIfNeeded && (await rootIsGroups(path, ownership))) return;
-    await giveToGroup(path, ownership);
+    const ownership = { gid, readOnly: false };
+    if (when === "ifNeeded" && (await rootIsGroups(folder, ownership))) return;
+    await giveToGroup(folder, ownership);
   }
 }
 

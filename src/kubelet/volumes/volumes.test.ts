@@ -1,14 +1,16 @@
 /** Volumes over files in memory: what they hold, how they change, and that nothing leads out of them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { must } from "#base/assert.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { Volume } from "#resources/core/volume.ts";
+import type { SafeFolder } from "#host/safe-folder.ts";
 import { MemoryFiles } from "#testing/memory-files.ts";
-import { writeAtomically, type AtomicFolder } from "./atomic-write.ts";
+import { generationName, writeAtomically } from "./atomic-write.ts";
 import { checkHostPath } from "./host-path.ts";
-import { giveToGroup } from "./ownership.ts";
+import { giveToGroup, rootIsGroups } from "./ownership.ts";
 import { payloadOf, type Payload } from "./payload.ts";
-import { subPathOf } from "./sub-path.ts";
+import { mountSubPath, placeInVolume } from "./sub-path.ts";
 
 const text = async (files: MemoryFiles, path: string): Promise<string | undefined> => {
   const bytes = await files.read(path);
@@ -18,23 +20,55 @@ const text = async (files: MemoryFiles, path: string): Promise<string | undefine
 const payload = (table: Readonly<Record<string, string>>): Payload =>
   new Map(Object.entries(table).map(([name, content]) => [name, { content: Buffer.from(content), mode: 0o644 }]));
 
-const folderAt = (files: MemoryFiles, generation: string): AtomicFolder => ({
-  files,
-  path: "/v",
-  generation,
-  prepare: () => Promise.resolve(),
-});
+async function volumeOf(files: MemoryFiles): Promise<SafeFolder> {
+  await files.makeFolder("/v", 0o755);
+  return must(await files.folder("/v"), "the folder was made");
+}
+
+const generation = (at: number): string => generationName(Date.UTC(2026, 0, 1) + at, "abcde");
 
 test("files of a volume change together, and what is no longer shown goes", async () => {
   const files = new MemoryFiles();
-  await writeAtomically(folderAt(files, "one"), payload({ a: "1", "dir/b": "2" }));
+  using folder = await volumeOf(files);
+  await writeAtomically(folder, { name: generation(1) }, payload({ a: "1", "dir/./b": "2" }));
   assert.deepEqual([await text(files, "/v/a"), await text(files, "/v/dir/b")], ["1", "2"]);
-  await writeAtomically(folderAt(files, "two"), payload({ a: "3", c: "4" }));
+  await writeAtomically(folder, { name: generation(2), gid: 7 }, payload({ a: "3", c: "4" }));
   assert.deepEqual(
     [await text(files, "/v/a"), await text(files, "/v/c"), await text(files, "/v/dir/b")],
     ["3", "4", undefined],
   );
-  assert.deepEqual(await files.list("/v"), ["..data", "..two", "a", "c"]);
+  assert.deepEqual(await files.list("/v"), ["..2026_01_01T00_00_00_002Zabcde", "..data", "a", "c"]);
+  const facts = await files.facts("/v/a");
+  assert.deepEqual([facts?.gid, facts?.mode, (await files.facts("/v"))?.mode], [7, 0o644, 0o755]);
+});
+
+test("what a container of an older kedge put into a volume leads nowhere", async () => {
+  const files = new MemoryFiles({ "/host/secret/key": "x", "/host/..2020_01_01T00_00_00_000Zx/key": "x" });
+  using folder = await volumeOf(files);
+  await writeAtomically(folder, { name: generation(1) }, payload({ a: "1" }));
+  await files.remove("/v/..data");
+  await files.symlink("../host/secret", "/v/..data");
+  await files.symlink("../host", "/v/..2020_01_01T00_00_00_000Zx");
+  await files.symlink("../host/secret", "/v/a");
+  await files.symlink("../host", "/v/b");
+  await files.makeFolder("/v/c/d");
+  await files.makeFolder("/v/..not-a-generation");
+  await files.chmod("/v", 0o777);
+  await writeAtomically(folder, { name: generation(2) }, payload({ a: "2", "b/file": "3", c: "4" }));
+  assert.deepEqual(
+    [await text(files, "/v/a"), await text(files, "/v/b/file"), await text(files, "/v/c")],
+    ["2", "3", "4"],
+  );
+  assert.deepEqual(await files.list("/v"), [
+    "..2026_01_01T00_00_00_002Zabcde",
+    "..data",
+    "..not-a-generation",
+    "a",
+    "b",
+    "c",
+  ]);
+  assert.deepEqual([await text(files, "/host/secret/key"), (await files.facts("/v"))?.mode], ["x", 0o755]);
+  assert.equal(await text(files, "/host/..2020_01_01T00_00_00_000Zx/key"), "x");
 });
 
 const pod: Pod = {
@@ -90,24 +124,68 @@ test("volumes show config maps, secrets, facts and tokens, with their modes", as
 
 test("a part of a volume stays within it", async () => {
   const files = new MemoryFiles({ "/v/dir/file": "x", "/etc/passwd": "root" });
-  await files.symlink("/etc", "/v/out");
-  await files.symlink("dir", "/v/in");
-  assert.equal(await subPathOf(files, "/v", "dir/file"), "/v/dir/file");
-  assert.equal(await subPathOf(files, "/v", "in/file"), "/v/dir/file");
-  assert.equal(await subPathOf(files, "/v", "made/here"), "/v/made/here");
-  await assert.rejects(subPathOf(files, "/v", "../etc"), /must stay within its volume/);
-  await assert.rejects(subPathOf(files, "/v", "/etc"), /must stay within its volume/);
-  await assert.rejects(subPathOf(files, "/v", "out/passwd"), {
-    message: 'subPath "out/passwd" leads out of its volume to "/etc"',
-  });
+  using volume = await volumeOf(files);
+  const links = {
+    out: "/etc",
+    up: "../etc",
+    in: "dir",
+    "dir/back": "../dir/../in/file",
+    round: "round",
+    made: "dir/new",
+  };
+  for (const [name, target] of Object.entries(links)) await files.symlink(target, `/v/${name}`);
+  const places = {
+    "dir/file": "dir/file",
+    "in//./file": "dir/file",
+    "in/back": "dir/file",
+    "new/here": "new/here",
+    ".": "",
+  };
+  for (const [subPath, place] of Object.entries(places)) assert.equal(await placeInVolume(volume, subPath), place);
+  assert.equal(await placeInVolume(volume, "made/x"), "dir/new/x");
+  const refused = {
+    "../etc": "unable to provision SubPath `../etc`: must not contain '..'",
+    "/etc": "error SubPath `/etc` must not be an absolute path",
+    "out/passwd": 'subPath "out/passwd" leads out of its volume',
+    up: 'subPath "up" leads out of its volume',
+    round: 'too many links in subPath "round"',
+  };
+  for (const [subPath, message] of Object.entries(refused))
+    await assert.rejects(placeInVolume(volume, subPath), { message });
+  await assert.rejects(placeInVolume(volume, "dir/file/under"), { name: "UnsafePathError" });
+});
+
+test("a folder made for a part of a volume is as open as the volume", async () => {
+  const files = new MemoryFiles();
+  using volume = await volumeOf(files);
+  await files.chmod("/v", 0o2777);
+  await placeInVolume(volume, "made/here");
+  assert.deepEqual([(await files.facts("/v/made"))?.mode, (await files.facts("/v/made/here"))?.mode], [0o2777, 0o2777]);
+});
+
+test("a part of a volume is mounted in the pod's own folder, and mounted anew for the next instance", async () => {
+  const files = new MemoryFiles({ "/v/a/file": "a", "/v/b": "b" });
+  using volume = await volumeOf(files);
+  await files.makeFolder("/pods/1", 0o750);
+  using podFolder = must(await files.folder("/pods/1"), "it was made");
+  const at = "volume-subpaths/v/main/0";
+  assert.equal(await mountSubPath({ volume, podFolder, at, subPath: "a" }), `/pods/1/${at}`);
+  assert.equal(await text(files, `/pods/1/${at}/file`), "a");
+  await mountSubPath({ volume, podFolder, at, subPath: "b" });
+  assert.equal(await text(files, `/pods/1/${at}`), "b");
 });
 
 test("a volume's group may read and write it, and new files become the group's", async () => {
-  const files = new MemoryFiles({ "/v/file": "x" });
-  await files.chmod("/v/file", 0o400);
-  await giveToGroup("/v", { files, gid: 2000, readOnly: false });
-  const [folder, file] = [await files.facts("/v"), await files.facts("/v/file")];
-  assert.deepEqual([folder?.gid, folder?.mode, file?.gid, file?.mode], [2000, 0o2775, 2000, 0o660]);
+  const files = new MemoryFiles({ "/v/dir/file": "x", "/etc/passwd": "root" });
+  await files.symlink("/etc", "/v/out");
+  await files.chmod("/v/dir/file", 0o400);
+  using folder = await volumeOf(files);
+  const group = { gid: 2000, readOnly: false };
+  assert.equal(await rootIsGroups(folder, group), false);
+  await giveToGroup(folder, group);
+  const [root, file] = [await files.facts("/v"), await files.facts("/v/dir/file")];
+  assert.deepEqual([root?.gid, root?.mode, file?.gid, file?.mode], [2000, 0o2775, 2000, 0o660]);
+  assert.deepEqual([await rootIsGroups(folder, group), (await files.facts("/etc/passwd"))?.gid], [true, 0]);
 });
 
 test("a host path is what it has to be, or is made where it may be", async () => {
