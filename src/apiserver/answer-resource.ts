@@ -6,7 +6,7 @@ import { duplicateKeys } from "#machinery/duplicate-keys.ts";
 import { deleteOptions as deleteOptionsShape, type DeleteOptions, type KubeObject } from "#machinery/meta.ts";
 import type { JsonObject } from "#machinery/shape.ts";
 import type { Verb } from "#machinery/resource.ts";
-import { badRequest } from "#machinery/status.ts";
+import { badRequest, isReason } from "#machinery/status.ts";
 import type { IncludeObject } from "#machinery/table.ts";
 import { expectedOf, integerOf, parseYamlBody, readBytes, readJson, readPatch, writeQueryOf } from "./body.ts";
 import { metaText, targetOf, type Call, type WriteCall, type Written } from "./call.ts";
@@ -29,6 +29,7 @@ import { trackFields } from "./verbs/managed-fields.ts";
 import { patch, type PatchBody } from "./verbs/patch.ts";
 import { update } from "./verbs/update.ts";
 import { watch } from "./verbs/watch.ts";
+import { warningHeaders } from "./warnings.ts";
 import { WatchReply } from "./watch-reply.ts";
 
 /** What a path leads to. */
@@ -125,7 +126,7 @@ export async function replyObject(
 
 export function headersOf({ warnings }: Request): Record<string, string | readonly string[]> {
   const headers: Record<string, string | readonly string[]> = { "cache-control": "no-cache, private" };
-  if (warnings.length > 0) headers["warning"] = warnings.map((text) => `299 - ${JSON.stringify(text)}`);
+  if (warnings.length > 0) headers["warning"] = warningHeaders(warnings);
   return headers;
 }
 
@@ -194,7 +195,13 @@ async function answerWatch(server: Server, request: Request, place: Place): Prom
   };
   const sink = new WatchReply(request.exchange, rendering, server.frames);
   const call = { ...callOf(request, place), key: { namespace: place.path.namespace, name: "" } };
-  await watch(server, call, { options, sink });
+  try {
+    await watch(server, call, { options, sink });
+  } catch (error) {
+    // What can no longer be watched is an event of the watch, as upstream has it; anything else refuses the request.
+    if (!isReason(error, "Expired")) throw error;
+    sink.refuse(error);
+  }
   const { signal } = sink.open();
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));

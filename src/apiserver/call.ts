@@ -2,6 +2,7 @@
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
+import type { Turns } from "#base/turns.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { internal, type Target } from "#machinery/status.ts";
 import type { Store } from "#storage/store.ts";
@@ -20,6 +21,8 @@ export interface Core {
   readonly authorizer: Authorizer;
   readonly races: Races;
   readonly clock: Clock;
+  /** For work that takes long. */
+  readonly turns: Turns;
   readonly random: Random;
   readonly log: Log;
 }

@@ -1,5 +1,6 @@
 /** Which objects a list, a watch or a deletecollection is about. */
-import { exactField, matchesFields, parseFieldSelector, type FieldRequirement } from "#machinery/field-selector.ts";
+import { own } from "#base/own.ts";
+import { compileFields, exactField, parseFieldSelector } from "#machinery/field-selector.ts";
 import { parseLabelSelector, type Selector } from "#machinery/label-selector.ts";
 import { badRequest } from "#machinery/status.ts";
 import { shown, type Served } from "./registry.ts";
@@ -16,8 +17,10 @@ export class Selection {
   /** The only name that can match; undefined for any. */
   readonly name: string | undefined;
   readonly labels: Selector;
-  private readonly fields: readonly FieldRequirement[];
-  private readonly kind: StoredKind;
+  /** First key of the objects that can match. */
+  readonly from: string;
+  // Undefined when every object matches.
+  private readonly matchesFields: ReturnType<typeof compileFields> | undefined;
   private readonly served: Served;
 
   /** @throws StatusError 400 when a selector cannot be read or names a field that cannot be selected by. */
@@ -25,24 +28,20 @@ export class Selection {
     const fields = parseFieldSelector(request.fieldSelector);
     for (const { field } of fields) checkField(served, field);
     this.served = served;
-    this.kind = kind;
     this.namespace = request.namespace;
     this.labels = parseLabelSelector(request.labelSelector);
     this.name = exactField(fields, "metadata.name");
-    this.fields = fields.filter(({ field, operator }) => field !== "metadata.name" || operator !== "=");
+    this.from = firstKey(kind, this.namespace, this.name);
+    // All of them: a selector may ask for two names, which no object has.
+    const others = fields.filter(
+      ({ field, operator, value }) => field !== "metadata.name" || operator !== "=" || value !== this.name,
+    );
+    this.matchesFields = others.length === 0 ? undefined : compileFields(others);
   }
 
   /** True when every object of the scope is selected. */
   get selectsAll(): boolean {
-    return this.labels.matchesEverything && this.fields.length === 0;
-  }
-
-  /** First key of the objects that can match. */
-  get from(): string {
-    const { prefix } = this.kind;
-    if (this.name !== undefined && (this.namespace !== "" || !this.kind.definition.namespaced))
-      return this.kind.storeKey({ namespace: this.namespace, name: this.name });
-    return this.namespace === "" ? prefix : `${prefix}${this.namespace}/`;
+    return this.labels.matchesEverything && this.matchesFields === undefined;
   }
 
   /** True when `from` is the key of the one object that can match. */
@@ -50,18 +49,30 @@ export class Selection {
     return !this.from.endsWith("/");
   }
 
+  /** Whether an object with this key is in the scope. */
+  covers(storeKey: string): boolean {
+    return this.isOne ? storeKey === this.from : storeKey.startsWith(this.from);
+  }
+
   /** Whether an object of the scope is selected. */
   selects(object: StoredObject): boolean {
     if (this.name !== undefined && !this.isOne && object.key.name !== this.name) return false;
     if (!this.labels.matchesEverything && !this.labels.matches(object.labels)) return false;
-    return this.fields.length === 0 || matchesFields(this.fields, (field) => fieldOf(this.served, object, field));
+    return this.matchesFields?.((field) => fieldOf(this.served, object, field)) ?? true;
   }
+}
+
+function firstKey(kind: StoredKind, namespace: string, name: string | undefined): string {
+  if (name !== undefined && (namespace !== "" || !kind.definition.namespaced))
+    return kind.storeKey({ namespace, name });
+  return namespace === "" ? kind.prefix : `${kind.prefix}${namespace}/`;
 }
 
 function checkField(served: Served, field: string): void {
   const { selectableFields } = served.definition;
   if (field === "metadata.name" || field === "metadata.namespace") return;
-  if (selectableFields?.[field]) return;
+  // The field is a stranger's word: what every object inherits is no field.
+  if (own(selectableFields, field)) return;
   throw badRequest(
     selectableFields
       ? `field label not supported: ${field}`
@@ -72,5 +83,5 @@ function checkField(served: Served, field: string): void {
 function fieldOf(served: Served, object: StoredObject, field: string): string {
   if (field === "metadata.name") return object.key.name;
   if (field === "metadata.namespace") return object.key.namespace;
-  return served.definition.selectableFields?.[field]?.(shown(served, object)) ?? "";
+  return own(served.definition.selectableFields, field)?.(shown(served, object)) ?? "";
 }

@@ -4,6 +4,7 @@ import type { Client } from "#client/client.ts";
 import type { Log } from "#base/log.ts";
 import { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
+import { Turns } from "#base/turns.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import { noDescriptions, type Descriptions } from "#machinery/openapi.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
@@ -25,6 +26,7 @@ import { Seats } from "./seats.ts";
 import type { ConnectHook } from "./subresource.ts";
 import { bind } from "./subresources/binding.ts";
 import { subresourcesOf } from "./subresources.ts";
+import { LaggingBytes, PastReader } from "./watch-cache.ts";
 import { FrameCache } from "./watch-reply.ts";
 
 export type { ConnectHook, PathHook, HealthCheck };
@@ -97,9 +99,14 @@ const computed = new Set(["bindings", "componentstatuses"]);
 export function createApiServer(options: ApiServerOptions, signal: AbortSignal): ApiServer {
   const { store, clock, random, log, authenticators, authorizer } = options;
   const metrics = options.metrics ?? new Metrics();
+  const turns = new Turns(clock);
   const registry = new Registry({
     store,
     clock,
+    log,
+    turns,
+    lagging: new LaggingBytes(),
+    past: new PastReader(),
     signal,
     subresourcesOf: (definition, custom) => subresourcesOf(definition, { custom, hooks: options.posts ?? {} }),
     isStored: ({ id, verbs }) => !computed.has(id) && verbs.includes("get"),
@@ -113,6 +120,7 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
     authorizer,
     races: new Races(clock, random),
     clock,
+    turns,
     random,
     log,
     authenticators,

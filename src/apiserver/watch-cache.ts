@@ -2,15 +2,21 @@
  * Every object of one resource, in memory, fed by the store's watch. It answers get, list and watch without touching
  * the store: since a write's answer comes after its event, who reads here reads everything that was acknowledged.
  */
-import type { Clock } from "#base/clock.ts";
-import { futureResourceVersion, gone } from "#machinery/status.ts";
-import { CompactedError, type Revision, type Store, type StoreEvent } from "#storage/store.ts";
+import { messageOf } from "#base/assert.ts";
+import { abortReason, deadline, type Clock } from "#base/clock.ts";
+import type { Log } from "#base/log.ts";
+import type { Turns } from "#base/turns.ts";
+import { futureResourceVersion } from "#machinery/status.ts";
+import type { Revision, Store, StoreEvent } from "#storage/store.ts";
+import { EventWindow, type CacheEvent, type LaggingBytes } from "./watch-cache/event-window.ts";
 import { Feed, type WatchSink } from "./watch-cache/feed.ts";
-import { EventWindow, type CacheEvent } from "./watch-cache/event-window.ts";
+import type { Past, PastReader } from "./watch-cache/past.ts";
 import type { Selection } from "./selection.ts";
 import type { StoredKind, StoredObject } from "./stored-object.ts";
 
+export { LaggingBytes } from "./watch-cache/event-window.ts";
 export type { EventType, WatchSink } from "./watch-cache/feed.ts";
+export { PastReader } from "./watch-cache/past.ts";
 
 export interface WatchStart {
   /** Changes after this revision; undefined for everything there is, then changes. */
@@ -22,6 +28,12 @@ export interface WatchStart {
 export interface WatchCacheParts {
   readonly store: Store;
   readonly clock: Clock;
+  readonly log: Log;
+  /** Shared by all that works long in this thread. */
+  readonly turns: Turns;
+  /** Shared by all caches: what they hold and read for watchers that are behind. */
+  readonly lagging: LaggingBytes;
+  readonly past: PastReader;
   /** Ends the store's watch. */
   readonly signal: AbortSignal;
 }
@@ -35,18 +47,24 @@ export class WatchCache {
   private readonly objects = new Map<string, StoredObject>();
   // The same objects by rising key.
   private sorted: StoredObject[] = [];
-  private window = new EventWindow(0);
+  // True when somebody holds `sorted` itself: it is copied before it is changed.
+  private isLent = false;
+  private window: EventWindow;
   private current: Revision = 0;
   private lastChange: Revision = 0;
   private readonly feeds = new Map<string, Set<Feed>>();
+  private readonly lagging = new Set<Feed>();
   private waiting: (() => void)[] = [];
   private readonly stopping = new AbortController();
+  // Ends the store's watch of the present start.
+  private reading = new AbortController();
   private starting: Promise<void> | undefined;
   private started = false;
 
   constructor(kind: StoredKind, parts: WatchCacheParts) {
     this.kind = kind;
     this.parts = parts;
+    this.window = new EventWindow(0, parts.lagging);
   }
 
   /** The store's revision that this cache has seen. */
@@ -71,22 +89,26 @@ export class WatchCache {
   /** Ends every watch and lets go of the store: the resource is no longer served. */
   stop(): void {
     this.stopping.abort();
-    for (const feeds of this.feeds.values()) for (const feed of feeds) feed.close();
-    this.feeds.clear();
+    this.reading.abort();
+    this.endFeeds();
+    this.window.clear();
   }
 
   get(storeKey: string): StoredObject | undefined {
     return this.objects.get(storeKey);
   }
 
-  /** The objects of a selection's scope, by rising key, not yet selected. The array is the caller's. */
-  scope(selection: Selection): StoredObject[] {
+  /** The objects of a selection's scope, by rising key, not yet selected. Shared: not to be changed. */
+  scope(selection: Selection): readonly StoredObject[] {
     const { from } = selection;
     if (selection.isOne) {
       const found = this.objects.get(from);
       return found ? [found] : [];
     }
-    if (from === this.kind.prefix) return this.sorted.slice();
+    if (from === this.kind.prefix) {
+      this.isLent = true;
+      return this.sorted;
+    }
     return this.sorted.slice(this.place(from), this.place(`${from.slice(0, -1)}0`));
   }
 
@@ -104,63 +126,64 @@ export class WatchCache {
   /** Waits until the cache has seen `revision`. @throws StatusError 504 when that takes too long. */
   async seen(revision: Revision, signal: AbortSignal): Promise<void> {
     if (this.current >= revision) return;
-    const late = AbortSignal.any([signal, this.expired(revisionWaitMs)]);
-    late.addEventListener("abort", this.wake, { once: true });
-    while (this.current < revision && !late.aborted) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    late.removeEventListener("abort", this.wake);
+    using late = deadline(this.parts.clock, revisionWaitMs, signal);
+    late.signal.addEventListener("abort", this.wake, { once: true });
+    while (this.current < revision && !late.signal.aborted)
+      await new Promise<void>((resolve) => void this.waiting.push(resolve));
+    late.signal.removeEventListener("abort", this.wake);
     if (this.current < revision) throw futureResourceVersion(String(revision), String(this.current));
   }
 
   /**
    * Starts to feed `sink`, until the signal is aborted or the sink is too slow.
    *
-   * @throws StatusError 410 when changes since the start are no longer known.
+   * @throws StatusError 410 when changes since the start are no longer known, the signal's reason.
    */
   async watch(selection: Selection, start: WatchStart, to: { sink: WatchSink; signal: AbortSignal }): Promise<Feed> {
     const { after, initialBookmark } = start;
-    const past: CacheEvent[] = [];
-    let joined = after ?? 0;
-    let recent = after === undefined ? [] : this.window.after(joined);
-    while (!recent) {
-      const read = await this.pastOf(joined, to.signal);
-      past.push(...read.events);
-      joined = read.revision;
-      recent = this.window.after(joined);
-    }
-    // From here to `join` in one turn: what changes later goes into the feed's queue.
-    const objects = after === undefined ? this.scope(selection).filter((object) => selection.selects(object)) : [];
-    const events = [...past, ...recent].filter(({ storeKey }) => within(selection, storeKey));
-    const feed = new Feed(selection.from, selection, to.sink);
+    const past = after === undefined ? undefined : await this.pastAfter(after, to.signal);
+    // From here to `join` in one turn: what changes later is in the window.
+    const feed = new Feed({
+      selection,
+      sink: to.sink,
+      window: this.window,
+      turns: this.parts.turns,
+      onLag: (lagging, lags) => void (lags ? this.lagging.add(lagging) : this.lagging.delete(lagging)),
+      onFailure: (error) => this.parts.log.error("watch failed", { of: this.kind.prefix, error: messageOf(error) }),
+    });
+    const objects = after === undefined ? this.scope(selection) : [];
+    const bookmark = initialBookmark ? this.current : undefined;
+    // It never throws: a watcher's failure ends that watcher.
+    void feed.start({ objects, bookmark, past, after: past?.through ?? after ?? this.current });
     this.join(feed, to.signal);
-    void feed.start({ objects, events, bookmark: initialBookmark ? this.current : undefined });
     return feed;
   }
 
-  /** Changes that left the window, from the store's log, and the revision up to which they are complete. */
-  private async pastOf(after: Revision, signal: AbortSignal): Promise<{ events: CacheEvent[]; revision: Revision }> {
-    const events: StoreEvent[] = [];
-    let revision = after;
-    const reading = new AbortController();
-    const request = { from: this.kind.prefix, to: this.kind.prefixEnd, afterRevision: after };
-    const listener = (batch: readonly StoreEvent[], seen: Revision): void => {
-      events.push(...batch);
-      revision = seen;
+  /** Changes after a revision that the window does not reach back to. @throws as `watch` */
+  private async pastAfter(after: Revision, signal: AbortSignal): Promise<Past | undefined> {
+    const events: CacheEvent[] = [];
+    const pieces: Past[] = [];
+    let through = after;
+    const release = (): void => {
+      for (const piece of pieces) piece.release();
     };
     try {
-      await this.parts.store.watch(request, listener, AbortSignal.any([reading.signal, signal]));
+      // The window moves on while the past is read, so that a bit may be missing again.
+      while (!this.window.covers(through)) {
+        if (signal.aborted) throw abortReason(signal);
+        const { store, past } = this.parts;
+        const { prefix: from, prefixEnd: to } = this.kind;
+        const eventOf = (event: StoreEvent): CacheEvent => this.cacheEvent(event);
+        const piece = await past.read({ store, from, to, after: through, eventOf, signal });
+        pieces.push(piece);
+        for (const event of piece.events) events.push(event);
+        through = piece.through;
+      }
     } catch (error) {
-      if (error instanceof CompactedError) throw gone(`too old resource version: ${after} (${error.oldest})`);
+      release();
       throw error;
-    } finally {
-      reading.abort();
     }
-    return { events: events.map((event) => this.cacheEvent(event)), revision };
-  }
-
-  private expired(afterMs: number): AbortSignal {
-    const controller = new AbortController();
-    this.parts.clock.after(afterMs, () => controller.abort());
-    return controller.signal;
+    return pieces.length === 0 ? undefined : { events, through, release };
   }
 
   private join(feed: Feed, signal: AbortSignal): void {
@@ -172,39 +195,64 @@ export class WatchCache {
       if (feeds.size === 0 && this.feeds.get(feed.scope) === feeds) this.feeds.delete(feed.scope);
       feed.close();
     };
-    if (signal.aborted) leave();
+    // A cache that was replaced meanwhile hears of no change any more: the watch ends, and starts anew at the new one.
+    if (signal.aborted || this.stopping.signal.aborted) leave();
     else signal.addEventListener("abort", leave, { once: true });
+  }
+
+  private endFeeds(): void {
+    for (const feeds of this.feeds.values()) for (const feed of feeds) feed.close();
+    this.feeds.clear();
+    this.lagging.clear();
   }
 
   private async start(): Promise<void> {
     const { store, signal } = this.parts;
     const { prefix, prefixEnd } = this.kind;
     const { entries, revision } = await store.range({ from: prefix, to: prefixEnd });
+    this.isLent = false;
     this.sorted = entries.map((entry) => this.kind.fromEntry(entry));
     this.objects.clear();
     for (const object of this.sorted) this.objects.set(object.storeKey, object);
     this.current = revision;
     this.lastChange = revision;
-    this.window = new EventWindow(revision);
+    this.window = new EventWindow(revision, this.parts.lagging);
+    const reading = new AbortController();
+    this.reading = reading;
+    if (signal.aborted || this.stopping.signal.aborted) reading.abort();
     await store.watch(
       { from: prefix, to: prefixEnd, afterRevision: revision },
-      (events, seen) => this.take(events, seen),
-      AbortSignal.any([signal, this.stopping.signal]),
+      (events, seen) => {
+        if (!reading.signal.aborted) this.take(events, seen);
+      },
+      AbortSignal.any([signal, reading.signal]),
     );
     this.started = true;
   }
 
+  /** Never throws: it is called where others' writes are acknowledged. A cache that fails is read anew when it is asked. */
   private take(events: readonly StoreEvent[], revision: Revision): void {
-    for (const event of events) {
-      const change = this.cacheEvent(event);
-      this.apply(change);
-      this.window.push(change);
-      this.lastChange = change.revision;
-      this.current = Math.max(this.current, change.revision);
-      this.publish(change);
+    try {
+      for (const event of events) this.takeOne(this.cacheEvent(event));
+    } catch (error) {
+      this.parts.log.error("cache failed, it is read anew", { of: this.kind.prefix, error: messageOf(error) });
+      this.reading.abort();
+      this.started = false;
+      this.starting = undefined;
+      this.endFeeds();
+      this.window.clear();
     }
     this.current = Math.max(this.current, revision);
     if (this.waiting.length > 0) this.wake();
+  }
+
+  private takeOne(change: CacheEvent): void {
+    this.apply(change);
+    this.window.push(change, this.lagging.size > 0);
+    this.lastChange = change.revision;
+    this.current = Math.max(this.current, change.revision);
+    for (const feed of this.lagging) if (!this.window.covers(feed.position)) feed.close();
+    this.publish(change);
   }
 
   private readonly wake = (): void => {
@@ -228,6 +276,10 @@ export class WatchCache {
   }
 
   private apply({ storeKey, current }: CacheEvent): void {
+    if (this.isLent) {
+      this.isLent = false;
+      this.sorted = this.sorted.slice();
+    }
     const at = this.place(storeKey);
     const isHeld = this.sorted[at]?.storeKey === storeKey;
     if (current) {
@@ -264,8 +316,4 @@ export class WatchCache {
     }
     return low;
   }
-}
-
-function within(selection: Selection, storeKey: string): boolean {
-  return selection.isOne ? storeKey === selection.from : storeKey.startsWith(selection.from);
 }

@@ -1,6 +1,8 @@
 /** A watch's events as bytes on their way to a client. A frame is made once for all watchers that want it alike. */
 import { utf8 } from "#base/bytes.ts";
+import { status as statusShape } from "#machinery/meta.ts";
 import { encodeObject, encodeWatchEvent } from "#machinery/protobuf.ts";
+import type { StatusError } from "#machinery/status.ts";
 import type { Revision } from "#storage/store.ts";
 import type { Exchange, ResponseStream } from "#wire/http.ts";
 import { formed, jsonOf, partial, protobufOf, shapeOf, type Rendering } from "./render.ts";
@@ -66,12 +68,23 @@ export class WatchReply implements WatchSink {
     return this.write(utf8(`${JSON.stringify({ type: "BOOKMARK", object: shownAs })}\n`));
   }
 
+  /** Tells why there is nothing to watch, and ends. */
+  refuse(error: StatusError): void {
+    const status = error.toStatus();
+    if (this.rendering.answer.encoding === "protobuf") {
+      const encoded = encodeObject(statusShape, { ...status, kind: "Status", apiVersion: "v1" });
+      this.write(lengthPrefixed(encodeWatchEvent("ERROR", encoded)));
+    } else this.write(utf8(`${JSON.stringify({ type: "ERROR", object: status })}\n`));
+    this.end();
+  }
+
   drained(): Promise<void> {
     return this.open().drained();
   }
 
   end(): void {
-    this.stream?.end();
+    // Also of a watch that ended before it began: its client waits for an answer.
+    this.open().end();
   }
 
   private write(frame: Uint8Array): boolean {

@@ -21,8 +21,10 @@ export function unreachable(value: never): never {
   throw new BugError(`unreachable: ${JSON.stringify(value)}`);
 }
 
-/** The message of anything that was thrown, with its causes. */
+/** The message of anything that was thrown, with its causes, and with what it kept from being seen. */
 export function messageOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
+  // A clean-up that failed after the work did: what was thrown first comes first.
+  if (thrown instanceof SuppressedError) return `${messageOf(thrown.suppressed)}, then ${messageOf(thrown.error)}`;
   return thrown.cause === undefined ? thrown.message : `${thrown.message}: ${messageOf(thrown.cause)}`;
 }

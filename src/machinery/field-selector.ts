@@ -23,7 +23,28 @@ export function parseFieldSelector(text: string): readonly FieldRequirement[] {
 
 /** @param valueOf The value of a field, "" when the object has none. */
 export function matchesFields(requirements: readonly FieldRequirement[], valueOf: (field: string) => string): boolean {
-  return requirements.every(({ field, operator, value }) => (valueOf(field) === value) === (operator === "="));
+  return compileFields(requirements)(valueOf);
+}
+
+/** Tells whether an object matches, given the value of each field. Each field is looked at once, however often it is named. */
+export function compileFields(
+  requirements: readonly FieldRequirement[],
+): (valueOf: (field: string) => string) => boolean {
+  const rules = new Map<string, { equal: string | undefined; contradicts: boolean; readonly not: Set<string> }>();
+  for (const { field, operator, value } of requirements) {
+    const rule = rules.get(field) ?? { equal: undefined, contradicts: false, not: new Set() };
+    rules.set(field, rule);
+    if (operator === "!=") rule.not.add(value);
+    else if (rule.equal === undefined || rule.equal === value) rule.equal = value;
+    else rule.contradicts = true;
+  }
+  const compiled = [...rules];
+  return (valueOf) =>
+    compiled.every(([field, { equal, contradicts, not }]) => {
+      if (contradicts) return false;
+      const value = valueOf(field);
+      return (equal === undefined || equal === value) && !not.has(value);
+    });
 }
 
 /** The value that `field` must have, if the selector asks for exactly one. */

@@ -4,10 +4,10 @@
  * @see https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
  */
 import { parseRequirements } from "./label-selector/parse.ts";
+import { compileRequirements } from "./label-selector/compile.ts";
 import {
   checked,
   formatRequirement,
-  matches,
   type LabelOperator,
   type LabelRequirement,
   type Labels,
@@ -25,6 +25,8 @@ export class Selector {
   readonly requirements: readonly LabelRequirement[];
   /** Matches no labels at all: the selector of an absent LabelSelector. */
   readonly matchesNothing: boolean;
+  // Made by the first question: most selectors are only carried about.
+  private compiled: ((labels: Labels | undefined) => boolean) | undefined = undefined;
 
   private constructor(requirements: readonly LabelRequirement[], matchesNothing = false) {
     this.requirements = requirements;
@@ -42,8 +44,8 @@ export class Selector {
 
   matches(labels: Labels | undefined): boolean {
     if (this.matchesNothing) return false;
-    for (const requirement of this.requirements) if (!matches(requirement, labels)) return false;
-    return true;
+    this.compiled ??= compileRequirements(this.requirements);
+    return this.compiled(labels);
   }
 
   /** The value that the label must have, if the selector asks for exactly one. */

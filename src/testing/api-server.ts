@@ -59,7 +59,7 @@ export class TestApiServer {
   /** Starts a watch: its exchange, whose lines are its events. */
   watch(target: string, options: AskOptions = {}): TestExchange {
     const exchange = this.exchange(`GET ${target}`, options);
-    void this.api.serve(exchange);
+    exchange.served = this.api.serve(exchange);
     return exchange;
   }
 

@@ -14,6 +14,8 @@ export interface TestRequest {
   readonly user?: string;
 }
 
+const lineFeed = 0x0a;
+
 export class TestExchange implements Exchange {
   readonly protocol = "h2";
   readonly method: string;
@@ -28,9 +30,14 @@ export class TestExchange implements Exchange {
   answered = false;
   code = 0;
   replyHeaders: ReplyHeaders = {};
-  /** Turns false what `write` says, as for a client that does not read. */
-  keepsUp = true;
+  /** Lets every write to it fail, as for a fault in what is between. */
+  failsNow = false;
+  /** Resolves when the server is done with it. */
+  served: Promise<void> = Promise.resolve();
+  // Present while the client does not read.
+  private held: PromiseWithResolvers<void> | undefined;
   private readonly chunks: Uint8Array[] = [];
+  private linesSent = 0;
   private readonly bytes: Uint8Array;
   private readonly left = new AbortController();
   private wakers: (() => void)[] = [];
@@ -80,28 +87,39 @@ export class TestExchange implements Exchange {
 
   reply(code: number, headers: ReplyHeaders, body: Uint8Array | readonly Uint8Array[]): void {
     this.begin(code, headers);
-    this.chunks.push(...(body instanceof Uint8Array ? [body] : body));
-    this.wake();
+    for (const part of body instanceof Uint8Array ? [body] : body) this.take(part);
   }
 
   stream(code: number, headers: ReplyHeaders): ResponseStream {
     this.begin(code, headers);
     return {
       write: (bytes) => {
-        this.chunks.push(bytes);
-        this.wake();
-        return this.keepsUp;
+        if (this.failsNow) throw new Error("as asked");
+        this.take(bytes);
+        return this.held === undefined;
       },
       bufferedBytes: 0,
-      drained: async () => undefined,
+      drained: () => this.held?.promise ?? Promise.resolve(),
       end: () => this.leave(),
       reset: () => this.leave(),
       signal: this.signal,
     };
   }
 
+  /** The client does not read from now on. */
+  hold(): void {
+    this.held ??= Promise.withResolvers();
+  }
+
+  /** The client reads again. */
+  release(): void {
+    this.held?.resolve();
+    this.held = undefined;
+  }
+
   /** The client goes away. */
   leave(): void {
+    this.release();
     this.left.abort(new ClientGoneError());
     this.wake();
   }
@@ -109,10 +127,15 @@ export class TestExchange implements Exchange {
   /** Resolves once at least `count` lines were sent. */
   async lines(count: number): Promise<string[]> {
     for (;;) {
-      const lines = this.sent.toString().split("\n").slice(0, -1);
-      if (lines.length >= count || this.signal.aborted) return lines;
+      if (this.linesSent >= count || this.signal.aborted) return this.sent.toString().split("\n").slice(0, -1);
       await new Promise<void>((resolve) => this.wakers.push(resolve));
     }
+  }
+
+  private take(bytes: Uint8Array): void {
+    this.chunks.push(bytes);
+    for (const byte of bytes) if (byte === lineFeed) this.linesSent += 1;
+    this.wake();
   }
 
   private begin(code: number, headers: ReplyHeaders): void {

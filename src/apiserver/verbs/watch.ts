@@ -50,6 +50,8 @@ export async function watch(core: Core, call: Call, { options, sink }: { options
     initialBookmark: sendInitialEvents === true && allowBookmarks,
   };
   const feed = await cache.watch(selection, start, { sink, signal });
+  // One that left meanwhile would never take its timers with it.
+  if (signal.aborted) return;
   const lengthMs =
     options.timeoutSeconds > 0 ? options.timeoutSeconds * 1000 : lengthMinMs * (1 + core.random.fraction());
   const end = core.clock.after(lengthMs, () => ended.abort());

@@ -1,4 +1,7 @@
-/** The latest changes of one resource, kept so that a watch can start a little in the past without asking the store. */
+/**
+ * The latest changes of one resource, kept so that a watch can start a little in the past without asking the store, and
+ * so that a watcher that does not keep up finds what it missed: nobody has a queue of its own.
+ */
 import type { Revision } from "#storage/store.ts";
 import type { StoredObject } from "../stored-object.ts";
 
@@ -10,30 +13,48 @@ export interface CacheEvent {
   readonly previous: StoredObject | undefined;
 }
 
-// What is older is read from the store's log, so the window only has to bridge the usual list-then-watch.
-const eventsMax = 1_000;
-const bytesMax = 1024 * 1024;
+/** How much of the past stays in memory. Sizes are those of the objects, which the events keep alive. */
+export const windowLimits = {
+  /** Kept in any case, for the usual list-then-watch; what is older is read from the store's log. */
+  eventsMax: 1_000,
+  bytesMax: 1024 * 1024,
+  /** Kept for watchers that lag behind; one that needs still older events is cut, and resumes by itself. */
+  laggingEventsMax: 10_000,
+  laggingBytesMax: 16 * 1024 * 1024,
+  /** The same for all resources together, beyond what is kept in any case. */
+  laggingTotalBytesMax: 64 * 1024 * 1024,
+} as const;
+
+// Dropped events are let go of in steps of so many.
 const droppedMax = 500;
+
+/** What all windows together hold for watchers that lag. */
+export class LaggingBytes {
+  used = 0;
+}
 
 export class EventWindow {
   private events: CacheEvent[] = [];
   // Events before this index were dropped.
   private first = 0;
   private sizeBytes = 0;
+  private readonly lagging: LaggingBytes;
   /** Events after this revision are all here. */
   floor: Revision;
 
-  constructor(floor: Revision) {
+  constructor(floor: Revision, lagging: LaggingBytes) {
     this.floor = floor;
+    this.lagging = lagging;
   }
 
-  push(event: CacheEvent): void {
+  /** @param isNeeded True while a watcher lags. */
+  push(event: CacheEvent, isNeeded: boolean): void {
     this.events.push(event);
-    this.sizeBytes += bytesOf(event);
-    while (this.events.length - this.first > eventsMax || this.sizeBytes > bytesMax) {
+    this.resize(bytesOf(event));
+    while (this.isTooLarge(isNeeded)) {
       const dropped = this.events[this.first];
       if (!dropped) break;
-      this.sizeBytes -= bytesOf(dropped);
+      this.resize(-bytesOf(dropped));
       this.floor = dropped.revision;
       this.first += 1;
     }
@@ -43,15 +64,49 @@ export class EventWindow {
     }
   }
 
-  /** Changes after `revision`, oldest first; undefined when some of them were dropped. */
-  after(revision: Revision): readonly CacheEvent[] | undefined {
-    if (revision < this.floor) return undefined;
-    let from = this.events.length;
-    while (from > this.first && (this.events[from - 1]?.revision ?? 0) > revision) from -= 1;
-    return this.events.slice(from);
+  /** Lets go of everything. */
+  clear(): void {
+    this.resize(-this.sizeBytes);
+    this.events = [];
+    this.first = 0;
+  }
+
+  /** True when every change after `revision` is here. */
+  covers(revision: Revision): boolean {
+    return revision >= this.floor;
+  }
+
+  /** The first change after `revision` of those that are here. */
+  next(revision: Revision): CacheEvent | undefined {
+    let low = this.first;
+    let high = this.events.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.events[middle]?.revision ?? 0) <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return this.events[low];
+  }
+
+  private isTooLarge(isNeeded: boolean): boolean {
+    const count = this.events.length - this.first;
+    const { eventsMax, bytesMax, laggingEventsMax, laggingBytesMax, laggingTotalBytesMax } = windowLimits;
+    if (count <= eventsMax && this.sizeBytes <= bytesMax) return false;
+    return (
+      !isNeeded ||
+      count > laggingEventsMax ||
+      this.sizeBytes > laggingBytesMax ||
+      this.lagging.used > laggingTotalBytesMax
+    );
+  }
+
+  private resize(bytes: number): void {
+    const before = Math.max(this.sizeBytes - windowLimits.bytesMax, 0);
+    this.sizeBytes += bytes;
+    this.lagging.used += Math.max(this.sizeBytes - windowLimits.bytesMax, 0) - before;
   }
 }
 
-function bytesOf(event: CacheEvent): number {
+export function bytesOf(event: CacheEvent): number {
   return (event.previous?.entry.value.length ?? 0) + (event.current?.entry.value.length ?? 0);
 }

@@ -1,11 +1,14 @@
 /**
  * One watcher's way out of the cache: first what is there already, then every change, in order and without gap. A
- * receiver that does not keep up is waited for with a bounded queue, then cut off; nobody else waits for it.
+ * receiver that does not keep up reads on from the shared window of events when it can; one that needs what is no
+ * longer there is cut off. Nobody else waits for it, and what it throws ends it alone.
  */
+import type { Turns } from "#base/turns.ts";
 import type { Revision } from "#storage/store.ts";
 import { StoredObject } from "../stored-object.ts";
 import type { Selection } from "../selection.ts";
-import type { CacheEvent } from "./event-window.ts";
+import type { CacheEvent, EventWindow } from "./event-window.ts";
+import type { Past } from "./past.ts";
 
 export type EventType = "ADDED" | "MODIFIED" | "DELETED";
 
@@ -14,6 +17,7 @@ export interface WatchSink {
   /** Takes the event in any case. False when the receiver does not keep up: wait for `drained`. */
   send(type: EventType, object: StoredObject): boolean;
   bookmark(revision: Revision, initialEventsEnd: boolean): boolean;
+  /** Must also resolve when the receiver is gone. */
   drained(): Promise<void>;
   /** The watch is over; the receiver may watch again from where it is. */
   end(): void;
@@ -21,31 +25,41 @@ export interface WatchSink {
 
 /** What a watcher is sent before the changes. */
 export interface Start {
-  /** Sent as added. */
+  /** Sent as added, as far as they are selected. Shared: not to be changed. */
   readonly objects: readonly StoredObject[];
-  /** Sent before live changes, all later than the objects. */
-  readonly events: readonly CacheEvent[];
   /** Revision of the bookmark that ends the initial objects, when it was asked for. */
   readonly bookmark: Revision | undefined;
+  /** Changes from before the window. */
+  readonly past: Past | undefined;
+  /** Changes after this revision come from the window. */
+  readonly after: Revision;
 }
 
-// Events that wait for one receiver. They are references, but they keep old objects alive.
-const queueMax = 8_192;
+export interface FeedParts {
+  readonly selection: Selection;
+  readonly sink: WatchSink;
+  readonly window: EventWindow;
+  readonly turns: Turns;
+  /** Told when the feed begins to lag, and when it does no longer. */
+  readonly onLag: (feed: Feed, lags: boolean) => void;
+  /** Told why the feed ended, when that is a fault. */
+  readonly onFailure: (error: unknown) => void;
+}
 
 export class Feed {
-  readonly scope: string;
-  private readonly selection: Selection;
-  private readonly sink: WatchSink;
-  private queue: CacheEvent[] = [];
-  // Invariant: live only when nothing waits and the receiver keeps up.
+  private readonly parts: FeedParts;
+  // Invariant: while not live, everything up to this revision was sent.
+  private sentTo: Revision = 0;
+  // Invariant: live only when everything in the window was sent and the receiver keeps up.
   private live = false;
   private closed = false;
-  private cut = false;
 
-  constructor(scope: string, selection: Selection, sink: WatchSink) {
-    this.scope = scope;
-    this.selection = selection;
-    this.sink = sink;
+  constructor(parts: FeedParts) {
+    this.parts = parts;
+  }
+
+  get scope(): string {
+    return this.parts.selection.from;
   }
 
   /** True when the receiver has everything that happened. */
@@ -53,78 +67,120 @@ export class Feed {
     return this.live && !this.closed;
   }
 
-  /** True when the receiver was too slow. */
-  get tooSlow(): boolean {
-    return this.cut;
+  /** The window must still cover this while the feed lags. */
+  get position(): Revision {
+    return this.sentTo;
+  }
+
+  /** Sends what comes first, then goes live. Resolves when that is done or the feed was closed. Never throws. */
+  async start(start: Start): Promise<void> {
+    this.sentTo = start.after;
+    this.parts.onLag(this, true);
+    try {
+      await this.begin(start);
+      await this.catchUp();
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      start.past?.release();
+    }
   }
 
   /** Takes a change, by rising revision. Never waits, never throws. */
   offer(event: CacheEvent): void {
-    if (this.closed) return;
-    if (this.live) {
-      if (!this.pass(event)) {
-        this.live = false;
-        void this.pump();
-      }
-      return;
-    }
-    this.queue.push(event);
-    if (this.queue.length > queueMax) {
-      this.cut = true;
-      this.close();
+    if (!this.live || this.closed) return;
+    try {
+      if (this.pass(event)) return;
+      this.sentTo = event.revision;
+      this.live = false;
+      this.parts.onLag(this, true);
+      void this.resume();
+    } catch (error) {
+      this.fail(error);
     }
   }
 
+  /** Never throws. */
   bookmark(revision: Revision): void {
-    if (this.caughtUp) this.sink.bookmark(revision, false);
+    try {
+      if (this.caughtUp) this.parts.sink.bookmark(revision, false);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
-  /** Sends what comes first, then goes live. Ends when that is done or the feed was closed. */
-  async start(start: Start): Promise<void> {
-    for (const object of start.objects) {
-      if (this.closed) return;
-      if (!this.sink.send("ADDED", object)) await this.sink.drained();
-    }
-    if (start.bookmark !== undefined && !this.closed) this.sink.bookmark(start.bookmark, true);
-    for (const event of start.events) {
-      if (this.closed) return;
-      if (!this.pass(event)) await this.sink.drained();
-    }
-    await this.pump();
-  }
-
+  /** Never throws. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.queue = [];
-    this.sink.end();
+    this.parts.onLag(this, false);
+    try {
+      this.parts.sink.end();
+    } catch (error) {
+      this.parts.onFailure(error);
+    }
   }
 
-  private async pump(): Promise<void> {
-    // The queue grows while we wait, so it is read anew each time; `offer` bounds it.
-    if (this.queue.length === 0) await this.sink.drained();
-    while (!this.closed && this.queue.length > 0) {
-      const batch = this.queue;
-      this.queue = [];
-      for (const [at, event] of batch.entries()) {
-        if (this.pass(event)) continue;
-        this.queue = [...batch.slice(at + 1), ...this.queue];
-        break;
-      }
-      await this.sink.drained();
+  private fail(error: unknown): void {
+    if (this.closed) return;
+    this.parts.onFailure(error);
+    this.close();
+  }
+
+  private async begin({ objects, bookmark, past }: Start): Promise<void> {
+    const { selection, sink } = this.parts;
+    for (const object of objects) {
+      if (this.closed) return;
+      if (selection.selects(object) && !sink.send("ADDED", object)) await sink.drained();
+      const rest = this.parts.turns.rest();
+      if (rest) await rest;
     }
-    this.live = !this.closed;
+    if (bookmark !== undefined && !this.closed) sink.bookmark(bookmark, true);
+    for (const event of past?.events ?? []) {
+      if (this.closed) return;
+      if (!this.pass(event)) await sink.drained();
+      const rest = this.parts.turns.rest();
+      if (rest) await rest;
+    }
+  }
+
+  private async resume(): Promise<void> {
+    try {
+      await this.parts.sink.drained();
+      await this.catchUp();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private async catchUp(): Promise<void> {
+    const { window, sink } = this.parts;
+    while (!this.closed) {
+      if (!window.covers(this.sentTo)) return this.close();
+      const event = window.next(this.sentTo);
+      if (!event) {
+        this.live = true;
+        this.parts.onLag(this, false);
+        return;
+      }
+      this.sentTo = event.revision;
+      if (!this.pass(event)) await sink.drained();
+      const rest = this.parts.turns.rest();
+      if (rest) await rest;
+    }
   }
 
   /** Sends the event as this watcher sees it. False when the receiver does not keep up. */
   private pass(event: CacheEvent): boolean {
+    const { selection, sink } = this.parts;
     const { current, previous } = event;
-    const isIn = current !== undefined && this.selection.selects(current);
-    const wasIn = previous !== undefined && this.selection.selects(previous);
-    if (isIn) return this.sink.send(wasIn ? "MODIFIED" : "ADDED", current);
+    if (!selection.covers(event.storeKey)) return true;
+    const isIn = current !== undefined && selection.selects(current);
+    const wasIn = previous !== undefined && selection.selects(previous);
+    if (isIn) return sink.send(wasIn ? "MODIFIED" : "ADDED", current);
     if (!wasIn) return true;
     // What leaves is shown as it was, at the revision of its leaving.
-    return this.sink.send("DELETED", departed(event, previous));
+    return sink.send("DELETED", departed(event, previous));
   }
 }
 

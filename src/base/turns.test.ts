@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Clock, Timer } from "./clock.ts";
+import { Turns } from "./turns.ts";
+
+/** Time that a test spends, and turns of the event loop that it lets come. */
+class SpentClock {
+  nowMs = 0;
+  readonly due: (() => void)[] = [];
+
+  get clock(): Clock {
+    const after = (_: number, callback: () => void): Timer => {
+      this.due.push(callback);
+      return { cancel: () => undefined, [Symbol.dispose]: () => undefined };
+    };
+    const never = (): Promise<void> => new Promise(() => undefined);
+    return { nowMs: () => this.nowMs, monotonicMs: () => this.nowMs, after, sleep: never };
+  }
+
+  async turn(): Promise<void> {
+    for (const callback of this.due.splice(0)) callback();
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
+}
+
+test("all long work of one turn together takes 10 ms, the rest waits in line, one a turn", async () => {
+  const spent = new SpentClock();
+  const turns = new Turns(spent.clock);
+  const done: string[] = [];
+  const work = async (name: string): Promise<void> => {
+    for (let piece = 0; piece < 4; piece += 1) {
+      const rest = turns.rest();
+      if (rest) await rest;
+      spent.nowMs += 6;
+      done.push(name);
+    }
+  };
+  const all = Promise.all([work("a"), work("b")]);
+  assert.deepEqual(done, ["a", "a"]);
+  await spent.turn();
+  assert.deepEqual(done, ["a", "a", "a", "a"]);
+  await spent.turn();
+  assert.deepEqual(done, ["a", "a", "a", "a", "b", "b"]);
+  await spent.turn();
+  await all;
+  assert.equal(done.length, 8);
+  await spent.turn();
+  assert.equal(spent.due.length, 0, "nothing is due when nothing is long");
+});
