@@ -2,7 +2,7 @@
  * `kedge server`: control plane, and node unless it was told not to be. Stages are written in the order they happen.
  */
 import { hostname, networkInterfaces } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { messageOf } from "#base/assert.ts";
 import { deadline, machineClock as clock } from "#base/clock.ts";
 import { supervise } from "#base/component.ts";
@@ -21,11 +21,12 @@ import {
   type ServerCertificateOptions,
   type ServerCertificates,
 } from "./certificates.ts";
+import { writeSecret } from "./certificates/files.ts";
 import { Renewable, renewal, type Renewed } from "./certificates/renewal.ts";
 import { serviceAddress, type Config } from "./config.ts";
 import { holdDataFolder, StartError } from "./data-folder.ts";
 import { foundingOf, type Founding } from "./first-start.ts";
-import { localServer, writeKubeconfig } from "./kubeconfig.ts";
+import { kubeconfigRecord, localServer, writeKubeconfig } from "./kubeconfig.ts";
 import { nodePassword } from "./node-password.ts";
 import type { ServerRun } from "./server-run.ts";
 import { createApi, type Api } from "./server/api.ts";
@@ -181,6 +182,7 @@ function writeAdminKubeconfig({ config, certificates, listener }: Started): void
     client: certificates.now.clients.admin,
   };
   writeKubeconfig(config.writeKubeconfig, parts, config.writeKubeconfigMode);
+  writeSecret(kubeconfigRecord(config.dataDir), `${resolve(config.writeKubeconfig)}\n`);
 }
 
 /** Nobody else joins as the server's node, also when a later start gives it another name. */
