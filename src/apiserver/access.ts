@@ -14,7 +14,7 @@ export interface User {
 export interface Credentials {
   /** Subject of a client certificate that verified against the client CA. */
   readonly certificate:
-    | { readonly commonName: string; readonly organizations: readonly string[]; readonly serial: string }
+    | { readonly commonName: string; readonly organizations: readonly string[]; readonly fingerprint: string }
     | undefined;
   /** Without "Bearer ". */
   readonly bearerToken: string | undefined;

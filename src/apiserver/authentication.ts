@@ -6,6 +6,7 @@ import { bootstrapTokenAuthenticator } from "./authentication/bootstrap-token.ts
 import { certificateAuthenticator } from "./authentication/certificate.ts";
 import { ServiceAccountTokens, type TokenClaims, type TokenVerifier } from "./authentication/service-account-token.ts";
 
+export { bootstrapTokenAuthenticator } from "./authentication/bootstrap-token.ts";
 export { serviceAccountUser, type TokenClaims, type TokenVerifier } from "./authentication/service-account-token.ts";
 export { tokenRequests } from "./authentication/token-request.ts";
 

@@ -40,7 +40,7 @@ function credentialsOf(exchange: Exchange): Credentials {
     certificate: certificate && {
       commonName: certificate.commonName,
       organizations: certificate.organizations,
-      serial: certificate.serialNumber,
+      fingerprint: certificate.fingerprint,
     },
     bearerToken: bearer ?? websocketToken(exchange.header("sec-websocket-protocol")),
   };

@@ -1,9 +1,9 @@
 /** `kedge agent`: a node of a cluster whose server is elsewhere. It joins once, then runs from what it was given. */
-import { createHash } from "node:crypto";
+import { connect } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "#base/assert.ts";
-import { base64, textOf, utf8 } from "#base/bytes.ts";
+import { textOf, utf8 } from "#base/bytes.ts";
 import { machineClock as clock } from "#base/clock.ts";
 import { supervise } from "#base/component.ts";
 import { machineRandom as random } from "#base/random.ts";
@@ -13,21 +13,29 @@ import { HttpsClient } from "#client/https-client.ts";
 import { createInformers } from "#client/watch-informer.ts";
 import { Links } from "#host/links.ts";
 import { HttpClient } from "#wire/http-client.ts";
-import { createRequest, newKey, readCertificate } from "#wire/x509.ts";
+import type { TlsMaterial } from "#wire/http-server.ts";
+import { canonicalName, createRequest, newKey, readCertificate } from "#wire/x509.ts";
 import { readSecret, writeSecret } from "./certificates/files.ts";
+import { Renewable, renewal } from "./certificates/renewal.ts";
 import { labelsOf, taintsOf, type Config } from "./config.ts";
 import { holdDataFolder, StartError } from "./data-folder.ts";
 import { runNode } from "./node.ts";
+import { nodePassword } from "./node-password.ts";
 import { ensureBundle } from "./runtime.ts";
 import type { JoinAnswer, JoinRequest, NodeSettings } from "./server/join.ts";
-import type { ServerRun } from "./server.ts";
+import type { ServerRun } from "./server-run.ts";
 import { caHashOf, givenToken, parseToken } from "./tokens.ts";
 
 const joinAnswerBytesMax = 256 * 1024;
 const retryMs = 2_000;
+const httpsPort = 443;
+
+/** Raised when what a node is given changes: a membership of before joins again. */
+const membershipRevision = 2;
 
 /** What a node keeps of its joining. */
 interface Membership {
+  readonly revision?: number;
   readonly serverCa: string;
   readonly clientCa: string;
   readonly client: { readonly certificate: string; readonly key: string };
@@ -44,19 +52,29 @@ export async function runAgent({ config, log, stages, say }: ServerRun, signal: 
   const bundle = await ensureBundle(signal);
   stages.reached("container runtime found");
   const nodeIp = config.nodeIp ?? (await new Links(bundle.ip).defaultAddress()) ?? "127.0.0.1";
-  const membership = await joined({ config, url, nodeName, nodeIp }, signal);
+  const joining = { config, url, nodeName, nodeIp };
+  const membership = new Renewable(await joined(joining, signal), log);
+  const tls = new Renewable(tlsOf(membership.now), log);
+  membership.onChange((now) => tls.replace(tlsOf(now)), signal);
   stages.reached(`member of the cluster at ${url}`);
   const user = `system:node:${nodeName}`;
-  const http = new HttpClient({ url, protocol: "h2", ca: membership.serverCa, credentials: () => membership.client });
+  const http = new HttpClient({
+    url,
+    protocol: "h2",
+    ca: membership.now.serverCa,
+    credentials: () => membership.now.client,
+  });
   const client = new HttpsClient(http, user);
   const recorder = new EventRecorder({ client, clock, log, source: { component: "kubelet", host: nodeName } });
   say(`ready: agent of ${url}`);
+  const renew = renewal("certificates", (until) => rejoin(membership, joining, until), { clock, log });
   try {
     await Promise.all([
       supervise(recorder, { clock, log }, signal),
+      supervise(renew, { clock, log }, signal),
       runNode(
         {
-          ...membership.settings,
+          ...membership.now.settings,
           client,
           informers: createInformers(client, { clock, log: log.for("informers") }, signal),
           recorder,
@@ -71,7 +89,7 @@ export async function runAgent({ config, log, stages, say }: ServerRun, signal: 
           labels: labelsOf(config),
           taints: taintsOf(config),
           version: kubernetesVersion,
-          tls: { ...membership.serving, clientCa: membership.clientCa },
+          tls,
           disabled: new Set(),
         },
         signal,
@@ -82,6 +100,10 @@ export async function runAgent({ config, log, stages, say }: ServerRun, signal: 
   }
 }
 
+function tlsOf({ serving, clientCa }: Membership): TlsMaterial {
+  return { ...serving, clientCa };
+}
+
 interface Joining {
   readonly config: Config;
   readonly url: string;
@@ -89,19 +111,18 @@ interface Joining {
   readonly nodeIp: string;
 }
 
+const membershipPath = ({ config }: Joining): string => join(config.dataDir, "agent/membership.json");
+
 async function joined(joining: Joining, signal: AbortSignal): Promise<Membership> {
-  const path = join(joining.config.dataDir, "agent/membership.json");
-  const kept = readSecret(path);
+  const kept = readSecret(membershipPath(joining));
   if (kept !== undefined) {
     // Only written below.
     const membership = JSON.parse(kept) as Membership;
-    if (isFresh(membership.client.certificate)) return membership;
+    if (isGood(membership, joining)) return membership;
   }
   for (;;) {
     try {
-      const membership = await joinNow(joining, signal);
-      writeSecret(path, JSON.stringify(membership), { durable: true });
-      return membership;
+      return await joinNow(joining, signal);
     } catch (error) {
       if (error instanceof StartError || signal.aborted) throw error;
       process.stderr.write(`kedge: ${messageOf(error)}; trying again\n`);
@@ -110,24 +131,65 @@ async function joined(joining: Joining, signal: AbortSignal): Promise<Membership
   }
 }
 
-/** More than a third of its life is left. */
-function isFresh(certificate: string): boolean {
-  const { notBeforeMs, notAfterMs } = readCertificate(certificate);
-  return notAfterMs - clock.nowMs() > (notAfterMs - notBeforeMs) / 3;
+/** Joins again while the old certificates are still good, so that a server that is away for a day does no harm. */
+async function rejoin(membership: Renewable<Membership>, joining: Joining, signal: AbortSignal): Promise<void> {
+  if (!isGood(membership.now, joining)) membership.replace(await joinNow(joining, signal));
 }
 
-async function joinNow({ config, url, nodeName, nodeIp }: Joining, signal: AbortSignal): Promise<Membership> {
+/** Both certificates have more than a third of their lives left, and are for this node as it is. */
+function isGood({ revision, client, serving }: Membership, { nodeName, nodeIp }: Joining): boolean {
+  if (revision !== membershipRevision) return false;
+  const certificates = [client, serving].map(({ certificate }) => readCertificate(certificate));
+  return (
+    certificates.every(
+      ({ commonName, notBeforeMs, notAfterMs }) =>
+        commonName === `system:node:${nodeName}` && notAfterMs - clock.nowMs() > (notAfterMs - notBeforeMs) / 3,
+    ) && readCertificate(serving.certificate).names.includes(canonicalName(nodeIp))
+  );
+}
+
+async function joinNow(joining: Joining, signal: AbortSignal): Promise<Membership> {
+  const { config, url, nodeName, nodeIp } = joining;
   const token = tokenOf(config);
   const serverCa = await fetchCa(url, token, signal);
   const [clientKey, servingKey] = [newKey(), newKey()];
   const subject = { commonName: `system:node:${nodeName}`, organizations: ["system:nodes"] };
   const request: JoinRequest = {
     nodeName,
-    nodePassword: nodePassword(config.dataDir),
+    nodePassword: nodePassword(join(config.dataDir, "agent/node-password")),
     clientRequest: createRequest(clientKey, subject),
-    servingRequest: createRequest(servingKey, { ...subject, names: [nodeName, "localhost", "127.0.0.1", nodeIp] }),
+    servingRequest: createRequest(servingKey, { ...subject, names: [nodeName, nodeIp] }),
   };
-  const http = new HttpClient({ url, protocol: "h1", ca: serverCa, credentials: () => ({ token }) });
+  const answer = await askToJoin({ ...joining, token, serverCa }, request, signal);
+  const membership: Membership = {
+    revision: membershipRevision,
+    serverCa,
+    clientCa: answer.clientCa,
+    client: { certificate: answer.clientCertificate, key: clientKey },
+    serving: { certificate: answer.servingCertificate, key: servingKey },
+    settings: answer.settings,
+  };
+  writeSecret(membershipPath(joining), JSON.stringify(membership), { durable: true });
+  return membership;
+}
+
+interface Asking extends Joining {
+  readonly token: string;
+  readonly serverCa: string;
+}
+
+async function askToJoin(asking: Asking, request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer> {
+  const { url, token, serverCa, nodeIp } = asking;
+  const { hostname: host, port } = new URL(url);
+  const http = new HttpClient({
+    url,
+    protocol: "h1",
+    ca: serverCa,
+    credentials: () => ({ token }),
+    // The server gives a serving certificate for the address it sees: that must be the node's.
+    tunnel: async () =>
+      connect({ host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) || httpsPort, localAddress: nodeIp }),
+  });
   try {
     const body = utf8(JSON.stringify(request));
     const reply = await http.request({
@@ -138,16 +200,10 @@ async function joinNow({ config, url, nodeName, nodeIp }: Joining, signal: Abort
       headers: { "content-type": "application/json" },
     });
     const text = textOf(await reply.bytes(joinAnswerBytesMax));
+    if (reply.status >= 500) throw new Error(`the server at ${url} could not let this node in: ${text.trim()}`);
     if (reply.status !== 200) throw new StartError(`the server at ${url} did not let this node in: ${text.trim()}`);
     // The server's certificate was verified: the answer is of the form its version has.
-    const answer = JSON.parse(text) as JoinAnswer;
-    return {
-      serverCa,
-      clientCa: answer.clientCa,
-      client: { certificate: answer.clientCertificate, key: clientKey },
-      serving: { certificate: answer.servingCertificate, key: servingKey },
-      settings: answer.settings,
-    };
+    return JSON.parse(text) as JoinAnswer;
   } finally {
     http.close();
   }
@@ -175,16 +231,4 @@ async function fetchCa(url: string, token: string, signal: AbortSignal): Promise
   } finally {
     http.close();
   }
-}
-
-/** Says that a later join under the same name is by the same machine. */
-function nodePassword(dataDir: string): string {
-  const path = join(dataDir, "agent/node-password");
-  const known = readSecret(path);
-  if (known !== undefined) return known;
-  const made = createHash("sha256")
-    .update(base64(random.bytes(32)))
-    .digest("hex");
-  writeSecret(path, made, { durable: true });
-  return made;
 }

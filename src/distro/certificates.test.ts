@@ -27,7 +27,12 @@ const names = apiServerNames({
 });
 
 function ensure(folder: string, nowMs = startMs, wanted = names): ServerCertificates {
-  return ensureServerCertificates({ folder: join(data, folder), clock: clockAt(nowMs), names: wanted });
+  return ensureServerCertificates({ folder: join(data, folder), clock: clockAt(nowMs), names: wanted, first: true });
+}
+
+/** As a start beside a database does. */
+function ensureLater(folder: string): ServerCertificates {
+  return ensureServerCertificates({ folder: join(data, folder), clock: clockAt(startMs), names, first: false });
 }
 
 test("the first start makes everything, the second reads it", () => {
@@ -39,7 +44,7 @@ test("the first start makes everything, the second reads it", () => {
     "client-controller",
     "client-scheduler",
   ];
-  const cas = ["server-ca", "client-ca", "request-header-ca"];
+  const cas = ["server-ca", "kubelet-ca", "client-ca", "request-header-ca"];
   const pairs = [...cas, ...leaves, "client-kube-proxy", "serving-kube-apiserver"];
   assert.deepEqual([...first.renewed].sort(), [...pairs, "service"].sort());
   const files = pairs.flatMap((name) => [`${name}.crt`, `${name}.key`]);
@@ -91,9 +96,57 @@ test("a first start that was cut off is completed; a CA without its key is refus
   const second = ensure("e");
   assert.equal(second.serverCa.key, first.serverCa.key);
   rmSync(join(data, "e/client-ca.key"));
-  assert.throws(() => ensure("e"), /^Error: expected the key of the CA .*client-ca\.crt in .*client-ca\.key/);
+  assert.throws(
+    () => ensure("e"),
+    /^Error: expected the key of the CA .*client-ca\.crt in .*client-ca\.key, found no such file/,
+  );
   writeFileSync(join(data, "e/client-ca.key"), first.serverCa.key);
   assert.throws(() => ensure("e"), /found another key; restore both files from a backup$/);
+});
+
+test("an authority or key that is missing beside a cluster is lost, and no new one is made", () => {
+  for (const file of ["server-ca.crt", "client-ca.crt", "request-header-ca.crt", "service.key"]) {
+    const folder = `lost/${file}`;
+    ensure(folder);
+    rmSync(join(data, folder, file));
+    assert.throws(
+      () => ensureLater(folder),
+      /^Error: expected .*, found no such file; restore the folder "server" from/,
+    );
+    assert.ok(!readdirSync(join(data, folder)).includes(file));
+  }
+});
+
+test("a damaged authority or key is told in one sentence without OpenSSL's words", () => {
+  for (const [file, expected] of [
+    ["server-ca.crt", /^Error: expected the certificate of a CA in .*server-ca\.crt, found something else; restore/],
+    ["client-ca.key", /^Error: expected the key of the CA .*client-ca\.crt in .*, found something else; restore/],
+    ["service.key", /^Error: expected a private key in PEM in .*service\.key, found something else; restore/],
+  ] as const) {
+    ensure(`damaged/${file}`);
+    writeFileSync(join(data, "damaged", file, file), "garbage");
+    assert.throws(() => ensureLater(`damaged/${file}`), expected);
+  }
+});
+
+test("a cluster of before kubelets had an authority of their own gets one, and its node a certificate of it", () => {
+  const first = ensure("g/server");
+  const options = { folder: join(data, "g/agent"), clock: clockAt(startMs), nodeName: "n1", addresses: ["192.0.2.7"] };
+  // As the certificates were: all servers' by one CA.
+  ensureNodeCertificates({ ...first, kubeletCa: first.serverCa }, options);
+  for (const ending of ["crt", "key"]) rmSync(join(data, `g/server/kubelet-ca.${ending}`));
+  const later = ensureLater("g/server");
+  assert.deepEqual(later.renewed, ["kubelet-ca"]);
+  assert.deepEqual(ensureNodeCertificates(later, options).renewed, ["serving-kubelet"]);
+});
+
+test("what a node serves with is not trusted as the API, and names nothing but the node", () => {
+  const cas = ensure("h/server");
+  const options = { folder: join(data, "h/agent"), clock: clockAt(startMs), nodeName: "n1", addresses: ["192.0.2.7"] };
+  const { serving } = ensureNodeCertificates(cas, options);
+  assert.ok(isSignedBy(serving.certificate, cas.kubeletCa.certificate, startMs));
+  assert.ok(!isSignedBy(serving.certificate, cas.serverCa.certificate, startMs));
+  assert.deepEqual(readCertificate(serving.certificate).names, ["n1", "192.0.2.7"]);
 });
 
 test("a node has its own name in both directions", () => {

@@ -3,11 +3,12 @@
  * third of its life left is renewed; both functions may be called at any time, also while everything runs.
  */
 import { join } from "node:path";
-import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import {
   canonicalName,
   type CertifiedKey,
+  isCertificate,
+  isPrivateKey,
   isSignedBy,
   issue,
   issueCa,
@@ -36,16 +37,22 @@ const clients = {
 
 export type ClientName = keyof typeof clients;
 
-export interface ServerCertificates {
-  /** Signs what servers show: the API and the kubelets. */
+/** What everything in a cluster trusts, made once. */
+export interface CertificateAuthorities {
+  /** Signs what the API shows. */
   readonly serverCa: CertifiedKey;
+  /** Signs what kubelets show. Another one than the API's, so that no node can stand in for the API. */
+  readonly kubeletCa: CertifiedKey;
   /** Signs what clients of the API show. */
   readonly clientCa: CertifiedKey;
   /** Signs what the API shows to the servers of aggregated APIs. */
   readonly requestHeaderCa: CertifiedKey;
-  readonly authProxy: CertifiedKey;
   /** Signs service account tokens. A private key in PEM. */
   readonly serviceKey: string;
+}
+
+export interface ServerCertificates extends CertificateAuthorities {
+  readonly authProxy: CertifiedKey;
   readonly serving: CertifiedKey;
   readonly clients: Readonly<Record<ClientName, CertifiedKey>>;
   /** Names of the files that were written by this call, without their ending. */
@@ -58,25 +65,31 @@ export interface ServerCertificateOptions {
   readonly clock: Clock;
   /** DNS names and addresses under which the API is reached. */
   readonly names: readonly string[];
+  /** True while there is no cluster yet: later, an authority that is missing is lost, and no new one replaces it. */
+  readonly first: boolean;
+  /** What a running server has already and only renews leaves for; nothing of it is read again. */
+  readonly known?: CertificateAuthorities;
 }
 
-/** @throws Error when a CA's key is missing or does not fit. */
-export function ensureServerCertificates({ folder, clock, names }: ServerCertificateOptions): ServerCertificates {
+/** @throws Error in one sentence when an authority's certificate or key is missing, damaged or does not fit. */
+export function ensureServerCertificates(options: ServerCertificateOptions): ServerCertificates {
+  const { folder, clock, names, first } = options;
   const keeper = new Keeper(folder, clock);
-  const serverCa = keeper.ca("server-ca");
-  const clientCa = keeper.ca("client-ca");
-  const requestHeaderCa = keeper.ca("request-header-ca");
+  const authorities = options.known ?? authoritiesOf(keeper, first);
+  const { serverCa, clientCa, requestHeaderCa } = authorities;
   const client = (name: ClientName): CertifiedKey => keeper.leaf(clientCa, { ...clients[name], usages: ["client"] });
+  const { kubeletCa, serviceKey } = authorities;
   return {
     serverCa,
+    kubeletCa,
     clientCa,
     requestHeaderCa,
+    serviceKey,
     authProxy: keeper.leaf(requestHeaderCa, {
       file: "client-auth-proxy",
       commonName: "system:auth-proxy",
       usages: ["client"],
     }),
-    serviceKey: keeper.key("service"),
     serving: keeper.leaf(serverCa, {
       file: "serving-kube-apiserver",
       commonName: "kube-apiserver",
@@ -91,6 +104,17 @@ export function ensureServerCertificates({ folder, clock, names }: ServerCertifi
       kubeProxy: client("kubeProxy"),
     },
     renewed: keeper.written,
+  };
+}
+
+function authoritiesOf(keeper: Keeper, first: boolean): CertificateAuthorities {
+  return {
+    serverCa: keeper.ca("server-ca", first),
+    clientCa: keeper.ca("client-ca", first),
+    requestHeaderCa: keeper.ca("request-header-ca", first),
+    // Clusters of before it was there get one at their next start.
+    kubeletCa: keeper.ca("kubelet-ca", true),
+    serviceKey: keeper.key("service", first),
   };
 }
 
@@ -112,7 +136,7 @@ export interface NodeCertificateOptions {
 
 /** The certificates of the node inside a server, which has the CAs at hand. */
 export function ensureNodeCertificates(
-  cas: Pick<ServerCertificates, "serverCa" | "clientCa">,
+  cas: Pick<CertificateAuthorities, "serverCa" | "kubeletCa" | "clientCa">,
   { folder, clock, nodeName, addresses }: NodeCertificateOptions,
 ): NodeCertificates {
   const keeper = new Keeper(folder, clock);
@@ -121,11 +145,11 @@ export function ensureNodeCertificates(
   keeper.copy("client-ca", cas.clientCa.certificate);
   return {
     client: keeper.leaf(cas.clientCa, { file: "client-kubelet", ...subject, usages: ["client"] }),
-    serving: keeper.leaf(cas.serverCa, {
+    serving: keeper.leaf(cas.kubeletCa, {
       file: "serving-kubelet",
       ...subject,
       usages: ["server"],
-      names: [nodeName, "localhost", "127.0.0.1", ...addresses],
+      names: [nodeName, ...addresses],
     }),
     renewed: keeper.written,
   };
@@ -167,10 +191,11 @@ class Keeper {
   }
 
   /** A CA is made once and then only read: everything in the cluster trusts it. */
-  ca(name: string): CertifiedKey {
+  ca(name: string, mayMake: boolean): CertifiedKey {
     const certificate = readSecret(this.path(name, "crt"));
     const key = readSecret(this.path(name, "key"));
-    if (certificate !== undefined) return this.knownCa(name, { certificate, key: key ?? "" });
+    if (certificate !== undefined) return this.knownCa(name, { certificate, key });
+    if (!mayMake) throw lost(this.path(name, "crt"));
     // A key without a certificate is what is left when the first start was cut off.
     const made = issueCa({
       commonName: `kedge-${name}@${Math.floor(this.nowMs / 1000)}`,
@@ -184,11 +209,18 @@ class Keeper {
     return made;
   }
 
-  key(name: string): string {
-    const known = readSecret(this.path(name, "key"));
-    if (known !== undefined) return known;
+  key(name: string, mayMake: boolean): string {
+    const path = this.path(name, "key");
+    const known = readSecret(path);
+    if (known !== undefined) {
+      if (isPrivateKey(known)) return known;
+      throw new Error(
+        `expected a private key in PEM in ${path}, found something else; restore the file from a backup (every service account token was signed with it)`,
+      );
+    }
+    if (!mayMake) throw lost(path);
     const made = newKey();
-    writeSecret(this.path(name, "key"), made, { durable: true });
+    writeSecret(path, made, { durable: true });
     this.written.push(name);
     return made;
   }
@@ -212,16 +244,17 @@ class Keeper {
     if (readSecret(this.path(name, "crt")) !== certificate) writeSecret(this.path(name, "crt"), certificate);
   }
 
-  private knownCa(name: string, ca: CertifiedKey): CertifiedKey {
-    const expected = `expected the key of the CA ${this.path(name, "crt")} in ${this.path(name, "key")}`;
-    let fits: boolean;
-    try {
-      fits = matches(ca);
-    } catch (error) {
-      throw new Error(`${expected}, found ${messageOf(error)}; restore both files from a backup`, { cause: error });
-    }
-    if (!fits) throw new Error(`${expected}, found another key; restore both files from a backup`);
-    return ca;
+  private knownCa(name: string, ca: { readonly certificate: string; readonly key: string | undefined }): CertifiedKey {
+    const { certificate, key } = ca;
+    const [certificatePath, keyPath] = [this.path(name, "crt"), this.path(name, "key")];
+    const remedy = "restore both files from a backup";
+    if (!isCertificate(certificate))
+      throw new Error(`expected the certificate of a CA in ${certificatePath}, found something else; ${remedy}`);
+    const expected = `expected the key of the CA ${certificatePath} in ${keyPath}, found`;
+    if (key === undefined) throw new Error(`${expected} no such file; ${remedy}`);
+    if (!isPrivateKey(key)) throw new Error(`${expected} something else; ${remedy}`);
+    if (!matches({ certificate, key })) throw new Error(`${expected} another key; ${remedy}`);
+    return { certificate, key };
   }
 
   /** True when the pair is what `leaf` asks for and has at least a third of its life left. */
@@ -251,6 +284,12 @@ class Keeper {
   private path(name: string, ending: "crt" | "key"): string {
     return join(this.folder, `${name}.${ending}`);
   }
+}
+
+function lost(path: string): Error {
+  return new Error(
+    `expected ${path}, which belongs to the cluster in this data directory, found no such file; restore the folder "server" from a backup`,
+  );
 }
 
 function sameSet(one: readonly string[], other: readonly string[]): boolean {

@@ -1,19 +1,18 @@
 /** `kedge killall` and `kedge uninstall`: end what a data directory runs, and undo what it changed on the machine. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "#base/assert.ts";
 import { machineClock as clock } from "#base/clock.ts";
 import { journalPath, undo } from "#host/journal.ts";
 import { stopContainers } from "#host/killall.ts";
-import { lives, processOf, signalProcess } from "#host/processes.ts";
 import { locateBundle } from "#host/runtime-bundle.ts";
+import { seize } from "./cleanup/seize.ts";
+import { removeDataFolder, removeKubeconfigs } from "./cleanup/remove.ts";
 import { settings } from "./config/settings.ts";
-import { holderOf } from "./data-folder.ts";
+import { holderOf, lockFiles } from "./data-folder.ts";
 import { installRoot } from "./places.ts";
 
-const serverEndMs = 6_000;
-const pollMs = 50;
 const never = new AbortController().signal;
 
 interface Options {
@@ -44,7 +43,12 @@ export async function killall(args: readonly string[]): Promise<number> {
   if (helped("killall", args)) return 0;
   const options = read("killall", args);
   if (!options) return 2;
-  return attempt(() => endEverything(options.dataDir));
+  const { dataDir } = options;
+  return attempt(async () => {
+    if (!existsSync(dataDir)) return [];
+    using _seized = await seize(dataDir, clock);
+    return endEverything(dataDir);
+  });
 }
 
 export async function uninstall(args: readonly string[]): Promise<number> {
@@ -58,13 +62,25 @@ export async function uninstall(args: readonly string[]): Promise<number> {
     );
     return 2;
   }
-  return attempt(async () => {
+  return attempt(() => uninstallFrom(dataDir, kubeconfig));
+}
+
+/** Can be repeated however it was cut off. @returns What is left, in sentences */
+async function uninstallFrom(dataDir: string, kubeconfig: string): Promise<readonly string[]> {
+  if (!existsSync(dataDir)) return [];
+  {
+    using _seized = await seize(dataDir, clock);
     const leftovers = await endEverything(dataDir);
     if (leftovers.length > 0) return leftovers;
-    rmSync(dataDir, { recursive: true, force: true });
-    rmSync(kubeconfig, { force: true });
-    return [];
-  });
+    removeKubeconfigs(dataDir, kubeconfig);
+    await removeDataFolder(dataDir);
+  }
+  const again = existsSync(dataDir) ? holderOf(dataDir) : undefined;
+  return again
+    ? [
+        `expected nothing to start kedge in "${dataDir}" again, found process ${again.id.pid} started anew; stop what starts it, then uninstall again`,
+      ]
+    : [];
 }
 
 async function attempt(work: () => Promise<readonly string[]>): Promise<number> {
@@ -92,7 +108,7 @@ function read(command: string, args: readonly string[]): Options | undefined {
     const kubeconfig = values["write-kubeconfig"] ?? settings.writeKubeconfig.default;
     if (dataDir === "/" || !isAbsolute(dataDir))
       throw new Error(`expected a data directory of kedge, found "${dataDir}"`);
-    if (existsSync(dataDir) && !existsSync(join(dataDir, "layout-version")))
+    if (existsSync(dataDir) && !isDataFolder(dataDir))
       throw new Error(
         `expected a data directory of kedge, found "${dataDir}" without the file layout-version; nothing was changed`,
       );
@@ -105,17 +121,16 @@ function read(command: string, args: readonly string[]): Options | undefined {
   }
 }
 
-/** Ends the server, the containers, and what was changed on the machine. @returns What could not be undone */
+/** Also what an uninstall that was cut off at its very end left. */
+function isDataFolder(path: string): boolean {
+  if (existsSync(join(path, "layout-version"))) return true;
+  const own = new Set<string>(Object.values(lockFiles));
+  const names = readdirSync(path);
+  return names.includes(lockFiles.lock) && names.every((name) => own.has(name));
+}
+
+/** Ends the containers and undoes what was changed on the machine. @returns What could not be undone */
 async function endEverything(dataDir: string): Promise<readonly string[]> {
-  if (!existsSync(dataDir)) return [];
-  const pid = holderOf(dataDir);
-  const holder = pid === undefined ? undefined : processOf(pid);
-  if (holder) {
-    signalProcess(holder, "SIGTERM");
-    const deadlineMs = clock.monotonicMs() + serverEndMs;
-    while (lives(holder) && clock.monotonicMs() < deadlineMs) await clock.sleep(pollMs, never);
-    signalProcess(holder, "SIGKILL");
-  }
   const bundle = locateBundle(installRoot);
   await stopContainers(dataDir, { clock, signal: never, ...(bundle ? { bundle } : {}) });
   if (!bundle)

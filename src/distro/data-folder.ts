@@ -1,9 +1,13 @@
 /**
- * The data directory: made with tight rights, stamped with the version that wrote it, and held by one server at a time.
+ * The data directory: made with tight rights, stamped with the version that wrote it, and held by one process at a time.
+ * The kernel's lock decides who holds it; a file beside it says who that is, for people and for `kedge killall`.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { lives, processOf } from "#host/processes.ts";
+import { messageOf } from "#base/assert.ts";
+import { lives, parentOf, processOf, type ProcessId } from "#host/processes.ts";
+import { writeSecret } from "./certificates/files.ts";
+import { tryLock } from "./folder-lock.ts";
 
 /** A reason not to start, as one sentence. The command prints it and ends with `exitCode`. */
 export class StartError extends Error {
@@ -18,24 +22,50 @@ export class StartError extends Error {
 /** Raised when what is stored changes so that an older kedge cannot read it. */
 const layoutVersion = 1;
 
+/** What a data directory is held for: to run it, or to end everything in it. */
+type Purpose = "run" | "cleanup";
+
+export interface Holder {
+  readonly id: ProcessId;
+  readonly purpose: Purpose;
+}
+
+/** Names in a data directory that are there while it is held. */
+export const lockFiles = { lock: "held.lock", holder: "kedge.lock", unit: "systemd-unit" } as const;
+
 /** The directory, held until disposed of. @throws StartError */
 export function holdDataFolder(folder: string): Disposable {
   makeFolder(folder);
-  checkLayout(join(folder, "layout-version"));
-  const lock = join(folder, "kedge.lock");
-  const holder = readHolder(lock);
-  if (holder !== undefined)
-    throw new StartError(
-      `expected the data directory "${folder}" to be free, found it in use by kedge with process id ${holder}; stop that one, or choose another with --data-dir`,
-    );
-  rmSync(lock, { force: true });
-  takeLock(lock, folder);
-  return { [Symbol.dispose]: () => rmSync(lock, { force: true }) };
+  const lock = take(folder, "run");
+  if (!lock) throw inUse(folder);
+  try {
+    checkLayout(join(folder, "layout-version"));
+    recordUnit(join(folder, lockFiles.unit));
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+  return lock;
 }
 
-/** The process that holds a data directory now; undefined when none does. */
-export function holderOf(folder: string): number | undefined {
-  return readHolder(join(folder, "kedge.lock"));
+/** The directory, held so that nothing starts in it any more; undefined while somebody else has it. */
+export function seizeDataFolder(folder: string): Disposable | undefined {
+  return take(folder, "cleanup");
+}
+
+/** Who holds a data directory now, as far as it has said; undefined when nobody does. */
+export function holderOf(folder: string): Holder | undefined {
+  const path = join(folder, lockFiles.holder);
+  if (!existsSync(path)) return undefined;
+  const [pid = "", startTicks = "", purpose = "run"] = readFileSync(path, "utf8").trim().split(" ");
+  const id = { pid: Number(pid), startTicks: Number(startTicks) };
+  return lives(id) ? { id, purpose: purpose === "cleanup" ? "cleanup" : "run" } : undefined;
+}
+
+/** The unit of systemd that started the last server of this directory and would start the next one. */
+export function unitOf(folder: string): string | undefined {
+  const path = join(folder, lockFiles.unit);
+  return existsSync(path) ? readFileSync(path, "utf8").trim() : undefined;
 }
 
 function makeFolder(folder: string): void {
@@ -61,24 +91,54 @@ function checkLayout(path: string): void {
   );
 }
 
-// The start time tells a process from a later one with the same id.
-function readHolder(lock: string): number | undefined {
-  if (!existsSync(lock)) return undefined;
-  const [pid = "", startTicks = ""] = readFileSync(lock, "utf8").trim().split(" ");
-  const id = { pid: Number(pid), startTicks: Number(startTicks) };
-  return lives(id) ? id.pid : undefined;
+function inUse(folder: string): StartError {
+  const holder = holderOf(folder);
+  const by = holder?.purpose === "cleanup" ? "kedge killall or uninstall" : "kedge";
+  const who = holder ? `${by} with process id ${holder.id.pid}` : "another kedge that starts";
+  return new StartError(
+    `expected the data directory "${folder}" to be free, found it in use by ${who}; stop that one, or choose another with --data-dir`,
+  );
 }
 
-function takeLock(lock: string, folder: string): void {
-  try {
-    // Fails when another kedge took it a moment ago.
-    const file = openSync(lock, "wx", 0o600);
-    const self = processOf(process.pid);
-    writeSync(file, `${process.pid} ${self?.startTicks ?? 0}\n`);
-    closeSync(file);
-  } catch (error) {
-    throw new StartError(
-      `expected to take the lock of the data directory "${folder}", found ${error instanceof Error ? error.message : "another kedge starting"}`,
-    );
+function take(folder: string, purpose: Purpose): Disposable | undefined {
+  const holder = join(folder, lockFiles.holder);
+  const lock = lockIn(folder);
+  if (!lock) return undefined;
+  // A kedge of before there was a lock says only here that it runs.
+  const known = holderOf(folder);
+  if (known && known.id.pid !== process.pid) {
+    lock[Symbol.dispose]();
+    return undefined;
   }
+  writeSecret(holder, `${process.pid} ${processOf(process.pid)?.startTicks ?? 0} ${purpose}\n`);
+  return {
+    [Symbol.dispose]: () => {
+      rmSync(holder, { force: true });
+      lock[Symbol.dispose]();
+    },
+  };
+}
+
+function lockIn(folder: string): Disposable | undefined {
+  const path = join(folder, lockFiles.lock);
+  try {
+    return tryLock(path);
+  } catch (error) {
+    throw new StartError(`expected to take the lock "${path}" of the data directory, found ${messageOf(error)}`);
+  }
+}
+
+/** A service of systemd is a child of the first process, in a control group named after it. */
+function recordUnit(path: string): void {
+  const unit = parentOf(process.pid) === 1 ? serviceIn(readFileSync("/proc/self/cgroup", "utf8")) : undefined;
+  if (unit === undefined) rmSync(path, { force: true });
+  else writeSecret(path, `${unit}\n`);
+}
+
+/** The service whose control group it is, from /proc/PID/cgroup; undefined when it is none's. */
+export function serviceIn(cgroups: string): string | undefined {
+  // `0::/system.slice/kedge.service`, or `1:name=systemd:/…` with version 1.
+  const path = /^(?:0:|\d+:name=systemd):(.*)$/m.exec(cgroups)?.[1];
+  const last = path?.split("/").at(-1) ?? "";
+  return last.endsWith(".service") ? last : undefined;
 }

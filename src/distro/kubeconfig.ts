@@ -1,4 +1,5 @@
 /** The admin's kubeconfig: where the API is, whom to trust, and who one is. */
+import { join } from "node:path";
 import { base64, utf8 } from "#base/bytes.ts";
 import type { CertifiedKey } from "#wire/x509.ts";
 import { writeSecret } from "./certificates/files.ts";
@@ -39,6 +40,11 @@ export function writeKubeconfig(path: string, parts: KubeconfigParts, mode: stri
   const text = formatKubeconfig(parts);
   // Always written: the mode may have changed alone.
   writeSecret(path, text, { mode: Number.parseInt(mode, 8), folderMode: 0o755 });
+}
+
+/** The file in a data directory that says where its kubeconfig was written, so that uninstalling finds it. */
+export function kubeconfigRecord(dataDir: string): string {
+  return join(dataDir, "server/kubeconfig-path");
 }
 
 /** The URL of the API on this machine. An address that stands for all of them is reached as loopback. */

@@ -21,6 +21,7 @@ import { loadModule, readSysctl, setSysctl } from "#host/sysctl.ts";
 import { createKubelet, type Kubelet } from "#kubelet/kubelet.ts";
 import { kubeletDefaults, type KubeletConfig } from "#kubelet/config.ts";
 import { nodes, type Taint } from "#resources/core/node.ts";
+import type { Renewed } from "./certificates/renewal.ts";
 import { machineOf } from "./machine.ts";
 import { networkParts, nodeId, podResolvConf, prepareNetwork } from "./node-network.ts";
 import { listen, type TlsMaterial } from "#wire/http-server.ts";
@@ -46,7 +47,7 @@ export interface NodeOptions {
   /** Where the API is: no Service may take it over on this machine. */
   readonly api: { readonly address: string; readonly port: number };
   /** Of the kubelet's own port. */
-  readonly tls: TlsMaterial;
+  readonly tls: Renewed<TlsMaterial>;
   /** Built-in parts that are not to run: "dns", "proxy". */
   readonly disabled: ReadonlySet<string>;
 }
@@ -145,9 +146,10 @@ function kubeletServer({ nodeIp, tls, log }: NodeOptions, kubelet: Kubelet, port
   return {
     name: "kubelet-server",
     run: async (signal) => {
-      const server = await listen({ host: nodeIp, port, tls, log: log.for("kubelet-server") }, (exchange) =>
+      const server = await listen({ host: nodeIp, port, tls: tls.now, log: log.for("kubelet-server") }, (exchange) =>
         kubelet.answer(exchange, exchange.peerCertificate()?.organizations.includes("system:masters") === true),
       );
+      tls.onChange((now) => server.replaceTls(now), signal);
       await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
       await server.close(0);
     },

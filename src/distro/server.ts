@@ -2,57 +2,50 @@
  * `kedge server`: control plane, and node unless it was told not to be. Stages are written in the order they happen.
  */
 import { hostname, networkInterfaces } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { messageOf } from "#base/assert.ts";
 import { deadline, machineClock as clock } from "#base/clock.ts";
 import { supervise } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import { Metrics } from "#base/metrics.ts";
 import { machineRandom as random } from "#base/random.ts";
+import { bootstrapTokenAuthenticator } from "#apiserver/authentication.ts";
 import { writeBootstrapObjects } from "#apiserver/bootstrap.ts";
 import { compactor, eventExpiry } from "#apiserver/upkeep.ts";
-import { EventRecorder } from "#client/event-recorder.ts";
-import { Links } from "#host/links.ts";
-import { nodes } from "#resources/core/node.ts";
 import { openSqliteStore } from "#storage/sqlite.ts";
 import type { Store } from "#storage/store.ts";
-import { listen, type ExchangeHandler, type HttpServer } from "#wire/http-server.ts";
+import { listen, type ExchangeHandler, type HttpServer, type TlsMaterial } from "#wire/http-server.ts";
 import {
   apiServerNames,
-  ensureNodeCertificates,
   ensureServerCertificates,
+  type ServerCertificateOptions,
   type ServerCertificates,
 } from "./certificates.ts";
-import { clusterDns, labelsOf, serviceAddress, taintsOf, type Config } from "./config.ts";
+import { writeSecret } from "./certificates/files.ts";
+import { Renewable, renewal, type Renewed } from "./certificates/renewal.ts";
+import { serviceAddress, type Config } from "./config.ts";
 import { holdDataFolder, StartError } from "./data-folder.ts";
-import { localServer, writeKubeconfig } from "./kubeconfig.ts";
-import { runNode } from "./node.ts";
-import { ensureBundle } from "./runtime.ts";
+import { foundingOf, type Founding } from "./first-start.ts";
+import { kubeconfigRecord, localServer, writeKubeconfig } from "./kubeconfig.ts";
+import { nodePassword } from "./node-password.ts";
+import type { ServerRun } from "./server-run.ts";
 import { createApi, type Api } from "./server/api.ts";
 import { runControlPlane } from "./server/control-plane.ts";
-import { localFolders } from "./server/local-folders.ts";
 import { joinAnswers } from "./server/join.ts";
 import { KubeletClients } from "./server/kubelet-clients.ts";
-import type { Stages } from "./stages.ts";
+import { takeOwnNodeName } from "./server/node-names.ts";
+import { runOwnNode } from "./server/own-node.ts";
 import { ensureTokens, givenToken, TokenVerifier } from "./tokens.ts";
-import { kubernetesVersion } from "#apiserver/version.ts";
 
 const closeGraceMs = 2_000;
 // Far beyond any start that works; a store that cannot be read would otherwise be waited for without end.
 const readyMsMax = 60_000;
 
-export interface ServerRun {
-  readonly config: Config;
-  readonly log: Log;
-  readonly stages: Stages;
-  /** Prints a line for the person who started it. */
-  readonly say: (line: string) => void;
-}
-
 /** What one stage hands to the next. */
 interface Started extends ServerRun {
   readonly store: Store;
-  readonly certificates: ServerCertificates;
+  readonly certificates: Renewed<ServerCertificates>;
+  readonly founding: Founding;
   readonly api: Api;
   readonly listener: HttpServer;
   readonly address: string;
@@ -65,10 +58,13 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
   using _held = holdDataFolder(config.dataDir);
   const nodeName = (config.nodeName ?? hostname()).toLowerCase();
   const address = config.advertiseAddress ?? config.nodeIp ?? machineAddress();
-  const certificates = certificatesOf(config, nodeName, address);
+  const founding = foundingOf(config.dataDir);
+  const names = apiNames(config, nodeName, address);
+  const made = { folder: join(config.dataDir, "server/tls"), clock, names, first: founding.first };
+  const certificates = new Renewable(certificatesOf(made), run.log);
   const password = ensureTokens({
     folder: join(config.dataDir, "server"),
-    caPem: certificates.serverCa.certificate,
+    caPem: certificates.now.serverCa.certificate,
     random,
     given: givenToken(config),
   });
@@ -85,7 +81,7 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
       random,
       log: run.log.for("apiserver"),
       metrics: new Metrics(),
-      serviceKey: certificates.serviceKey,
+      serviceKey: certificates.now.serviceKey,
       kubeletOf: (node) => kubelets.of(node),
       checks: [],
     },
@@ -93,18 +89,23 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
   );
   const answersJoin = joinAnswers({
     config,
-    certificates,
+    authorities: certificates.now,
+    apiNames: names,
     verifier: new TokenVerifier(password),
+    bootstrapTokens: bootstrapTokenAuthenticator({ client: api.system, clock }),
     client: api.system,
     clock,
     log: run.log.for("join"),
   });
-  const listener = await openPort(run, certificates, async (exchange) => {
+  const listener = await openPort(run, certificates.now, async (exchange) => {
     if (!(await answersJoin(exchange))) await api.server.serve(exchange);
   });
+  certificates.onChange((now) => listener.replaceTls(tlsOf(now)), life.signal);
+  const renew = renewal("certificates", () => renewCertificates(certificates, made, run.log), { clock, log: run.log });
   try {
-    const started: Started = { ...run, store, certificates, api, listener, address, nodeName };
-    await serve(started, AbortSignal.any([signal, life.signal]));
+    const started: Started = { ...run, store, certificates, founding, api, listener, address, nodeName };
+    const until = AbortSignal.any([signal, life.signal]);
+    await Promise.all([supervise(renew, { clock, log: run.log }, until), serve(started, until)]);
   } finally {
     await listener.close(closeGraceMs);
     kubelets.close();
@@ -127,21 +128,20 @@ async function serve(started: Started, signal: AbortSignal): Promise<void> {
         clock,
         log,
         random,
-        rootCa: certificates.serverCa.certificate,
+        rootCa: certificates.now.serverCa.certificate,
         localStoragePath: join(config.dataDir, "storage"),
       },
       signal,
     ),
   );
   if (config.disableAgent) started.say(`ready: api ${apiSeconds} s`);
-  else
-    running.push(startNode(started, signal), markControlPlane(started, signal), announce(started, apiSeconds, signal));
+  else running.push(runOwnNode({ ...started, authorities: certificates.now }, apiSeconds, signal));
   await Promise.all(running);
 }
 
 /** @throws StartError when the API does not become ready in time, e.g. because what is stored cannot be read */
 async function becomeReady(started: Started, signal: AbortSignal): Promise<void> {
-  const { api, config, certificates } = started;
+  const { api, config, certificates, founding } = started;
   using limit = deadline(clock, readyMsMax, signal);
   try {
     await writeBootstrapObjects(
@@ -151,8 +151,8 @@ async function becomeReady(started: Started, signal: AbortSignal): Promise<void>
         serviceAddress: serviceAddress(config, 1),
         advertiseAddress: started.address,
         advertisePort: started.listener.port,
-        clientCa: certificates.clientCa.certificate,
-        requestHeaderCa: certificates.requestHeaderCa.certificate,
+        clientCa: certificates.now.clientCa.certificate,
+        requestHeaderCa: certificates.now.requestHeaderCa.certificate,
       },
       limit.signal,
     );
@@ -163,31 +163,66 @@ async function becomeReady(started: Started, signal: AbortSignal): Promise<void>
       `expected the API to be ready within ${readyMsMax / 1000} s, found that it is not; the lines above say why. If what is stored is damaged, restore ${config.dataDir}/server from a backup`,
     );
   }
+  await takeOwnName(started);
+  founding.stands();
   try {
-    writeKubeconfig(
-      config.writeKubeconfig,
-      {
-        server: localServer(config.bindAddress, started.listener.port),
-        serverCa: certificates.serverCa.certificate,
-        client: certificates.clients.admin,
-      },
-      config.writeKubeconfigMode,
-    );
+    writeAdminKubeconfig(started);
   } catch (error) {
     throw new StartError(
       `expected to write the kubeconfig "${config.writeKubeconfig}", found ${messageOf(error)}; choose another place with --write-kubeconfig`,
     );
   }
+  certificates.onChange(() => writeAdminKubeconfig(started), signal);
 }
 
-function certificatesOf(config: Config, nodeName: string, address: string): ServerCertificates {
-  const names = apiServerNames({
+function writeAdminKubeconfig({ config, certificates, listener }: Started): void {
+  const parts = {
+    server: localServer(config.bindAddress, listener.port),
+    serverCa: certificates.now.serverCa.certificate,
+    client: certificates.now.clients.admin,
+  };
+  writeKubeconfig(config.writeKubeconfig, parts, config.writeKubeconfigMode);
+  writeSecret(kubeconfigRecord(config.dataDir), `${resolve(config.writeKubeconfig)}\n`);
+}
+
+/** Nobody else joins as the server's node, also when a later start gives it another name. */
+async function takeOwnName({ api, config, nodeName, log }: Started): Promise<void> {
+  const node = { name: nodeName, password: nodePassword(join(config.dataDir, "server/node-password")) };
+  if (await takeOwnNodeName(api.system, node))
+    log.warn("another machine had joined under the name of the server's node; it cannot join again", { nodeName });
+}
+
+/** Every name under which the API is reached. */
+function apiNames(config: Config, nodeName: string, address: string): readonly string[] {
+  return apiServerNames({
     clusterDomain: config.clusterDomain,
     serviceAddress: serviceAddress(config, 1),
     nodeName,
     more: [address, machineAddress(), ...config.tlsSan],
   });
-  return ensureServerCertificates({ folder: join(config.dataDir, "server/tls"), clock, names });
+}
+
+function certificatesOf(options: ServerCertificateOptions): ServerCertificates {
+  try {
+    return ensureServerCertificates(options);
+  } catch (error) {
+    throw new StartError(messageOf(error));
+  }
+}
+
+function renewCertificates(
+  certificates: Renewable<ServerCertificates>,
+  options: ServerCertificateOptions,
+  log: Log,
+): void {
+  const fresh = ensureServerCertificates({ ...options, known: certificates.now });
+  if (fresh.renewed.length === 0) return;
+  log.info("certificates renewed", { names: fresh.renewed.join(" ") });
+  certificates.replace(fresh);
+}
+
+function tlsOf({ serving, clientCa }: ServerCertificates): TlsMaterial {
+  return { ...serving, clientCa: clientCa.certificate };
 }
 
 async function openStore({ config, log }: ServerRun): Promise<Store> {
@@ -203,13 +238,12 @@ async function openPort(
   certificates: ServerCertificates,
   answer: ExchangeHandler,
 ): Promise<HttpServer> {
-  const { serving, clientCa } = certificates;
   try {
     return await listen(
       {
         host: config.bindAddress,
         port: config.httpsListenPort,
-        tls: { certificate: serving.certificate, key: serving.key, clientCa: clientCa.certificate },
+        tls: tlsOf(certificates),
         log: log.for("http"),
       },
       answer,
@@ -226,103 +260,4 @@ function machineAddress(): string {
     .flatMap(([, addresses]) => addresses ?? [])
     .find((address) => address.family === "IPv4" && !address.internal);
   return found?.address ?? "127.0.0.1";
-}
-
-async function startNode(started: Started, signal: AbortSignal): Promise<void> {
-  const { config, api, certificates, log, nodeName, address, stages } = started;
-  const bundle = await ensureBundle(signal);
-  stages.reached("container runtime found");
-  const nodeIp = config.nodeIp ?? (await new Links(bundle.ip).defaultAddress()) ?? address;
-  const own = ensureNodeCertificates(certificates, {
-    folder: join(config.dataDir, "agent"),
-    clock,
-    nodeName,
-    addresses: [nodeIp, "127.0.0.1"],
-  });
-  const client = api.clientFor({ name: `system:node:${nodeName}`, groups: ["system:nodes", "system:authenticated"] });
-  const recorder = new EventRecorder({ client, clock, log, source: { component: "kubelet", host: nodeName } });
-  const folders = localFolders({
-    client: api.system,
-    informers: api.informers,
-    clock,
-    log: log.for("local-folders"),
-    nodeName,
-    folder: join(config.dataDir, "storage"),
-  });
-  const beside = [recorder, folders].map((component) => supervise(component, { clock, log }, signal));
-  await runNode(
-    {
-      client,
-      informers: api.informers,
-      recorder,
-      clock,
-      random,
-      log,
-      bundle,
-      dataDir: config.dataDir,
-      nodeName,
-      nodeIp,
-      api: { address: config.advertiseAddress ?? nodeIp, port: config.httpsListenPort },
-      labels: labelsOf(config),
-      taints: taintsOf(config),
-      clusterCidr: config.clusterCidr,
-      serviceCidr: config.serviceCidr,
-      clusterDns: clusterDns(config),
-      clusterDomain: config.clusterDomain,
-      version: kubernetesVersion,
-      tls: { certificate: own.serving.certificate, key: own.serving.key, clientCa: certificates.clientCa.certificate },
-      disabled: new Set(config.disable),
-    },
-    signal,
-  );
-  await Promise.all(beside);
-}
-
-const controlPlaneLabel = "node-role.kubernetes.io/control-plane";
-
-/** A node may not give itself a role: the server does, when its node has registered. */
-async function markControlPlane({ api, nodeName, log }: Started, signal: AbortSignal): Promise<void> {
-  const informer = api.informers.informer(nodes);
-  informer.onChange(({ type, object }) => {
-    if (
-      type === "deleted" ||
-      object.metadata.name !== nodeName ||
-      object.metadata.labels?.[controlPlaneLabel] === "true"
-    )
-      return;
-    const body = { metadata: { labels: { [controlPlaneLabel]: "true" } } };
-    api.system
-      .patch({ resource: nodes, key: { namespace: "", name: nodeName } }, { type: "merge", body })
-      .catch((error: unknown) => log.warn("the node was not marked as control plane", { error: messageOf(error) }));
-  }, signal);
-  await informer.whenSynced(signal);
-}
-
-/** Says when the node takes pods: by a report of this run, not by what an earlier one left in the store. */
-async function announce(started: Started, apiSeconds: string, signal: AbortSignal): Promise<void> {
-  const { api, nodeName, stages, say } = started;
-  // Reports have whole seconds.
-  const sinceMs = Math.floor(clock.nowMs() / 1000) * 1000;
-  const informer = api.informers.informer(nodes);
-  await new Promise<void>((resolve) => {
-    const done = new AbortController();
-    informer.onChange(
-      ({ object }) => {
-        const ready =
-          object.metadata.name === nodeName &&
-          object.status.conditions?.some(
-            ({ type, status, lastHeartbeatTime = "" }) =>
-              type === "Ready" && status === "True" && Date.parse(lastHeartbeatTime) >= sinceMs,
-          );
-        if (ready !== true) return;
-        done.abort(new Error("seen"));
-        resolve();
-      },
-      AbortSignal.any([signal, done.signal]),
-    );
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  if (signal.aborted) return;
-  const nodeSeconds = stages.reached(`node ${nodeName} ready`);
-  say(`ready: api ${apiSeconds} s, node ${nodeSeconds} s`);
 }

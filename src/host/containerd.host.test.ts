@@ -1,5 +1,6 @@
 /** containerd from the bundle, a pod in it, and what happens when either side is killed. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -10,14 +11,14 @@ import { textOf, utf8 } from "#base/bytes.ts";
 import { must } from "#base/assert.ts";
 import { bridgeName, writePodNetwork } from "./cni.ts";
 import { Cgroups, detectCgroups } from "./cgroups.ts";
-import { Containerd } from "./containerd.ts";
+import { Containerd, containerdsOf } from "./containerd.ts";
 import { importImages } from "./image-archive.ts";
 import { Links } from "./links.ts";
 import { stopContainers } from "./killall.ts";
 import type { ContainerEvent, PodSandboxConfig } from "./cri.ts";
 import { listMounts } from "./mounts.ts";
 import { Nftables } from "./nftables.ts";
-import { processesNaming, run } from "./processes.ts";
+import { commandLineOf, run } from "./processes.ts";
 import { locateBundle, type RuntimeBundle } from "./runtime-bundle.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -157,7 +158,7 @@ async function startedAt(): Promise<number> {
 }
 
 function containerdPid(): number {
-  const [found, ...more] = processesNaming(join(started.containerd.folders.run, "config-"));
+  const [found, ...more] = containerdsOf(started.containerd.folders);
   assert.deepEqual(more, []);
   return must(found, "containerd runs").id.pid;
 }
@@ -169,6 +170,22 @@ test("a kedge that starts takes over the containerd that runs", async () => {
   started = start();
   await started.containerd.ready(never);
   assert.deepEqual([containerdPid(), await startedAt()], [pid, at]);
+});
+
+test("strangers whose arguments name containerd's files are neither taken for it nor killed", async () => {
+  const pid = containerdPid();
+  await started.stop();
+  const config = must(containerdsOf(started.containerd.folders)[0], "containerd goes on").args[2] ?? "";
+  const pretend = { argv0: "containerd", stdio: "ignore" as const };
+  const stranger = spawn("/bin/sh", ["--config", config], { ...pretend, uid: 65_534, gid: 65_534 });
+  assert.deepEqual(
+    containerdsOf(started.containerd.folders).map(({ id }) => id.pid),
+    [pid],
+  );
+  stranger.kill("SIGKILL");
+  started = start();
+  await started.containerd.ready(never);
+  assert.equal(containerdPid(), pid);
 });
 
 test("a killed containerd comes back, and its pods never went", async () => {
@@ -205,9 +222,15 @@ test("what is killed all at once leaves no process, mount, host port, or note", 
     JSON.stringify((await nftables.table({ family: "ip", name: "cni_hostport" })) ?? []).includes(portedId);
   assert.equal(await ports(), true);
   await started.stop();
+  // Root looks at a file of kedge's: nothing ends the editor.
+  const editor = spawn("sleep", ["600"], { argv0: join(folders.run, "config-0.toml"), stdio: "ignore" });
   await stopContainers(data, { clock: machineClock, signal: never, bundle: bundle() });
   assert.equal(await ports(), false);
-  assert.deepEqual(processesNaming(dirname(folders.run)), []);
+  const naming = readdirSync("/proc").filter((pid) =>
+    commandLineOf(Number(pid)).some((arg) => arg.startsWith(dirname(folders.run))),
+  );
+  assert.deepEqual(naming, [String(editor.pid)]);
+  editor.kill("SIGKILL");
   assert.deepEqual(await listMounts(dirname(folders.run)), []);
   assert.deepEqual(
     readdirSync("/var/lib/cni/results").filter((name) => name.startsWith(bridgeName(folders))),

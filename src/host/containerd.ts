@@ -18,7 +18,7 @@ import { RuntimeError } from "./cri.ts";
 import { importImages } from "./image-archive.ts";
 import type { HostJournal } from "./journal.ts";
 import { requireOverlay } from "./mounts.ts";
-import { lives, processesNaming, signalProcess, startDetached, type ProcessId } from "./processes.ts";
+import { lives, processesOf, signalProcess, startDetached, type ProcessId, type ProgramProcess } from "./processes.ts";
 import { pauseImageName, type RuntimeBundle } from "./runtime-bundle.ts";
 
 const readyPauseMs = 20;
@@ -52,6 +52,12 @@ export function containerdFolders(dataFolder: string): ContainerdFolders {
     registries: join(agent, "etc/containerd/certs.d"),
     cniConfig: join(agent, "etc/cni/net.d"),
   };
+}
+
+/** The containerds that run with a configuration of this data directory. More than one is a rest of trouble. */
+export function containerdsOf({ run }: Pick<ContainerdFolders, "run">): readonly ProgramProcess[] {
+  const config = join(run, "config-");
+  return processesOf("containerd", ([, flag, path]) => flag === "--config" && path?.startsWith(config) === true);
 }
 
 export interface ContainerdOptions {
@@ -167,8 +173,8 @@ export class Containerd implements Component {
 
   /** The containerd that runs already with this configuration. One with another is ended; its containers go on. */
   private async adopt(config: string, signal: AbortSignal): Promise<ProcessId | undefined> {
-    for (const { id, args } of processesNaming(join(this.folders.run, "config-"))) {
-      if (args.includes(config)) return id;
+    for (const { id, args } of containerdsOf(this.folders)) {
+      if (args[2] === config) return id;
       await this.end(id, signal);
     }
     return undefined;

@@ -10,7 +10,6 @@ import {
   openSync,
   readFileSync,
   rmSync,
-  rmdirSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -20,8 +19,9 @@ import { Cgroups, detectCgroups } from "./cgroups.ts";
 import { Links } from "./links.ts";
 import { unmountBelow } from "./mounts.ts";
 import { Nftables, type NftFamily } from "./nftables.ts";
+import { removeIfEmpty, removeTree } from "./removal.ts";
 import type { RuntimeBundle } from "./runtime-bundle.ts";
-import { readSysctl, writeSysctl } from "./sysctl.ts";
+import { releaseSysctl } from "./sysctl.ts";
 
 export type HostChange =
   | { readonly kind: "link"; readonly name: string }
@@ -44,7 +44,7 @@ export function journalPath(dataFolder: string): string {
 }
 
 export class HostJournal {
-  private readonly path: string;
+  readonly path: string;
   private readonly known: Set<string>;
 
   constructor(path: string) {
@@ -101,7 +101,7 @@ export async function undo(path: string, bundle: RuntimeBundle): Promise<readonl
   const leftovers: string[] = [];
   for (const change of readJournal(path).toReversed()) {
     try {
-      await undoChange(change, bundle);
+      await undoChange(change, path, bundle);
     } catch (error) {
       leftovers.push(`${describe(change)} could not be undone: ${messageOf(error)}`);
     }
@@ -110,7 +110,7 @@ export async function undo(path: string, bundle: RuntimeBundle): Promise<readonl
   return leftovers;
 }
 
-async function undoChange(change: HostChange, bundle: RuntimeBundle): Promise<void> {
+async function undoChange(change: HostChange, path: string, bundle: RuntimeBundle): Promise<void> {
   switch (change.kind) {
     case "link":
       return new Links(bundle.ip).remove(change.name);
@@ -124,7 +124,7 @@ async function undoChange(change: HostChange, bundle: RuntimeBundle): Promise<vo
     case "cgroup":
       return new Cgroups(detectCgroups()).remove(change.path);
     case "folder":
-      if (change.content === "ours") rmSync(change.path, { recursive: true, force: true });
+      if (change.content === "ours") await removeTree(change.path);
       else removeIfEmpty(change.path);
       return;
     case "file":
@@ -132,9 +132,7 @@ async function undoChange(change: HostChange, bundle: RuntimeBundle): Promise<vo
       else writeFileSync(change.path, change.before);
       return;
     case "sysctl":
-      // A setting of a link goes with the link.
-      if (readSysctl(change.name) !== undefined) writeSysctl(change.name, change.before);
-      return;
+      return releaseSysctl(change.name, change.before, path);
     default:
       return unreachable(change);
   }
@@ -143,16 +141,6 @@ async function undoChange(change: HostChange, bundle: RuntimeBundle): Promise<vo
 async function removeRoute(family: "inet" | "inet6", route: string, links: Links): Promise<void> {
   const [destination = ""] = route.split(" ");
   if ((await links.routes(family)).some(({ dst }) => dst === destination)) await links.apply([`route delete ${route}`]);
-}
-
-function removeIfEmpty(path: string): void {
-  try {
-    rmdirSync(path);
-  } catch (error) {
-    // Still in use by another, or gone already.
-    if (!(error instanceof Error && "code" in error && (error.code === "ENOTEMPTY" || error.code === "ENOENT")))
-      throw error;
-  }
 }
 
 function describe(change: HostChange): string {

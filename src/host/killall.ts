@@ -4,15 +4,17 @@ import { readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Clock } from "#base/clock.ts";
 import { forgetPodNetworks } from "./cni.ts";
-import { containerdFolders } from "./containerd.ts";
+import { containerdFolders, containerdsOf } from "./containerd.ts";
 import { criNamespace } from "./image-archive.ts";
 import { Nftables } from "./nftables.ts";
 import { unmountBelow } from "./mounts.ts";
+import { removeTree } from "./removal.ts";
 import type { RuntimeBundle } from "./runtime-bundle.ts";
-import { lives, parentOf, processOf, processesNaming, signalProcess, type ProcessId } from "./processes.ts";
+import { lives, parentOf, processesOf, processOf, signalProcess, type ProcessId } from "./processes.ts";
 
 const endMs = 10_000;
 const endPauseMs = 10;
+const shimProgram = "containerd-shim-runc-v2";
 // A shim listens here, wherever containerd keeps the rest; the place is compiled in.
 const shimSockets = "/run/containerd/s";
 
@@ -30,10 +32,10 @@ export async function stopContainers(
   const folders = containerdFolders(dataFolder);
   // containerd goes first: it would try to tidy up after the rest, and fail.
   await killAll(
-    processesNaming(join(folders.run, "config-")).map(({ id }) => id),
+    containerdsOf(folders).map(({ id }) => id),
     parts,
   );
-  const shims = processesNaming(folders.socket);
+  const shims = processesOf(shimProgram, (args) => args[args.indexOf("-address") + 1] === folders.socket);
   await killAll(descendantsOf(shims.map(({ id }) => id)), parts);
   await killAll(
     shims.map(({ id }) => id),
@@ -42,7 +44,7 @@ export async function stopContainers(
   for (const { args } of shims) rmSync(shimSocket(folders.socket, args), { force: true });
   if (parts.bundle) await forgetPodNetworks(folders, new Nftables(parts.bundle.nft));
   await unmountBelow(dirname(folders.run));
-  rmSync(dirname(folders.run), { recursive: true, force: true });
+  await removeTree(dirname(folders.run));
 }
 
 async function killAll(

@@ -1,6 +1,7 @@
 /** Other programs: run to their end, or started to outlive kedge and recognised later. */
 import { execFile, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, readdirSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readdirSync, readlinkSync, statSync, type Stats } from "node:fs";
+import { basename } from "node:path";
 
 // Enough for every answer asked for here (a dump of 5,000 services' nft rules is 6 MB).
 const outputBytesMax = 64 * 1024 * 1024;
@@ -132,15 +133,48 @@ export function commandLineOf(pid: number): readonly string[] {
   }
 }
 
-/** Living processes with an argument that starts with `prefix`. */
-export function processesNaming(prefix: string): { readonly id: ProcessId; readonly args: readonly string[] }[] {
+/** A process of a program, recognised by what only that program can be. */
+export interface ProgramProcess {
+  readonly id: ProcessId;
+  readonly args: readonly string[];
+}
+
+/**
+ * Living processes that run the executable file of that name, as this process' user, and whose arguments `belong`. What
+ * a process says of itself - its name, its arguments - anybody may say; which file the kernel runs, nobody else decides.
+ */
+export function processesOf(program: string, belong: (args: readonly string[]) => boolean): readonly ProgramProcess[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
-      const args = commandLineOf(Number(name));
-      const id = args.some((arg) => arg.startsWith(prefix)) ? processOf(Number(name)) : undefined;
-      return id ? [{ id, args }] : [];
+      const pid = Number(name);
+      // First, so that a number that is given to another process meanwhile is noticed by who uses it.
+      const id = processOf(pid);
+      const args = commandLineOf(pid);
+      return id && belong(args) && runsProgram(pid, program) ? [{ id, args }] : [];
     });
+}
+
+const deletedMark = " (deleted)";
+
+function runsProgram(pid: number, program: string): boolean {
+  try {
+    if (statSync(`/proc/${pid}`).uid !== process.geteuid?.()) return false;
+    const link = readlinkSync(`/proc/${pid}/exe`);
+    const gone = link.endsWith(deletedMark);
+    const path = gone ? link.slice(0, -deletedMark.length) : link;
+    if (basename(path) !== program) return false;
+    // A container's path is one of its own files: here it is another file, or none.
+    if (!gone) return sameFile(statSync(path), statSync(`/proc/${pid}/exe`));
+    // The file of a bundle that was replaced; in a container of its own mounts nothing of it is believed.
+    return sameFile(statSync(`/proc/${pid}/ns/mnt`), statSync("/proc/self/ns/mnt"));
+  } catch {
+    return false; // It ended meanwhile, or is none of ours to look at.
+  }
+}
+
+function sameFile(one: Stats, other: Stats): boolean {
+  return one.dev === other.dev && one.ino === other.ino;
 }
 
 /**

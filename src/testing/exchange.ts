@@ -12,6 +12,8 @@ export interface TestRequest {
   /** Groups of the client certificate; "system:masters" by default. */
   readonly organizations?: readonly string[];
   readonly user?: string;
+  /** "127.0.0.1" by default. */
+  readonly remoteAddress?: string;
 }
 
 const lineFeed = 0x0a;
@@ -23,7 +25,7 @@ export class TestExchange implements Exchange {
   readonly path: string;
   readonly query: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly remoteAddress = "127.0.0.1";
+  readonly remoteAddress: string;
   readonly upgrade = undefined;
   readonly organizations: readonly string[];
   readonly user: string;
@@ -51,6 +53,7 @@ export class TestExchange implements Exchange {
     this.bytes = typeof body === "string" ? Buffer.from(body) : body;
     this.organizations = request.organizations ?? ["system:masters"];
     this.user = request.user ?? "admin";
+    this.remoteAddress = request.remoteAddress ?? "127.0.0.1";
   }
 
   get signal(): AbortSignal {
@@ -69,7 +72,7 @@ export class TestExchange implements Exchange {
   peerCertificate(): ReturnType<Exchange["peerCertificate"]> {
     if (this.user === "") return undefined;
     const { user: commonName, organizations } = this;
-    return { commonName, organizations, serialNumber: "01", notAfterMs: 0, raw: new Uint8Array() };
+    return { commonName, organizations, fingerprint: "01", notAfterMs: 0, raw: new Uint8Array() };
   }
 
   peerCertificateRefusal(): undefined {

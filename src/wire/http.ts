@@ -39,8 +39,8 @@ export type ReplyHeaders = Readonly<Record<string, string | readonly string[]>>;
 export interface PeerCertificate {
   readonly commonName: string;
   readonly organizations: readonly string[];
-  /** Upper-case hexadecimal. */
-  readonly serialNumber: string;
+  /** SHA-256 of the certificate in DER, in lower-case hexadecimal. */
+  readonly fingerprint: string;
   readonly notAfterMs: number;
   /** The certificate in DER. */
   readonly raw: Uint8Array;

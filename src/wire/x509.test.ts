@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { X509Certificate } from "node:crypto";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { test } from "node:test";
+import { messageOf } from "#base/assert.ts";
 import { addressBytes, addressText } from "./x509/address.ts";
+import * as der from "./x509/der.ts";
+import { onlyCommonName, readName } from "./x509/name.ts";
 import {
   createRequest,
+  type GrantOptions,
   isSignedBy,
   issue,
   issueCa,
@@ -94,26 +98,84 @@ p09fGpMEP4De+2XWA4gmtbY=
 `,
 };
 
-test("a signing request is read, and signed with the usages that are granted", () => {
-  for (const request of [requests.ec, requests.rsa]) {
-    const read = readRequest(request);
-    assert.equal(read.commonName, "system:node:n1");
-    assert.deepEqual(read.organizations, ["system:nodes"]);
-    assert.deepEqual(read.dnsNames, ["n1"]);
-    assert.deepEqual(read.ipAddresses, ["10.0.0.1", "fd00::1"]);
-    const signed = signRequest(ca, request, { usages: ["digital signature", "server auth"], ...life });
+test("a signing request is read, and its key is signed with what the signer grants and nothing else", () => {
+  for (const pem of [requests.ec, requests.rsa]) {
+    const request = readRequest(pem);
+    assert.deepEqual(request.subject, {
+      commonNames: ["system:node:n1"],
+      organizations: ["system:nodes"],
+      others: [],
+    });
+    assert.deepEqual(request.dnsNames, ["n1"]);
+    assert.deepEqual(request.ipAddresses, ["10.0.0.1", "fd00::1"]);
+    const subject = { commonName: "granted", organizations: ["a"] };
+    const signed = signRequest(ca, request, {
+      subject,
+      names: ["n1"],
+      usages: ["digital signature", "server auth"],
+      ...life,
+    });
     assert.ok(isSignedBy(signed, ca.certificate, nowMs));
-    assert.deepEqual(new X509Certificate(signed).keyUsage, ["1.3.6.1.5.5.7.3.1"]);
-    assert.deepEqual(readCertificate(signed).names, ["n1", "10.0.0.1", "fd00::1"]);
+    assert.deepEqual(readCertificate(signed), { ...subject, names: ["n1"], isCa: false, ...life });
+    const read = new X509Certificate(signed);
+    assert.deepEqual(read.keyUsage, ["1.3.6.1.5.5.7.3.1"]);
+    // The key usage extension: critical, one bit.
+    assert.ok(read.raw.toString("hex").includes("0603551d0f0101ff040403020780"));
+    assert.deepEqual(read.publicKey, request.publicKey);
   }
+});
+
+test("a usage that is not in the table does not compile", () => {
+  const grant: GrantOptions = {
+    subject: { commonName: "n", organizations: [] },
+    names: [],
+    // @ts-expect-error "client" is no usage of the CertificateSigningRequest API.
+    usages: ["client"],
+    ...life,
+  };
+  assert.equal(grant.usages.length, 1);
 });
 
 test("a signing request made here says what it was asked to say", () => {
   const subject = { commonName: "system:node:n2", organizations: ["system:nodes"] };
   const read = readRequest(createRequest(newKey(), { ...subject, names: ["n2", "10.0.0.2"] }));
-  assert.deepEqual([read.commonName, read.organizations], [subject.commonName, subject.organizations]);
+  assert.deepEqual(read.subject, { commonNames: [subject.commonName], organizations: ["system:nodes"], others: [] });
   assert.deepEqual([read.dnsNames, read.ipAddresses], [["n2"], ["10.0.0.2"]]);
-  assert.equal(readRequest(createRequest(newKey(), subject)).alternativeNames, undefined);
+  assert.deepEqual(readRequest(createRequest(newKey(), subject)).dnsNames, []);
+});
+
+test("every common name of a subject is read, in one set or in several", () => {
+  // CN=a, CN=b beside each other, then CN=c and an organizational unit in one set.
+  const attribute = (oid: string, text: string, tag = 0x0c): Uint8Array =>
+    der.sequence(der.oid(oid), der.encode(tag, Buffer.from(text)));
+  const set = (...parts: readonly Uint8Array[]): Uint8Array => der.encode(der.tags.set, ...parts);
+  const name = (...sets: readonly Uint8Array[]): ReturnType<typeof readName> => {
+    const [value] = der.decodeAll(der.sequence(...sets));
+    assert.ok(value);
+    return readName(value);
+  };
+  const commonName = "2.5.4.3";
+  const facts = name(
+    set(attribute(commonName, "a")),
+    set(attribute(commonName, "b", 0x13)),
+    set(attribute(commonName, "c"), attribute("2.5.4.11", "u")),
+  );
+  assert.deepEqual(facts, { commonNames: ["a", "b", "c"], organizations: [], others: ["2.5.4.11"] });
+  assert.throws(() => onlyCommonName(facts), /expected a subject with one common name, found 3/);
+  assert.throws(() => onlyCommonName(name()), /one common name, found none/);
+  assert.equal(onlyCommonName(name(set(attribute(commonName, "a")))), "a");
+  // The same bytes are other names to who reads them as another encoding.
+  assert.throws(() => name(set(attribute(commonName, "\0a", 0x1e))), /UTF-8 or ASCII/);
+  assert.throws(() => name(set(attribute(commonName, "a\0b"))), /without NUL/);
+});
+
+test("a request with a weak or unknown key is refused", () => {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 1024 });
+  const weak = createRequest(privateKey.export({ type: "pkcs8", format: "pem" }), { commonName: "n" });
+  assert.throws(
+    () => readRequest(weak),
+    (error: Error) => /RSA \(2048 to 8192 bits\).*found "rsa 1024"/.test(messageOf(error)),
+  );
 });
 
 test("broken signing requests are refused", () => {

@@ -20,9 +20,13 @@ import { utf8 } from "#base/bytes.ts";
 import { addressBytes, addressText } from "./x509/address.ts";
 import * as der from "./x509/der.ts";
 import { pemBlocks, toPem } from "./x509/pem.ts";
-import { readRequest } from "./x509/request.ts";
+import { onlyCommonName, type Subject, subjectOf, writeName } from "./x509/name.ts";
+import type { SigningRequest } from "./x509/request.ts";
+import { type CertificateUsage, extendedKeyUsageOf, keyUsageOf } from "./x509/usages.ts";
 
+export type { NameFacts, Subject } from "./x509/name.ts";
 export { readRequest, type SigningRequest } from "./x509/request.ts";
+export type { CertificateUsage } from "./x509/usages.ts";
 
 /** Both in PEM. The key is PKCS #8; the certificate may be followed by those of its issuers. */
 export interface CertifiedKey {
@@ -60,9 +64,12 @@ export interface RequestOptions {
   readonly names?: readonly string[];
 }
 
-/** What a signer grants a request; the names are those of the CertificateSigningRequest API. */
+/** What a signer grants a request: all that its certificate will say. Of the request itself only the key is taken. */
 export interface GrantOptions extends Validity {
-  readonly usages: readonly string[];
+  readonly subject: Subject;
+  /** DNS names and IP addresses. */
+  readonly names: readonly string[];
+  readonly usages: readonly CertificateUsage[];
 }
 
 export interface CertificateFacts extends Validity {
@@ -74,8 +81,6 @@ export interface CertificateFacts extends Validity {
 }
 
 const oids = {
-  commonName: "2.5.4.3",
-  organization: "2.5.4.10",
   subjectKeyId: "2.5.29.14",
   keyUsage: "2.5.29.15",
   subjectAltName: "2.5.29.17",
@@ -85,36 +90,6 @@ const oids = {
   extensionRequest: "1.2.840.113549.1.9.14",
 } as const;
 
-// Bit numbers of RFC 5280, section 4.2.1.3.
-const keyUsageBits: Readonly<Record<string, number>> = {
-  signing: 0,
-  "digital signature": 0,
-  "content commitment": 1,
-  "key encipherment": 2,
-  "data encipherment": 3,
-  "key agreement": 4,
-  "cert sign": 5,
-  "crl sign": 6,
-  "encipher only": 7,
-  "decipher only": 8,
-};
-
-const extendedUsages: Readonly<Record<string, string>> = {
-  any: "2.5.29.37.0",
-  "server auth": "1.3.6.1.5.5.7.3.1",
-  "client auth": "1.3.6.1.5.5.7.3.2",
-  "code signing": "1.3.6.1.5.5.7.3.3",
-  "email protection": "1.3.6.1.5.5.7.3.4",
-  "s/mime": "1.3.6.1.5.5.7.3.4",
-  "ipsec end system": "1.3.6.1.5.5.7.3.5",
-  "ipsec tunnel": "1.3.6.1.5.5.7.3.6",
-  "ipsec user": "1.3.6.1.5.5.7.3.7",
-  timestamping: "1.3.6.1.5.5.7.3.8",
-  "ocsp signing": "1.3.6.1.5.5.7.3.9",
-  "microsoft sgc": "1.3.6.1.4.1.311.10.3.3",
-  "netscape sgc": "2.16.840.1.113730.4.1",
-};
-
 /** A new private key on P-256, PKCS #8 in PEM. */
 export function newKey(): string {
   return pemOfKey(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey);
@@ -123,10 +98,10 @@ export function newKey(): string {
 /** A self-signed CA, with a new key unless one is given. */
 export function issueCa(options: CaOptions): CertifiedKey {
   const key = createPrivateKey(options.key ?? newKey());
-  const subject = nameOf(options.commonName, []);
+  const subject = writeName({ commonName: options.commonName, organizations: [] });
   const publicKey = spkiOf(createPublicKey(key));
   const extensions = [
-    extension(oids.keyUsage, keyUsage(["digital signature", "key encipherment", "cert sign"]), true),
+    ...usageExtensions(["digital signature", "key encipherment", "cert sign"]),
     extension(oids.basicConstraints, der.sequence(der.boolean(true)), true),
     extension(oids.subjectKeyId, der.octetString(keyId(publicKey))),
   ];
@@ -137,14 +112,16 @@ export function issueCa(options: CaOptions): CertifiedKey {
 /** A certificate for a client, a server, or both, signed by `ca`. */
 export function issue(ca: CertifiedKey, options: LeafOptions): CertifiedKey {
   const key = createPrivateKey(options.key ?? newKey());
-  const usages = ["digital signature", "key encipherment", ...options.usages.map((usage) => `${usage} auth`)];
-  const names = (options.names ?? []).map(generalName);
-  const leaf: Leaf = {
-    subject: nameOf(options.commonName, options.organizations ?? []),
-    publicKey: spkiOf(createPublicKey(key)),
-    alternativeNames: names.length === 0 ? undefined : der.sequence(...names),
-  };
-  return { certificate: signLeaf(ca, leaf, { ...options, usages }), key: pemOfKey(key) };
+  const { commonName, organizations = [], names = [], notBeforeMs, notAfterMs } = options;
+  const usages = options.usages.map((usage) => `${usage} auth` as const);
+  const certificate = signLeaf(ca, createPublicKey(key), {
+    subject: { commonName, organizations },
+    names,
+    usages: ["digital signature", "key encipherment", ...usages],
+    notBeforeMs,
+    notAfterMs,
+  });
+  return { certificate, key: pemOfKey(key) };
 }
 
 /** A signing request for the owner of a private key, both in PEM. */
@@ -156,34 +133,25 @@ export function createRequest(keyPem: string, options: RequestOptions): string {
   const attribute = der.sequence(der.oid(oids.extensionRequest), der.encode(der.tags.set, extensions));
   const body = der.sequence(
     der.integer(Uint8Array.of(0)),
-    nameOf(options.commonName, options.organizations ?? []),
+    writeName({ commonName: options.commonName, organizations: options.organizations ?? [] }),
     spkiOf(createPublicKey(key)),
     der.context(0, ...(names.length === 0 ? [] : [attribute])),
   );
   return toPem("CERTIFICATE REQUEST", der.sequence(body, algorithm, der.bitString(sign(hash, body, key))));
 }
 
-/**
- * The certificate a signing request asks for, in PEM, with the usages and the life the signer grants.
- *
- * @throws Error when the request or its signature is broken.
- */
-export function signRequest(ca: CertifiedKey, requestPem: string, grant: GrantOptions): string {
-  const request = readRequest(requestPem);
-  return signLeaf(
-    ca,
-    { subject: request.subject, publicKey: request.publicKey, alternativeNames: request.alternativeNames },
-    grant,
-  );
+/** A certificate in PEM for the key of a signing request. Nothing else of the request comes into it. */
+export function signRequest(ca: CertifiedKey, request: SigningRequest, grant: GrantOptions): string {
+  return signLeaf(ca, request.publicKey, grant);
 }
 
-/** @throws Error when the text holds no certificate. */
+/** @throws Error when the text holds no certificate, or one whose subject has several common names. */
 export function readCertificate(pem: string): CertificateFacts {
   const read = new X509Certificate(pem);
-  const { subject } = read.toLegacyObject();
+  const subject = subjectOf(read.raw);
   return {
-    commonName: [subject.CN ?? ""].flat()[0] ?? "",
-    organizations: [subject.O ?? []].flat(),
+    commonName: subject.commonNames.length === 0 ? "" : onlyCommonName(subject),
+    organizations: subject.organizations,
     names: alternativeNames(read.subjectAltName ?? ""),
     notBeforeMs: read.validFromDate.getTime(),
     notAfterMs: read.validToDate.getTime(),
@@ -193,7 +161,8 @@ export function readCertificate(pem: string): CertificateFacts {
 
 /** A name as `readCertificate` writes it: IPv6 addresses have many forms. */
 export function canonicalName(name: string): string {
-  return isIP(name) === 6 ? addressText(addressBytes(name)) : name;
+  // An address with a zone is none that a certificate can hold.
+  return isIP(name) === 6 && !name.includes("%") ? addressText(addressBytes(name)) : name;
 }
 
 /** True when a certificate of `caPem` signed the first one of `pem` and both are valid at `nowMs`. */
@@ -211,29 +180,49 @@ export function matches({ certificate, key }: CertifiedKey): boolean {
   return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
 }
 
-interface Leaf {
-  readonly subject: Uint8Array;
-  readonly publicKey: Uint8Array;
-  /** The value of the subject alternative name extension. */
-  readonly alternativeNames: Uint8Array | undefined;
+function signLeaf(ca: CertifiedKey, publicKey: KeyObject, grant: GrantOptions): string {
+  const issuer = issuerOf(ca.certificate);
+  const subject = writeName(grant.subject);
+  const extensions = [
+    ...usageExtensions(grant.usages),
+    extension(oids.basicConstraints, der.sequence(), true),
+    extension(oids.authorityKeyId, der.sequence(der.encode(0x80, issuer.keyId))),
+  ];
+  if (grant.names.length > 0) {
+    // RFC 5280: critical when there is no subject beside it.
+    const names = der.sequence(...grant.names.map(generalName));
+    extensions.push(extension(oids.subjectAltName, names, subject.length === 2));
+  }
+  const body = { subject, issuer: issuer.subject, publicKey: spkiOf(publicKey), extensions, validity: grant };
+  return certificate(body, createPrivateKey(ca.key));
 }
 
-function signLeaf(ca: CertifiedKey, leaf: Leaf, grant: GrantOptions): string {
-  const issuer = issuerOf(ca.certificate);
-  const known = grant.usages.filter((usage) => usage in keyUsageBits);
-  const extended = grant.usages.flatMap((usage) => extendedUsages[usage] ?? []);
-  const extensions: Uint8Array[] = [];
-  if (known.length > 0) extensions.push(extension(oids.keyUsage, keyUsage(known), true));
-  if (extended.length > 0) extensions.push(extension(oids.extendedKeyUsage, der.sequence(...extended.map(der.oid))));
-  extensions.push(extension(oids.basicConstraints, der.sequence(), true));
-  extensions.push(extension(oids.authorityKeyId, der.sequence(der.encode(0x80, issuer.keyId))));
-  if (leaf.alternativeNames) {
-    // RFC 5280: critical when there is no subject beside it.
-    extensions.push(extension(oids.subjectAltName, leaf.alternativeNames, leaf.subject.length === 2));
+function usageExtensions(usages: readonly CertificateUsage[]): Uint8Array[] {
+  const [keyUsage, extended] = [keyUsageOf(usages), extendedKeyUsageOf(usages)];
+  return [
+    ...(keyUsage ? [extension(oids.keyUsage, keyUsage, true)] : []),
+    ...(extended ? [extension(oids.extendedKeyUsage, extended)] : []),
+  ];
+}
+
+/** True for text in PEM from which a certificate can be read. */
+export function isCertificate(pem: string): boolean {
+  try {
+    readCertificate(pem);
+    return true;
+  } catch {
+    return false; // What OpenSSL says of it helps nobody.
   }
-  const { subject, publicKey } = leaf;
-  const body = { subject, issuer: issuer.subject, publicKey, extensions, validity: grant };
-  return certificate(body, createPrivateKey(ca.key));
+}
+
+/** True for text in PEM from which a private key can be read. */
+export function isPrivateKey(pem: string): boolean {
+  try {
+    createPrivateKey(pem);
+    return true;
+  } catch {
+    return false; // What OpenSSL says of it helps nobody.
+  }
 }
 
 interface Body {
@@ -299,30 +288,9 @@ function issuerOf(caPem: string): { readonly subject: Uint8Array; readonly keyId
   return { subject, keyId: keyId(spkiOf(read.publicKey)) };
 }
 
-function nameOf(commonName: string, organizations: readonly string[]): Uint8Array {
-  const attribute = (type: string, text: string): Uint8Array => der.sequence(der.oid(type), der.utf8String(text));
-  const parts: Uint8Array[] = [];
-  if (organizations.length > 0) {
-    // One set of several values, as Go writes it; a SET OF is sorted by its bytes.
-    const values = organizations.map((name) => attribute(oids.organization, name));
-    parts.push(der.encode(der.tags.set, ...values.sort((one, other) => Buffer.compare(one, other))));
-  }
-  if (commonName !== "") parts.push(der.encode(der.tags.set, attribute(oids.commonName, commonName)));
-  return der.sequence(...parts);
-}
-
 function extension(type: string, value: Uint8Array, critical = false): Uint8Array {
   const flag = critical ? [der.boolean(true)] : [];
   return der.sequence(der.oid(type), ...flag, der.octetString(value));
-}
-
-function keyUsage(names: readonly string[]): Uint8Array {
-  let bits = 0;
-  for (const name of names) bits |= 0x8000 >> (keyUsageBits[name] ?? 0);
-  const bytes = (bits & 0xff) === 0 ? Uint8Array.of(bits >> 8) : Uint8Array.of(bits >> 8, bits & 0xff);
-  const last = bytes.at(-1) ?? 0;
-  // Trailing zero bits are not part of the value.
-  return der.bitString(bytes, last === 0 ? 0 : 31 - Math.clz32(last & -last));
 }
 
 function generalName(name: string): Uint8Array {

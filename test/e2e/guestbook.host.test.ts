@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { must } from "../../src/base/assert.ts";
 import { installRoot } from "../../src/distro/places.ts";
-import { containerdFolders } from "../../src/host/containerd.ts";
-import { processesNaming, signalProcess } from "../../src/host/processes.ts";
+import { containerdFolders, containerdsOf } from "../../src/host/containerd.ts";
+import { signalProcess } from "../../src/host/processes.ts";
 import { command, newPlace, placeImages, printed, Server, type Ended, type Place } from "./kedge.ts";
 
 let place: Place;
@@ -239,8 +239,7 @@ test("kill -9 of kedge and containerd: the pods run on, and nothing is lost", as
   const before = await kubectl("get", "pods", "--field-selector=status.phase=Running", "-o", running);
   const host = await addressOf("web");
   server.process.kill("SIGKILL");
-  for (const { id } of processesNaming(join(containerdFolders(place.dataDir).run, "config-")))
-    signalProcess(id, "SIGKILL");
+  for (const { id } of containerdsOf(containerdFolders(place.dataDir))) signalProcess(id, "SIGKILL");
   // Only names do not resolve meanwhile: DNS is a part of kedge.
   assert.equal((await fetch(`http://${host}/healthz`)).status, 200);
   server = await Server.start(place);

@@ -46,8 +46,12 @@ export async function command(program: string, args: readonly string[], options:
   child.stdin.on("error", () => undefined); // A command need not read all it is given.
   if (!options.keepsInputOpen) child.stdin.end(options.input ?? "");
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
+  const closed = once(child, "close").catch((error: unknown) => {
+    const said = `${stdout()}${stderr()}`;
+    throw new Error(`expected "${program} ${args.join(" ")}" to end in two minutes, found: ${said}`, { cause: error });
+  });
   // Arguments of the event "close".
-  const [code] = (await once(child, "close")) as [number | null];
+  const [code] = (await closed) as [number | null];
   return { code: code ?? undefined, stdout: stdout(), stderr: stderr() };
 }
 

@@ -1,12 +1,12 @@
 /** Two servers side by side on one machine: told to end, killed, started again, removed, each without touching the other. */
 import assert from "node:assert/strict";
 import { existsSync, realpathSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import { before, test } from "node:test";
 import { must } from "../../src/base/assert.ts";
 import { nodeId } from "../../src/distro/node-network.ts";
-import { containerdFolders } from "../../src/host/containerd.ts";
-import { lives, processesNaming, signalProcess, type ProcessId } from "../../src/host/processes.ts";
+import { containerdFolders, containerdsOf } from "../../src/host/containerd.ts";
+import { lives, signalProcess, type ProcessId } from "../../src/host/processes.ts";
 import { bundle, kedge, newPlace, placeImages, Server, type Place } from "./kedge.ts";
 import { difference, machineSnapshot } from "./machine-snapshot.ts";
 
@@ -110,8 +110,8 @@ const containersOf = ({ server }: Side): Promise<string> =>
     "jsonpath={range .items[*].status.containerStatuses[*]}{.containerID} {.restartCount}\n{end}",
   );
 
-function containerdsOf({ place }: Side): readonly ProcessId[] {
-  return processesNaming(join(containerdFolders(place.dataDir).run, "config-")).map(({ id }) => id);
+function containerdIds({ place }: Side): readonly ProcessId[] {
+  return containerdsOf(containerdFolders(place.dataDir)).map(({ id }) => id);
 }
 
 /** Which lines of a snapshot belong to a kedge that is not one of these. */
@@ -160,7 +160,7 @@ test("kill -9 of the server and of containerd loses neither objects nor containe
   const containers = await containersOf(one);
   await one.server.kubectl("create", "configmap", "acknowledged", "--from-literal=a=b");
   one.server.process.kill("SIGKILL");
-  const containerds = containerdsOf(one);
+  const containerds = containerdIds(one);
   assert.equal(containerds.length, 1);
   for (const id of containerds) signalProcess(id, "SIGKILL");
   assert.equal(await greetingAt(`${address}:${one.nodePort}`), `hello from ${one.nodePort}`);
@@ -178,7 +178,7 @@ test("kill -9 of the server and of containerd loses neither objects nor containe
 test("killall ends all that runs, and the next start brings it back", async () => {
   const { code, stderr } = await kedge("killall", "--data-dir", one.place.dataDir);
   assert.equal(code, 0, stderr);
-  assert.deepEqual(containerdsOf(one).filter(lives), []);
+  assert.deepEqual(containerdIds(one).filter(lives), []);
   const left = [...machineSnapshot(await bundle())].filter((line) => one.marks.some((mark) => line.includes(mark)));
   assert.deepEqual(left, []);
   await assert.rejects(greetingAt(`${await nodeAddress(other)}:${one.nodePort}`));

@@ -16,9 +16,11 @@ import {
   type Place,
 } from "./kedge.ts";
 
-const [near, far] = ["10.99.69.1", "10.99.69.2"];
-const namespace = "kedge-e2e";
-const link = "kedge-e2e0";
+const segment = `10.99.${process.pid % 256}`;
+const [near, far] = [`${segment}.1`, `${segment}.2`];
+// Of this process: another run may go on beside this one.
+const namespace = `kedge-e2e-${process.pid}`;
+const link = `ke${process.pid}`;
 const inNamespace = ["nsenter", `--net=/run/netns/${namespace}`];
 let place: Place;
 let second: Place;

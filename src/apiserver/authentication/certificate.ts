@@ -11,7 +11,7 @@ export const certificateAuthenticator: Authenticator = {
     return {
       name: certificate.commonName,
       groups: [...certificate.organizations],
-      extra: { "authentication.kubernetes.io/credential-id": [`X509SHA256=${certificate.serial}`] },
+      extra: { "authentication.kubernetes.io/credential-id": [`X509SHA256=${certificate.fingerprint}`] },
     };
   },
 };

@@ -4,13 +4,14 @@ import { unavailable } from "#machinery/status.ts";
 import type { Node } from "#resources/core/node.ts";
 import { HttpClient } from "#wire/http-client.ts";
 import type { ServerCertificates } from "../certificates.ts";
+import type { Renewed } from "../certificates/renewal.ts";
 
 export class KubeletClients {
-  private readonly certificates: ServerCertificates;
+  private readonly certificates: Renewed<ServerCertificates>;
   // By URL. One a node; a node that changes its address leaves its old one behind until the end, which is rare.
   private readonly clients = new Map<string, HttpClient>();
 
-  constructor(certificates: ServerCertificates) {
+  constructor(certificates: Renewed<ServerCertificates>) {
     this.certificates = certificates;
   }
 
@@ -29,8 +30,8 @@ export class KubeletClients {
   }
 
   private dial(url: string): HttpClient {
-    const { serverCa, clients } = this.certificates;
-    const { certificate, key } = clients.apiServer;
-    return new HttpClient({ url, protocol: "h1", ca: serverCa.certificate, credentials: () => ({ certificate, key }) });
+    const { certificates } = this;
+    const ca = certificates.now.kubeletCa.certificate;
+    return new HttpClient({ url, protocol: "h1", ca, credentials: () => certificates.now.clients.apiServer });
   }
 }

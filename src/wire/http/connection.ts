@@ -1,6 +1,9 @@
 /** What all requests of one connection share: where it comes from, and whose certificate it showed. */
+import { createHash } from "node:crypto";
 import type { TLSSocket } from "node:tls";
+import { messageOf } from "#base/assert.ts";
 import type { PeerCertificate } from "../http.ts";
+import { onlyCommonName, subjectOf } from "../x509/name.ts";
 
 interface Peer {
   readonly certificate?: PeerCertificate;
@@ -30,13 +33,19 @@ function readPeer(socket: TLSSocket): Peer {
     const why = socket.authorizationError;
     return { refusal: why instanceof Error ? why.message : String(why) };
   }
-  return {
-    certificate: {
-      commonName: [shown.subject.CN ?? ""].flat()[0] ?? "",
-      organizations: [shown.subject.O ?? []].flat(),
-      serialNumber: shown.serialNumber,
-      notAfterMs: Date.parse(shown.valid_to),
-      raw: shown.raw,
-    },
-  };
+  try {
+    const subject = subjectOf(shown.raw);
+    return {
+      certificate: {
+        commonName: onlyCommonName(subject),
+        organizations: subject.organizations,
+        fingerprint: createHash("sha256").update(shown.raw).digest("hex"),
+        notAfterMs: Date.parse(shown.valid_to),
+        raw: shown.raw,
+      },
+    };
+  } catch (error) {
+    // Signed by the CA and yet without one name: whoever it is, it is nobody here.
+    return { refusal: messageOf(error) };
+  }
 }

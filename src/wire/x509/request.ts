@@ -3,19 +3,17 @@ import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { textOf } from "#base/bytes.ts";
 import { addressText } from "./address.ts";
 import { type DerValue, decodeAll, inside, oidText, tags } from "./der.ts";
+import { type NameFacts, readName } from "./name.ts";
 import { pemBlocks } from "./pem.ts";
 
+/** What a request says. None of its bytes are kept: a certificate is written anew from what was read. */
 export interface SigningRequest {
-  readonly commonName: string;
-  readonly organizations: readonly string[];
+  readonly subject: NameFacts;
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
   readonly emailAddresses: readonly string[];
   readonly uris: readonly string[];
-  /** DER as it stands in the request, to be copied into the certificate. */
-  readonly subject: Uint8Array;
-  readonly publicKey: Uint8Array;
-  readonly alternativeNames: Uint8Array | undefined;
+  readonly publicKey: KeyObject;
 }
 
 const requestSizeMax = 64 * 1024;
@@ -51,23 +49,38 @@ function parse(bytes: Uint8Array): SigningRequest {
   const [algorithmId] = inside(algorithm, tags.sequence);
   if (!info || !subject || !publicKey || !algorithmId || !signature) throw new Error("found parts missing");
   const key = createPublicKey({ key: Buffer.from(publicKey.raw), format: "der", type: "spki" });
+  checkKey(key);
   checkSignature(info.raw, { algorithm: oidText(algorithmId.content), bits: signature.content.subarray(1), key });
   const names = attributes && requestedNames(attributes);
   const general = names ? inside(decodeAll(names)[0], tags.sequence) : [];
   const texts = (tag: number): string[] =>
     general.filter((name) => name.tag === tag).map((name) => textOf(name.content));
-  const attribute = subjectAttributes(subject);
   return {
-    commonName: attribute("2.5.4.3").at(-1) ?? "",
-    organizations: attribute("2.5.4.10"),
+    subject: readName(subject),
     emailAddresses: texts(0x81),
     dnsNames: texts(0x82),
     uris: texts(0x86),
-    ipAddresses: general.filter((name) => name.tag === 0x87).map((name) => addressText(name.content)),
-    subject: subject.raw,
-    publicKey: publicKey.raw,
-    alternativeNames: names,
+    ipAddresses: general.filter((name) => name.tag === 0x87).map(({ content }) => ipAddress(content)),
+    publicKey: key,
   };
+}
+
+const curves: ReadonlySet<string> = new Set(["prime256v1", "secp384r1", "secp521r1"]);
+const rsaBitsMin = 2048;
+// Verifying with a longer one takes longer than a request is worth.
+const rsaBitsMax = 8192;
+
+function checkKey({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): void {
+  const { namedCurve = "", modulusLength = 0 } = details ?? {};
+  const good =
+    type === "ed25519" ||
+    (type === "ec" && curves.has(namedCurve)) ||
+    (type === "rsa" && modulusLength >= rsaBitsMin && modulusLength <= rsaBitsMax);
+  if (good) return;
+  const found = `${type} ${namedCurve}${modulusLength > 0 ? modulusLength : ""}`.trim();
+  throw new Error(
+    `expected a key of kind EC (P-256, P-384, P-521), RSA (${rsaBitsMin} to ${rsaBitsMax} bits) or Ed25519, found "${found}"`,
+  );
 }
 
 interface Signature {
@@ -84,14 +97,10 @@ function checkSignature(signed: Uint8Array, { algorithm, bits, key }: Signature)
   if (!verify(hash, signed, key, bits)) throw new Error("expected a signature made with the request's own key");
 }
 
-function subjectAttributes(subject: DerValue): (type: string) => string[] {
-  const pairs = inside(subject, tags.sequence).flatMap((set) =>
-    inside(set, tags.set).map((pair) => {
-      const [type, value] = inside(pair, tags.sequence);
-      return { type: oidText(type?.content ?? new Uint8Array()), value: value ? textOf(value.content) : "" };
-    }),
-  );
-  return (type) => pairs.filter((pair) => pair.type === type).map(({ value }) => value);
+function ipAddress(bytes: Uint8Array): string {
+  if (bytes.length !== 4 && bytes.length !== 16)
+    throw new Error(`expected an IP address of 4 or 16 bytes, found ${bytes.length}`);
+  return addressText(bytes);
 }
 
 /** The value of the subject alternative name among the requested extensions. */
