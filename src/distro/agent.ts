@@ -40,7 +40,7 @@ interface Membership {
   readonly clientCa: string;
   readonly client: { readonly certificate: string; readonly key: string };
   readonly serving: { readonly certificate: string; readonly key: string };
-  readonly settings: NodeSettings;
+  readonly settings: Omit<NodeSettings, "disable"> & Partial<Pick<NodeSettings, "disable">>;
 }
 
 /** Runs until the signal is aborted. @throws StartError when it cannot start */
@@ -90,7 +90,8 @@ export async function runAgent({ config, log, stages, say }: ServerRun, signal: 
           taints: taintsOf(config),
           version: kubernetesVersion,
           tls,
-          disabled: new Set(),
+          // A membership of an older version does not say.
+          disabled: new Set(membership.now.settings.disable ?? []),
         },
         signal,
       ),

@@ -33,7 +33,7 @@ let certificates: ServerCertificates;
 let answers: ReturnType<typeof joinAnswers>;
 
 before(async () => {
-  const outcome = await readConfig("server", { args: [], env: {} });
+  const outcome = await readConfig("server", { args: ["--disable", "dns"], env: {} });
   assert.ok(outcome.kind === "config");
   certificates = ensureServerCertificates({ folder, clock, names: apiNames, first: true });
   answers = joinAnswers({
@@ -87,6 +87,11 @@ async function refuses(exchange: Promise<TestExchange>, code: number, sentence: 
 
 const clientAuth = "1.3.6.1.5.5.7.3.2";
 const serverAuth = "1.3.6.1.5.5.7.3.1";
+
+test("a node is told which components are not to run", async () => {
+  const answer = JSON.parse((await ask(requestFor())).sent.toString()) as JoinAnswer;
+  assert.deepEqual(answer.settings.disable, ["dns"]);
+});
 
 test("a node gets certificates for its own name and the address it comes from, each for one use", async () => {
   const exchange = await ask(requestFor());

@@ -42,6 +42,8 @@ export interface NodeSettings {
   readonly serviceCidr: string;
   readonly clusterDns: string;
   readonly clusterDomain: string;
+  /** Built-in components that are not to run. */
+  readonly disable: readonly string[];
 }
 
 export interface JoinOptions {
@@ -140,6 +142,7 @@ async function join(options: JoinOptions, exchange: Exchange): Promise<JoinAnswe
       serviceCidr: config.serviceCidr,
       clusterDns: clusterDns(config),
       clusterDomain: config.clusterDomain,
+      disable: config.disable,
     },
   };
 }
