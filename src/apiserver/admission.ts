@@ -11,6 +11,7 @@ import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import type { ObjectKey } from "#machinery/meta.ts";
 import { namespaces } from "#resources/core/namespace.ts";
+import { nodes } from "#resources/core/node.ts";
 import { pods } from "#resources/core/pod.ts";
 import { serviceAccounts } from "#resources/core/service-account.ts";
 import { services } from "#resources/core/service.ts";
@@ -19,6 +20,7 @@ import { runtimeClasses } from "#resources/node/runtime-class.ts";
 import { priorityClasses } from "#resources/scheduling/priority-class.ts";
 import { storageClasses } from "#resources/storage/storage-class.ts";
 import type { AdmissionPlugin } from "./access.ts";
+import { certificateRequests } from "./admission/certificate-requests.ts";
 import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle, namespaceSource } from "./admission/namespace-lifecycle.ts";
 import { nodeRestriction } from "./admission/node-restriction.ts";
@@ -62,7 +64,8 @@ export function createAdmission(options: AdmissionOptions): readonly AdmissionPl
     namespaceLifecycle(namespaceOf),
     rbacEscalation({ authorizer: authorization, rules: authorization }),
     serviceAccount({ informer: informers.informer(serviceAccounts), client, random }),
-    nodeRestriction(informers.informer(pods)),
+    nodeRestriction({ pods: informers.informer(pods), nodes: informers.informer(nodes) }),
+    certificateRequests(authorization),
     limitRanger({ client }),
     defaultTolerationSeconds,
     priority(informers.informer(priorityClasses)),

@@ -163,6 +163,7 @@ function addAuthentication(late: Late, parts: AuthenticationParts, server: ApiSe
   for (const [id, hook] of reviews) late.created.set(id, hook);
   const issue = tokenRequests({
     client,
+    authorizer: authorization,
     clock,
     random,
     issuer,
