@@ -51,8 +51,13 @@ const websocketPrefix = "base64url.bearer.authorization.k8s.io.";
 
 /** Browsers cannot set headers on a WebSocket: the token may be one of the protocols asked for. */
 function websocketToken(protocols: string | undefined): string | undefined {
-  const found = protocols?.split(",").find((protocol) => protocol.trim().startsWith(websocketPrefix));
+  const found = protocols?.split(",").find(isTokenProtocol);
   return found && Buffer.from(found.trim().slice(websocketPrefix.length), "base64url").toString("utf8");
+}
+
+/** True for the "protocol" that is a token, which is for this server alone. */
+export function isTokenProtocol(protocol: string): boolean {
+  return protocol.trim().startsWith(websocketPrefix);
 }
 
 function withGroup(user: User, group: string): User {

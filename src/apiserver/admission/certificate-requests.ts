@@ -75,7 +75,7 @@ function checkGroups(request: AdmissionRequest, spec: CertificateSigningRequestS
   if (spec.signerName !== clientSigner) return;
   let organizations: readonly string[];
   try {
-    ({ organizations } = readRequest(requestOf(spec)));
+    ({ organizations } = readRequest(requestOf(spec)).subject);
   } catch {
     throw forbidden(targetOf(request), "failed to parse CSR: expected one certificate request in PEM");
   }

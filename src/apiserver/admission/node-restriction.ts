@@ -228,11 +228,12 @@ function checkSigningRequest(write: NodeWrite): void {
   // Holds because this is only called for signing requests.
   const { spec } = request.object as CertificateSigningRequest;
   if (spec.signerName !== kubeletServingSigner && spec.signerName !== kubeletClientSigner) return;
-  let commonName: string;
+  let commonNames: readonly string[];
   try {
-    ({ commonName } = readRequest(requestOf(spec)));
+    ({ commonNames } = readRequest(requestOf(spec)).subject);
   } catch {
     refuse(write, "unable to parse csr: expected one certificate request in PEM");
   }
-  if (commonName !== `system:node:${node}`) refuse(write, `can only create a node CSR with CN=system:node:${node}`);
+  if (commonNames.length !== 1 || commonNames[0] !== `system:node:${node}`)
+    refuse(write, `can only create a node CSR with CN=system:node:${node}`);
 }

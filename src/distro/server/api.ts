@@ -31,6 +31,7 @@ import type { Store } from "#storage/store.ts";
 import type { HttpClient } from "#wire/http-client.ts";
 import { JwtSigner, JwtVerifier, jwksOf, uncheckedClaims } from "#wire/jwt.ts";
 import { clusterDns, serviceAddress, type Config } from "../config.ts";
+import type { Destinations } from "./destinations.ts";
 import { readDescriptions } from "./descriptions.ts";
 
 export interface ApiOptions {
@@ -43,6 +44,7 @@ export interface ApiOptions {
   /** Private key in PEM that signs service account tokens. */
   readonly serviceKey: string;
   readonly kubeletOf: (node: Node) => HttpClient;
+  readonly destinations: Destinations;
   readonly checks: readonly HealthCheck[];
 }
 
@@ -108,7 +110,15 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
       signal,
     }),
   );
-  Object.assign(late.connect, connectHooks({ client: system, kubeletOf: options.kubeletOf }));
+  Object.assign(
+    late.connect,
+    connectHooks({
+      client: system,
+      authorizer: authorization,
+      kubeletOf: options.kubeletOf,
+      destinationRefusal: (destination) => options.destinations.refusal(destination),
+    }),
+  );
   const whenReady = async (until: AbortSignal): Promise<void> => {
     await Promise.all([authorization.whenSynced(until), customResources]);
   };
