@@ -9,6 +9,7 @@ import type { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
 import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
+import type { Recorder } from "#client/recorder.ts";
 import type { ObjectKey } from "#machinery/meta.ts";
 import { namespaces } from "#resources/core/namespace.ts";
 import { nodes } from "#resources/core/node.ts";
@@ -24,6 +25,7 @@ import { certificateRequests } from "./admission/certificate-requests.ts";
 import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle, namespaceSource } from "./admission/namespace-lifecycle.ts";
 import { nodeRestriction } from "./admission/node-restriction.ts";
+import { notActedOn } from "./admission/not-acted-on.ts";
 import { podSecurity } from "./admission/pod-security.ts";
 import { defaultTolerationSeconds, priority, runtimeClass } from "./admission/pod-defaults.ts";
 import { rbacEscalation } from "./admission/rbac-escalation.ts";
@@ -47,6 +49,8 @@ export interface AdmissionOptions {
   readonly random: Random;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** Takes events of the API server itself. */
+  readonly recorder: Recorder;
   readonly authorization: Authorization;
   readonly serviceCidr: Cidr;
   readonly nodePorts: PortRange;
@@ -74,6 +78,7 @@ export function createAdmission(options: AdmissionOptions): readonly AdmissionPl
     storageObjectInUseProtection,
     claimResize(informers.informer(storageClasses)),
     ingressClassDefault(informers.informer(ingressClasses)),
+    notActedOn(options.recorder),
     podSecurity({ namespaceOf, client, clock, metrics }),
     serviceAddresses({
       informer: informers.informer(services),

@@ -27,6 +27,8 @@ export interface ClusterApi {
   /** Hooks of subresources that are conversations, to be filled in. */
   readonly connect: Record<string, ConnectHook>;
   readonly authorizer: Authorizer;
+  /** Events of the API server itself: "Service web: message". */
+  readonly recorded: readonly string[];
 }
 
 const admin: User = { name: "admin", groups: ["system:masters"] };
@@ -35,6 +37,7 @@ const admin: User = { name: "admin", groups: ["system:masters"] };
 export async function startClusterApi(signal: AbortSignal): Promise<ClusterApi> {
   const admission: AdmissionPlugin[] = [];
   const metrics = new Metrics();
+  const recorded: string[] = [];
   let authorization: ReturnType<typeof createAuthorization> | undefined;
   const connect: Record<string, ConnectHook> = {};
   const authorizer: Authorizer = {
@@ -54,6 +57,7 @@ export async function startClusterApi(signal: AbortSignal): Promise<ClusterApi> 
       random: machineRandom,
       clock: machineClock,
       metrics,
+      recorder: { record: ({ kind, metadata }, { message }) => recorded.push(`${kind} ${metadata.name}: ${message}`) },
       authorization,
       serviceCidr: must(parseCidr("10.43.0.0/16"), "it is one"),
       nodePorts: { first: 30_000, last: 32_767 },
@@ -66,5 +70,5 @@ export async function startClusterApi(signal: AbortSignal): Promise<ClusterApi> 
   const others = { client, advertisePort: 6443, clientCa: "", requestHeaderCa: "" };
   await writeBootstrapObjects({ ...addresses, ...others }, signal);
   await authorization.whenSynced(signal);
-  return { server, client, informers, metrics, connect, authorizer };
+  return { server, client, informers, metrics, connect, authorizer, recorded };
 }

@@ -7,6 +7,7 @@ import type { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
 import { utf8 } from "#base/bytes.ts";
 import type { Client } from "#client/client.ts";
+import { EventRecorder } from "#client/event-recorder.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import { createInformers } from "#client/watch-informer.ts";
 import { catalogue } from "#resources/catalogue.ts";
@@ -57,6 +58,8 @@ export interface Api {
   readonly informers: InformerFactory;
   /** Keeps writes that quotas charge and recounts of them apart. */
   readonly quotaLines: QuotaLines;
+  /** Writes events of the API server itself; its owner runs it. */
+  readonly recorder: EventRecorder;
   /** Resolves once roles are in memory: requests are decided as they should be from then on. */
   readonly whenReady: (signal: AbortSignal) => Promise<void>;
 }
@@ -92,6 +95,7 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
   late.authorization = authorization;
   addAuthentication(late, { ...options, system, issuer, audiences, authorization }, server);
   const quotaLines = new QuotaLines(clock);
+  const recorder = new EventRecorder({ client: system, clock, log: log.for("events"), source: { component: "kedge" } });
   late.admission.push(
     ...createAdmission({
       informers,
@@ -99,6 +103,7 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
       random,
       clock,
       metrics,
+      recorder,
       authorization,
       serviceCidr: must(parseCidr(config.serviceCidr), "checked when the configuration was read"),
       nodePorts: portRange(config.serviceNodePortRange),
@@ -122,7 +127,7 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
   const whenReady = async (until: AbortSignal): Promise<void> => {
     await Promise.all([authorization.whenSynced(until), customResources]);
   };
-  return { server, clientFor, system, informers, quotaLines, whenReady };
+  return { server, clientFor, system, informers, quotaLines, recorder, whenReady };
 }
 
 interface Late {
