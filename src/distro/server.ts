@@ -74,21 +74,16 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
   await using store = await openStore(run);
   stages.reached("data store");
   const life = new AbortController();
-  let apiPort = config.httpsListenPort;
-  const destinations = new Destinations({ nodeName, serviceCidr: config.serviceCidr, apiPort: () => apiPort });
+  const { serviceCidr } = config;
+  const destinations = new Destinations({ nodeName, serviceCidr, apiPort: () => listener.port });
   const kubelets = new KubeletClients(certificates, destinations);
+  const parts = { config, store, clock, random, destinations, metrics: new Metrics(), checks: [] };
   const api = createApi(
     {
-      config,
-      store,
-      clock,
-      random,
+      ...parts,
       log: run.log.for("apiserver"),
-      metrics: new Metrics(),
       serviceKey: certificates.now.serviceKey,
       kubeletOf: (node) => kubelets.of(node),
-      destinations,
-      checks: [],
     },
     life.signal,
   );
@@ -105,7 +100,6 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
   const listener = await openPort(run, certificates.now, async (exchange) => {
     if (!(await answersJoin(exchange))) await api.server.serve(exchange);
   });
-  apiPort = listener.port;
   certificates.onChange((now) => listener.replaceTls(tlsOf(now)), life.signal);
   const renew = renewal("certificates", () => renewCertificates(certificates, made, run.log), { clock, log: run.log });
   try {

@@ -96,23 +96,16 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
   addAuthentication(late, { ...options, system, issuer, audiences, authorization }, server);
   const quotaLines = new QuotaLines(clock);
   const recorder = new EventRecorder({ client: system, clock, log: log.for("events"), source: { component: "kedge" } });
+  const parts = { informers, client: system, random, clock, metrics, recorder, authorization, quotaLines, signal };
   late.admission.push(
     ...createAdmission({
-      informers,
-      client: system,
-      random,
-      clock,
-      metrics,
-      recorder,
-      authorization,
+      ...parts,
       serviceCidr: must(parseCidr(config.serviceCidr), "checked when the configuration was read"),
       nodePorts: portRange(config.serviceNodePortRange),
       reservedAddresses: new Map([
         [serviceAddress(config, 1), { namespace: "default", name: "kubernetes" }],
         [clusterDns(config), { namespace: "kube-system", name: "kube-dns" }],
       ]),
-      quotaLines,
-      signal,
     }),
   );
   Object.assign(
