@@ -9,8 +9,10 @@ import type { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
 import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
+import type { Recorder } from "#client/recorder.ts";
 import type { ObjectKey } from "#machinery/meta.ts";
 import { namespaces } from "#resources/core/namespace.ts";
+import { nodes } from "#resources/core/node.ts";
 import { pods } from "#resources/core/pod.ts";
 import { serviceAccounts } from "#resources/core/service-account.ts";
 import { services } from "#resources/core/service.ts";
@@ -19,9 +21,11 @@ import { runtimeClasses } from "#resources/node/runtime-class.ts";
 import { priorityClasses } from "#resources/scheduling/priority-class.ts";
 import { storageClasses } from "#resources/storage/storage-class.ts";
 import type { AdmissionPlugin } from "./access.ts";
+import { certificateRequests } from "./admission/certificate-requests.ts";
 import { limitRanger } from "./admission/limit-ranger.ts";
 import { namespaceLifecycle, namespaceSource } from "./admission/namespace-lifecycle.ts";
 import { nodeRestriction } from "./admission/node-restriction.ts";
+import { notActedOn } from "./admission/not-acted-on.ts";
 import { podSecurity } from "./admission/pod-security.ts";
 import { defaultTolerationSeconds, priority, runtimeClass } from "./admission/pod-defaults.ts";
 import { rbacEscalation } from "./admission/rbac-escalation.ts";
@@ -45,6 +49,8 @@ export interface AdmissionOptions {
   readonly random: Random;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** Takes events of the API server itself. */
+  readonly recorder: Recorder;
   readonly authorization: Authorization;
   readonly serviceCidr: Cidr;
   readonly nodePorts: PortRange;
@@ -62,7 +68,8 @@ export function createAdmission(options: AdmissionOptions): readonly AdmissionPl
     namespaceLifecycle(namespaceOf),
     rbacEscalation({ authorizer: authorization, rules: authorization }),
     serviceAccount({ informer: informers.informer(serviceAccounts), client, random }),
-    nodeRestriction(informers.informer(pods)),
+    nodeRestriction({ pods: informers.informer(pods), nodes: informers.informer(nodes) }),
+    certificateRequests(authorization),
     limitRanger({ client }),
     defaultTolerationSeconds,
     priority(informers.informer(priorityClasses)),
@@ -71,6 +78,7 @@ export function createAdmission(options: AdmissionOptions): readonly AdmissionPl
     storageObjectInUseProtection,
     claimResize(informers.informer(storageClasses)),
     ingressClassDefault(informers.informer(ingressClasses)),
+    notActedOn(options.recorder),
     podSecurity({ namespaceOf, client, clock, metrics }),
     serviceAddresses({
       informer: informers.informer(services),

@@ -4,9 +4,10 @@ import type { Client } from "#client/client.ts";
 import type { Authenticator } from "./access.ts";
 import { bootstrapTokenAuthenticator } from "./authentication/bootstrap-token.ts";
 import { certificateAuthenticator } from "./authentication/certificate.ts";
-import { ServiceAccountTokens, type TokenClaims, type TokenVerifier } from "./authentication/service-account-token.ts";
+import { ServiceAccountTokens, type TokenVerifier } from "./authentication/service-account-token.ts";
 
 export { bootstrapTokenAuthenticator } from "./authentication/bootstrap-token.ts";
+export { serviceAccountClaims } from "./authentication/token-claims.ts";
 export { serviceAccountUser, type TokenClaims, type TokenVerifier } from "./authentication/service-account-token.ts";
 export { tokenRequests } from "./authentication/token-request.ts";
 
@@ -30,14 +31,4 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     serviceAccountTokens,
     inOrder: [certificateAuthenticator, serviceAccountTokens, bootstrapTokenAuthenticator(options)],
   };
-}
-
-/** Claims of a token, from what was in it. @throws Error when it is not one of a service account */
-export function serviceAccountClaims(claims: Readonly<Record<string, unknown>>): TokenClaims {
-  const bound = claims["kubernetes.io"];
-  if (typeof bound !== "object" || bound === null || !("serviceaccount" in bound) || !("namespace" in bound))
-    throw new Error('expected the claims of a service account under "kubernetes.io", found none');
-  const { aud } = claims;
-  // Holds because only this server signs tokens with this key, and always with these claims.
-  return { ...claims, aud: typeof aud === "string" ? [aud] : aud } as unknown as TokenClaims;
 }

@@ -15,7 +15,9 @@ import { HttpClient } from "#wire/http-client.ts";
 import type { Exchange, ReplyHeaders } from "#wire/http.ts";
 import { relay, type RelayOptions } from "#wire/http-relay.ts";
 import { movedAddress, withMovedLinks } from "./connect/links.ts";
-import type { RequestInfo, ResourcePath } from "./request-info.ts";
+import type { Authorizer, User } from "./access.ts";
+import { isTokenProtocol, refusal } from "./identify.ts";
+import { attributesOf, type RequestInfo, type ResourcePath } from "./request-info.ts";
 import type { ConnectHook } from "./subresource.ts";
 
 export interface ConnectOptions {
@@ -23,22 +25,38 @@ export interface ConnectOptions {
   readonly client: Client;
   /** The way to a node's kubelet: its address is the node's business, also a tunnel. */
   readonly kubeletOf: (node: Node) => HttpClient;
+  readonly authorizer: Authorizer;
+  /** Why nothing is sent to an address that stands in an object; undefined when it may be. */
+  readonly destinationRefusal: (destination: Destination) => string | undefined;
+}
+
+interface Destination {
+  readonly address: string;
+  readonly port: number;
+  /** The node it is said to be on, "" for none. */
+  readonly nodeName: string;
 }
 
 /** Hooks by "resource/subresource". */
 export function connectHooks(options: ConnectOptions): Readonly<Record<string, ConnectHook>> {
+  const stream =
+    (path: PodStream["path"]): ConnectHook =>
+    async (exchange, info, user) => {
+      requireCreate(options.authorizer, info, user);
+      await podStream(options, { exchange, info, path });
+    };
   return {
     "pods/log": (exchange, info) => podLog(options, exchange, info),
-    "pods/exec": (exchange, info) => podStream(options, { exchange, info, path: "exec" }),
-    "pods/attach": (exchange, info) => podStream(options, { exchange, info, path: "attach" }),
-    "pods/portforward": (exchange, info) => podStream(options, { exchange, info, path: "portForward" }),
+    "pods/exec": stream("exec"),
+    "pods/attach": stream("attach"),
+    "pods/portforward": stream("portForward"),
     "pods/proxy": (exchange, info) => podProxy(options, exchange, info),
     "services/proxy": (exchange, info) => serviceProxy(options, exchange, info),
     "nodes/proxy": (exchange, info) => nodeProxy(options, exchange, info),
   };
 }
 
-interface Destination {
+interface Way {
   readonly client: HttpClient;
   readonly target: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -48,18 +66,37 @@ interface Destination {
   readonly replyBody?: NonNullable<RelayOptions["replyBody"]>;
 }
 
+/** A WebSocket opens with a GET, but a session in a container is made: who may only read may not. @throws StatusError */
+function requireCreate(authorizer: Authorizer, info: RequestInfo, user: User): void {
+  if (info.verb === "create") return;
+  const attributes = { ...attributesOf(info, user), verb: "create" };
+  const decision = authorizer.authorize(attributes);
+  if (decision.kind !== "allowed") throw refusal(attributes, decision.reason);
+}
+
 /** Hands the request on without the credentials that were meant for this server. */
-async function pass(exchange: Exchange, destination: Destination): Promise<void> {
-  const { headers, ...others } = destination;
+async function pass(exchange: Exchange, way: Way): Promise<void> {
+  const { headers, ...others } = way;
   try {
     await relay(exchange, {
       ...others,
-      headers: { authorization: undefined, "x-forwarded-for": exchange.remoteAddress, ...headers },
+      headers: { ...withoutCredentials(exchange), "x-forwarded-for": exchange.remoteAddress, ...headers },
     });
   } catch (error) {
     if (error instanceof StatusError) throw error;
     throw unavailable(`error trying to reach service: ${messageOf(error)}`);
   }
+}
+
+/** Replaces the headers that say who asks this server. */
+function withoutCredentials(exchange: Exchange): Record<string, string | undefined> {
+  const names = Object.keys(exchange.headers).filter((name) => name.startsWith("impersonate-"));
+  const replaced = ["authorization", "cookie", ...names].map((name) => [name, undefined] as const);
+  const protocols = exchange.header("sec-websocket-protocol");
+  if (protocols === undefined) return Object.fromEntries(replaced);
+  const others = protocols.split(",").filter((protocol) => !isTokenProtocol(protocol));
+  const kept = others.length === 0 ? undefined : others.map((protocol) => protocol.trim()).join(", ");
+  return { ...Object.fromEntries(replaced), "sec-websocket-protocol": kept };
 }
 
 function pathOf(info: RequestInfo): ResourcePath {
@@ -180,38 +217,48 @@ function parseTarget(text: string): { readonly scheme: string; readonly name: st
   return { scheme: scheme === "" ? "http" : scheme, name, port };
 }
 
-const proxied = /^(.*?\/(?:pods|services|nodes)\/[^/]+\/proxy)(?![^/?])/;
-
-/** The path up to and with "/proxy". Names and namespaces may begin with that word too. */
-function proxyPrefix(exchange: Exchange): string {
-  return proxied.exec(exchange.path)?.[1] ?? exchange.path;
+/** The path up to and with "/proxy", as it was sent. @throws StatusError 400 when a part of it has a slash of its own */
+function proxyPrefix(exchange: Exchange, info: RequestInfo): string {
+  const { inNamespace } = pathOf(info);
+  // /api/v1/namespaces/NAMESPACE/pods/NAME/proxy or /api/v1/nodes/NAME/proxy
+  const parts = exchange.path.split("/").slice(0, inNamespace ? 8 : 6);
+  const last = parts.at(-1) ?? "";
+  if (decodeURIComponent(last) !== "proxy")
+    throw badRequest(`expected a path without escaped slashes before "/proxy", found ${JSON.stringify(exchange.path)}`);
+  return parts.join("/");
 }
 
 /** The part of the request's target after that, as it was sent. */
-function restOf(exchange: Exchange): string {
-  const rest = exchange.target.slice(proxyPrefix(exchange).length);
+function restOf(exchange: Exchange, prefix: string): string {
+  const rest = exchange.target.slice(prefix.length);
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-interface ProxyTarget {
+interface Proxying {
+  readonly exchange: Exchange;
+  readonly info: RequestInfo;
   readonly scheme: string;
-  readonly host: string;
-  readonly port: number;
 }
 
-async function proxyTo(exchange: Exchange, { scheme, host, port }: ProxyTarget): Promise<void> {
-  if (exchange.path === proxyPrefix(exchange) && ["GET", "HEAD"].includes(exchange.method) && !exchange.upgrade) {
+/** @throws StatusError 400 when the address is none of a pod. */
+async function proxyTo(options: ConnectOptions, proxying: Proxying, destination: Destination): Promise<void> {
+  const { exchange, info, scheme } = proxying;
+  const { address, port } = destination;
+  const why = options.destinationRefusal(destination);
+  if (why !== undefined) throw badRequest(`address not allowed: ${why}`);
+  const prefix = proxyPrefix(exchange, info);
+  if (exchange.path === prefix && ["GET", "HEAD"].includes(exchange.method) && !exchange.upgrade) {
     // Relative links of the page need the slash.
     const query = exchange.query === "" ? "" : `?${exchange.query}`;
     exchange.reply(301, { location: `${exchange.path}/${query}` }, new Uint8Array());
     return;
   }
+  const host = address.includes(":") ? `[${address}]` : address;
   const client = new HttpClient({ url: `${scheme}://${host}:${port}`, protocol: "h1", insecure: true });
-  const prefix = proxyPrefix(exchange);
   try {
     await pass(exchange, {
       client,
-      target: restOf(exchange),
+      target: restOf(exchange, prefix),
       // A page must be readable here to have its links moved.
       headers: { "x-forwarded-uri": exchange.path, "accept-encoding": "identity" },
       replyHeaders: (headers) => {
@@ -238,7 +285,16 @@ async function podProxy(options: ConnectOptions, exchange: Exchange, info: Reque
   const { podIP = "" } = pod.status;
   if (podIP === "") throw badRequest(`address not allowed: pod ${name} has no address yet`);
   const first = pod.spec.containers.flatMap((container) => container.ports ?? [])[0]?.containerPort ?? 80;
-  await proxyTo(exchange, { scheme, host: podIP, port: port === "" ? first : Number(port) });
+  const { nodeName = "" } = pod.spec;
+  const destination = { address: podIP, port: port === "" ? first : portOf(port), nodeName };
+  await proxyTo(options, { exchange, info, scheme }, destination);
+}
+
+/** @throws StatusError 400 */
+function portOf(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65_535) return port;
+  throw badRequest(`expected a port between 1 and 65535, found ${JSON.stringify(text)}`);
 }
 
 async function serviceProxy(options: ConnectOptions, exchange: Exchange, info: RequestInfo): Promise<void> {
@@ -257,8 +313,10 @@ async function serviceProxy(options: ConnectOptions, exchange: Exchange, info: R
   for (const slice of items) {
     const target = (slice.ports ?? []).find((one) => (one.name ?? "") === (wanted.name ?? ""))?.port;
     const ready = slice.endpoints.find(({ conditions }) => conditions.ready !== false);
-    const host = ready?.addresses[0];
-    if (target !== undefined && host !== undefined) return proxyTo(exchange, { scheme, host, port: target });
+    const address = ready?.addresses[0];
+    if (target === undefined || address === undefined) continue;
+    const destination = { address, port: target, nodeName: ready?.nodeName ?? "" };
+    return proxyTo(options, { exchange, info, scheme }, destination);
   }
   throw unavailable(`no endpoints available for service ${JSON.stringify(path.name)}`);
 }
@@ -268,5 +326,6 @@ async function nodeProxy(options: ConnectOptions, exchange: Exchange, info: Requ
   const { name } = parseTarget(asked);
   const node = await nodeOf(options, name);
   if (node.metadata.name !== name) throw notFound({ group: "", resource: "nodes", name });
-  await pass(exchange, { client: options.kubeletOf(node), target: restOf(exchange) });
+  const target = restOf(exchange, proxyPrefix(exchange, info));
+  await pass(exchange, { client: options.kubeletOf(node), target });
 }

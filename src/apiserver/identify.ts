@@ -15,6 +15,7 @@ import {
 } from "./access.ts";
 
 const authenticated = "system:authenticated";
+const unauthenticated = "system:unauthenticated";
 const accountPrefix = "system:serviceaccount:";
 
 /** @throws StatusError 401 when credentials are shown that do not hold. */
@@ -50,8 +51,13 @@ const websocketPrefix = "base64url.bearer.authorization.k8s.io.";
 
 /** Browsers cannot set headers on a WebSocket: the token may be one of the protocols asked for. */
 function websocketToken(protocols: string | undefined): string | undefined {
-  const found = protocols?.split(",").find((protocol) => protocol.trim().startsWith(websocketPrefix));
+  const found = protocols?.split(",").find(isTokenProtocol);
   return found && Buffer.from(found.trim().slice(websocketPrefix.length), "base64url").toString("utf8");
+}
+
+/** True for the "protocol" that is a token, which is for this server alone. */
+export function isTokenProtocol(protocol: string): boolean {
+  return protocol.trim().startsWith(websocketPrefix);
 }
 
 function withGroup(user: User, group: string): User {
@@ -81,8 +87,9 @@ export function impersonate(exchange: Exchange, user: User, authorizer: Authoriz
       may({ group: "authentication.k8s.io", version: "v1", resource: "userextras", subresource: key, name: value });
   const implied = account ? ["system:serviceaccounts", `system:serviceaccounts:${account.namespace}`] : [];
   const given = groups.length > 0 ? groups : implied;
-  const last = name === anonymous.name ? "system:unauthenticated" : authenticated;
-  const all = given.includes(last) ? given : [...given, last];
+  const last = name === anonymous.name ? unauthenticated : authenticated;
+  // Who asks to be seen as unauthenticated is.
+  const all = given.includes(last) || given.includes(unauthenticated) ? given : [...given, last];
   return { name, groups: all, ...(uid === "" ? {} : { uid }), ...(Object.keys(extra).length === 0 ? {} : { extra }) };
 }
 
@@ -127,11 +134,19 @@ function valuesOf(headers: RequestHeaders, name: string): readonly string[] {
 const extraPrefix = "impersonate-extra-";
 
 function extraOf(headers: RequestHeaders): Record<string, readonly string[]> {
-  const extra: Record<string, readonly string[]> = {};
-  for (const name of Object.keys(headers))
-    if (name.startsWith(extraPrefix))
-      extra[decodeURIComponent(name.slice(extraPrefix.length))] = valuesOf(headers, name);
-  return extra;
+  // Keys are the client's words: entries are members of their own whatever they are called.
+  const found = Object.keys(headers).filter((name) => name.startsWith(extraPrefix));
+  return Object.fromEntries(found.map((name) => [extraKey(name.slice(extraPrefix.length)), valuesOf(headers, name)]));
+}
+
+function extraKey(escaped: string): string {
+  try {
+    return decodeURIComponent(escaped);
+  } catch {
+    throw badRequest(
+      `expected valid percent escapes after "Impersonate-Extra-" in the name of a header, found ${JSON.stringify(escaped)}`,
+    );
+  }
 }
 
 /** "pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "default"". */

@@ -29,7 +29,12 @@ const skewMs = 3_600_000;
 /** Certificates with which parts of the control plane present themselves. */
 const clients = {
   admin: { file: "client-admin", commonName: "system:admin", organizations: ["system:masters"] },
-  apiServer: { file: "client-kube-apiserver", commonName: "system:apiserver", organizations: ["system:masters"] },
+  // With which the API server comes to kubelets. Whoever gets them to answer in its stead learns to ask kubelets only.
+  apiServer: {
+    file: "client-kube-apiserver",
+    commonName: "kedge:kubelet-client",
+    organizations: ["kedge:kubelet-clients"],
+  },
   controllers: { file: "client-controller", commonName: "system:kube-controller-manager", organizations: [] },
   scheduler: { file: "client-scheduler", commonName: "system:kube-scheduler", organizations: [] },
   kubeProxy: { file: "client-kube-proxy", commonName: "system:kube-proxy", organizations: [] },

@@ -46,6 +46,8 @@ export interface NodeOptions {
   readonly version: string;
   /** Where the API is: no Service may take it over on this machine. */
   readonly api: { readonly address: string; readonly port: number };
+  /** Told where the kubelet listens, on the node's address. */
+  readonly kubeletListens?: (port: number) => void;
   /** Of the kubelet's own port. */
   readonly tls: Renewed<TlsMaterial>;
   /** Built-in parts that are not to run: "dns", "proxy". */
@@ -64,6 +66,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
   const containerd = new Containerd({ bundle, dataFolder: dataDir, clock, log: log.for("containerd"), journal });
   const machine = machineOf();
   const port = await freePort(options);
+  options.kubeletListens?.(port);
   const images = new ImageFolder({
     bundle,
     folder: join(dataDir, "agent/images"),

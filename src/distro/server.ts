@@ -31,6 +31,7 @@ import { nodePassword } from "./node-password.ts";
 import type { ServerRun } from "./server-run.ts";
 import { createApi, type Api } from "./server/api.ts";
 import { runControlPlane } from "./server/control-plane.ts";
+import { Destinations } from "./server/destinations.ts";
 import { joinAnswers } from "./server/join.ts";
 import { KubeletClients } from "./server/kubelet-clients.ts";
 import { takeOwnNodeName } from "./server/node-names.ts";
@@ -50,6 +51,7 @@ interface Started extends ServerRun {
   readonly listener: HttpServer;
   readonly address: string;
   readonly nodeName: string;
+  readonly kubelets: KubeletClients;
 }
 
 /** Runs until the signal is aborted. @throws StartError when it cannot start */
@@ -72,18 +74,16 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
   await using store = await openStore(run);
   stages.reached("data store");
   const life = new AbortController();
-  const kubelets = new KubeletClients(certificates);
+  const { serviceCidr } = config;
+  const destinations = new Destinations({ nodeName, serviceCidr, apiPort: () => listener.port });
+  const kubelets = new KubeletClients(certificates, destinations);
+  const parts = { config, store, clock, random, destinations, metrics: new Metrics(), checks: [] };
   const api = createApi(
     {
-      config,
-      store,
-      clock,
-      random,
+      ...parts,
       log: run.log.for("apiserver"),
-      metrics: new Metrics(),
       serviceKey: certificates.now.serviceKey,
       kubeletOf: (node) => kubelets.of(node),
-      checks: [],
     },
     life.signal,
   );
@@ -103,7 +103,7 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
   certificates.onChange((now) => listener.replaceTls(tlsOf(now)), life.signal);
   const renew = renewal("certificates", () => renewCertificates(certificates, made, run.log), { clock, log: run.log });
   try {
-    const started: Started = { ...run, store, certificates, founding, api, listener, address, nodeName };
+    const started = { ...run, store, certificates, founding, api, listener, address, nodeName, kubelets };
     const until = AbortSignal.any([signal, life.signal]);
     await Promise.all([supervise(renew, { clock, log: run.log }, until), serve(started, until)]);
   } finally {

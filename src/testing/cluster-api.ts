@@ -1,8 +1,9 @@
 /** An API server with the roles, authorizers and admission of a cluster, over the memory store and without sockets. */
 import { createAdmission, QuotaLines } from "#apiserver/admission.ts";
-import type { AdmissionPlugin, User } from "#apiserver/access.ts";
+import type { AdmissionPlugin, Authorizer, User } from "#apiserver/access.ts";
 import { createAuthorization } from "#apiserver/authorization.ts";
 import { writeBootstrapObjects } from "#apiserver/bootstrap.ts";
+import type { connectHooks } from "#apiserver/connect.ts";
 import { createDirectClient } from "#apiserver/direct-client.ts";
 import { parseCidr } from "#base/cidr.ts";
 import { must } from "#base/assert.ts";
@@ -15,12 +16,19 @@ import type { InformerFactory } from "#client/informer.ts";
 import { createInformers } from "#client/watch-informer.ts";
 import { TestApiServer } from "./api-server.ts";
 
+type ConnectHook = ReturnType<typeof connectHooks>[string];
+
 export interface ClusterApi {
   readonly server: TestApiServer;
   /** Sees the API as an administrator. */
   readonly client: Client;
   readonly informers: InformerFactory;
   readonly metrics: Metrics;
+  /** Hooks of subresources that are conversations, to be filled in. */
+  readonly connect: Record<string, ConnectHook>;
+  readonly authorizer: Authorizer;
+  /** Events of the API server itself: "Service web: message". */
+  readonly recorded: readonly string[];
 }
 
 const admin: User = { name: "admin", groups: ["system:masters"] };
@@ -29,17 +37,16 @@ const admin: User = { name: "admin", groups: ["system:masters"] };
 export async function startClusterApi(signal: AbortSignal): Promise<ClusterApi> {
   const admission: AdmissionPlugin[] = [];
   const metrics = new Metrics();
+  const recorded: string[] = [];
   let authorization: ReturnType<typeof createAuthorization> | undefined;
-  const server = new TestApiServer({
-    admission,
-    metrics,
-    authorizer: {
-      authorize: (attributes) =>
-        attributes.user.groups.includes("system:masters")
-          ? { kind: "allowed", reason: "" }
-          : must(authorization, "it is made before the first request of others").authorize(attributes),
-    },
-  });
+  const connect: Record<string, ConnectHook> = {};
+  const authorizer: Authorizer = {
+    authorize: (attributes) =>
+      attributes.user.groups.includes("system:masters")
+        ? { kind: "allowed", reason: "" }
+        : must(authorization, "it is made before the first request of others").authorize(attributes),
+  };
+  const server = new TestApiServer({ admission, metrics, authorizer, connect });
   const client = createDirectClient(server.api.server, { user: admin, signal });
   const informers = createInformers(client, { clock: machineClock, log: silentLog }, signal);
   authorization = createAuthorization(informers);
@@ -50,6 +57,7 @@ export async function startClusterApi(signal: AbortSignal): Promise<ClusterApi> 
       random: machineRandom,
       clock: machineClock,
       metrics,
+      recorder: { record: ({ kind, metadata }, { message }) => recorded.push(`${kind} ${metadata.name}: ${message}`) },
       authorization,
       serviceCidr: must(parseCidr("10.43.0.0/16"), "it is one"),
       nodePorts: { first: 30_000, last: 32_767 },
@@ -62,5 +70,5 @@ export async function startClusterApi(signal: AbortSignal): Promise<ClusterApi> 
   const others = { client, advertisePort: 6443, clientCa: "", requestHeaderCa: "" };
   await writeBootstrapObjects({ ...addresses, ...others }, signal);
   await authorization.whenSynced(signal);
-  return { server, client, informers, metrics };
+  return { server, client, informers, metrics, connect, authorizer, recorded };
 }

@@ -75,6 +75,7 @@ export class SimulatedCluster implements AsyncDisposable {
         random: machineRandom,
         clock,
         metrics: new Metrics(),
+        recorder: { record: () => undefined },
         authorization: late.authorization,
         serviceCidr: must(parseCidr("10.43.0.0/16"), "a network"),
         nodePorts: { first: 30_000, last: 32_767 },

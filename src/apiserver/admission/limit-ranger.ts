@@ -23,12 +23,15 @@ type Which = "requests" | "limits";
 export function limitRanger(parts: { readonly client: Client }): AdmissionPlugin {
   return {
     name: "LimitRanger",
-    handles: (request) =>
-      (request.resource.id === "pods" || request.resource.id === "persistentvolumeclaims") &&
-      request.subresource === "" &&
-      (request.operation === "create" || (request.operation === "update" && request.resource.id !== "pods")),
+    handles: ({ resource, subresource, operation }) => {
+      // The amounts of a pod change by resize alone.
+      if (resource.id === "pods")
+        return (subresource === "" && operation === "create") || (subresource === "resize" && operation === "update");
+      const isWrite = operation === "create" || operation === "update";
+      return resource.id === "persistentvolumeclaims" && subresource === "" && isWrite;
+    },
     mutate: async (request, raw) => {
-      if (request.resource.id !== "pods") return;
+      if (request.resource.id !== "pods" || request.operation !== "create") return;
       const { items } = await parts.client.list(limitRanges, { namespace: request.key.namespace });
       // Holds because the resource is pods.
       const pod = raw as unknown as Draft<Pod>;

@@ -12,10 +12,10 @@ import type { Container } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import { serviceAccounts, type ServiceAccount } from "#resources/core/service-account.ts";
 import type { AdmissionPlugin, AdmissionRequest } from "../access.ts";
+import { isMirror, secretsOf } from "../pod-references.ts";
 import { targetOf, writesPod } from "./target.ts";
 
 const mountPath = "/var/run/secrets/kubernetes.io/serviceaccount";
-const mirrorAnnotation = "kubernetes.io/config.mirror";
 // Long enough that the kubelet's renewal at 80 % is rare, short enough that a stolen token ends; upstream's value.
 const tokenSeconds = 3607;
 
@@ -40,7 +40,7 @@ export function serviceAccount(parts: {
     mutate: async (request, raw) => {
       // Holds because handles() lets only pods through.
       const pod = raw as unknown as Draft<Pod>;
-      if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return;
+      if (isMirror(pod)) return;
       if ((pod.spec.serviceAccountName ?? "") === "") pod.spec.serviceAccountName = "default";
       const name = pod.spec.serviceAccountName ?? "default";
       pod.spec.serviceAccount = name;
@@ -54,16 +54,13 @@ export function serviceAccount(parts: {
     validate: async (request) => {
       // Holds because handles() lets only pods through.
       const pod = request.object as Pod;
-      if (pod.metadata.annotations?.[mirrorAnnotation] === undefined) return;
+      if (!isMirror(pod)) return;
       if ((pod.spec.serviceAccountName ?? "") !== "")
         throw forbidden(targetOf(request), "a mirror pod may not reference service accounts");
-      const secret = (pod.spec.volumes ?? []).some(
-        (volume) =>
-          volume.secret !== undefined ||
-          volume.projected?.sources?.some((source) => source.serviceAccountToken !== undefined) === true,
-      );
-      if (secret)
-        throw forbidden(targetOf(request), "a mirror pod may not reference secrets or service account tokens");
+      if (secretsOf(pod).length > 0) throw forbidden(targetOf(request), "a mirror pod may not reference secrets");
+      const sources = (pod.spec.volumes ?? []).flatMap(({ projected }) => projected?.sources ?? []);
+      if (sources.some(({ serviceAccountToken }) => serviceAccountToken !== undefined))
+        throw forbidden(targetOf(request), "a mirror pod may not use ServiceAccountToken volume projections");
     },
   };
 }

@@ -9,18 +9,20 @@ import type { Client } from "#client/client.ts";
 import { invalid as invalidField } from "#machinery/field-error.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
-import { badRequest, conflict, forbidden, invalid } from "#machinery/status.ts";
+import { badRequest, conflict, invalid } from "#machinery/status.ts";
 import type { TokenRequest } from "#resources/authentication/token-request.ts";
 import { nodes } from "#resources/core/node.ts";
 import { pods } from "#resources/core/pod.ts";
 import { secrets } from "#resources/core/secret.ts";
 import { serviceAccounts } from "#resources/core/service-account.ts";
-import type { User } from "../access.ts";
+import type { Authorizer, User } from "../access.ts";
 import { nodeNameOf } from "../authorization/node.ts";
+import { checkNodeToken } from "./node-token.ts";
 import { claimsFor, type BoundClaims, type TokenClaims } from "./service-account-token.ts";
 
 export interface TokenRequestOptions {
   readonly client: Client;
+  readonly authorizer: Authorizer;
   readonly clock: Clock;
   readonly random: Random;
   readonly issuer: string;
@@ -42,13 +44,9 @@ export function tokenRequests(options: TokenRequestOptions) {
     if (asked < lifeSecondsMin) throw badLife(asked, "may not specify a duration less than 10 minutes");
     if (asked > lifeSecondsMax) throw badLife(asked, "may not specify a duration larger than 2^32 seconds");
     const audiences = (request.spec.audiences ?? []).length > 0 ? request.spec.audiences : options.audiences;
-    const bound = await boundTo(options.client, key, request);
     const node = nodeNameOf(user);
-    if (node !== undefined && bound.pod === undefined)
-      throw forbidden(
-        { group: "", resource: "serviceaccounts", name: key.name },
-        `node requested token not bound to a pod`,
-      );
+    if (node !== undefined) await checkNodeToken(options, { user, node, key, request });
+    const bound = await boundTo(options.client, key, request);
     const forPods =
       asked === stretchedSeconds &&
       audiences.every((one) => options.audiences.includes(one)) &&

@@ -23,7 +23,13 @@ const rulesByController: Readonly<Record<string, DefaultRules>> = {
   "certificate-controller": [
     rule("delete get list watch", "certificates.k8s.io", "certificatesigningrequests"),
     rule("update", "certificates.k8s.io", "certificatesigningrequests/status certificatesigningrequests/approval"),
-    rule("approve sign", "certificates.k8s.io", "signers"),
+    rule("approve", "certificates.k8s.io", "signers", "kubernetes.io/kube-apiserver-client-kubelet"),
+    rule(
+      "sign",
+      "certificates.k8s.io",
+      "signers",
+      "kubernetes.io/legacy-unknown kubernetes.io/kube-apiserver-client kubernetes.io/kube-apiserver-client-kubelet kubernetes.io/kubelet-serving",
+    ),
     rule("create", "authorization.k8s.io", "subjectaccessreviews"),
     event,
   ],

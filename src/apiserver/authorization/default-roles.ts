@@ -198,7 +198,7 @@ const componentRoles: readonly DefaultRole[] = [
     rules: [
       rule(read, "", "nodes"),
       rule("proxy", "", "nodes"),
-      rule("*", "", "nodes/log nodes/metrics nodes/proxy nodes/stats"),
+      rule("*", "", "nodes/configz nodes/healthz nodes/log nodes/metrics nodes/pods nodes/proxy nodes/stats"),
     ],
   },
   {
@@ -288,6 +288,8 @@ export const defaultClusterRoleBindings: readonly DefaultBinding[] = [
   { name: "system:kube-scheduler", role: "system:kube-scheduler", users: ["system:kube-scheduler"] },
   { name: "system:volume-scheduler", role: "system:volume-scheduler", users: ["system:kube-scheduler"] },
   { name: "kedge:node-network", role: "kedge:node-network", groups: ["system:nodes"] },
+  // The API server itself, when it comes to kubelets.
+  { name: "kedge:kubelet-clients", role: "system:kubelet-api-admin", groups: ["kedge:kubelet-clients"] },
   // The node authorizer decides for nodes; upstream keeps the binding without subjects.
   { name: "system:node", role: "system:node" },
   {

@@ -1,14 +1,18 @@
 /**
  * The node authorizer: a node may read what pods bound to it refer to, and change what is its own, and nothing else.
+ * What it may write into an object it may change is said in admission/node-restriction.ts.
  *
  * @see https://kubernetes.io/docs/reference/access-authn-authz/node/
  */
 import type { Informer, InformerFactory } from "#client/informer.ts";
+import { exactField, parseFieldSelector } from "#machinery/field-selector.ts";
 import { persistentVolumeClaims, type PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
 import { persistentVolumes, type PersistentVolume } from "#resources/core/persistent-volume.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
-import type { Volume } from "#resources/core/volume.ts";
+import { resourceSlices, type ResourceSlice } from "#resources/resource/resource-slice.ts";
+import { volumeAttachments, type VolumeAttachment } from "#resources/storage/volume-attachment.ts";
 import type { Attributes, Authorizer, Decision } from "../access.ts";
+import { claimsOf, configMapsOf, isMirror, resourceClaimsOf, secretsOf } from "../pod-references.ts";
 import { defaultClusterRoles } from "./default-roles.ts";
 import { ruleAllows } from "./rule.ts";
 
@@ -28,143 +32,211 @@ export class NodeAuthorizer implements Authorizer {
   private readonly pods: Informer<Pod>;
   private readonly claims: Informer<PersistentVolumeClaim>;
   private readonly volumes: Informer<PersistentVolume>;
+  private readonly attachments: Informer<VolumeAttachment>;
+  private readonly slices: Informer<ResourceSlice>;
   private readonly nodeRules = defaultClusterRoles.find((role) => role.name === "system:node")?.rules ?? [];
+  // By "resource.group". Other resources are decided by the rules.
+  private readonly special: ReadonlyMap<string, (node: string, asked: Asked) => Decision>;
 
   constructor(informers: InformerFactory) {
     this.pods = informers.informer(pods);
     this.claims = informers.informer(persistentVolumeClaims);
     this.volumes = informers.informer(persistentVolumes);
+    this.attachments = informers.informer(volumeAttachments);
+    this.slices = informers.informer(resourceSlices);
     this.pods.addIndex("node", (pod) => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]));
+    this.special = this.table();
   }
 
   authorize(attributes: Attributes): Decision {
     const node = nodeNameOf(attributes.user);
     if (node === undefined) return unsure("");
+    if (node === "") return unsure(`unknown node for user ${JSON.stringify(attributes.user.name)}`);
     if (attributes.kind === "resource") {
-      const special = this.special(node, attributes);
-      if (special) return special;
+      const { resource, group } = attributes;
+      const special = this.special.get(group === "" ? resource : `${resource}.${group}`);
+      if (special) return special(node, attributes);
     }
     return this.nodeRules.some((rule) => ruleAllows(rule, attributes)) ? allowed : unsure("not a rule of nodes");
   }
 
-  /** What depends on the node or its pods; undefined for what the fixed rules decide. */
-  private special(node: string, asked: Asked): Decision | undefined {
-    switch (asked.resource) {
-      case "secrets":
-      case "configmaps":
-        return this.reading(asked, (namespace, name) =>
-          this.podRefersTo(node, { resource: asked.resource, namespace, name }),
-        );
-      case "persistentvolumeclaims":
-        if (asked.verb !== "get" && asked.subresource !== "status") return unsure("nodes may only get claims");
-        return this.decide(this.podUsesClaim(node, asked.namespace, asked.name), asked);
-      case "persistentvolumes":
-        return this.reading(asked, (_, name) => this.podUsesVolume(node, name));
-      case "serviceaccounts":
-        if (asked.subresource !== "token" || asked.verb !== "create") return unsure("nodes may only create tokens");
-        return this.decide(this.podRunsAs(node, asked.namespace, asked.name), asked);
-      case "leases":
-        if (asked.namespace !== "kube-node-lease") return unsure("nodes may only use their lease");
-        return asked.verb === "create" ? allowed : this.decide(asked.name === node, asked);
-      case "nodes":
-        return this.nodes(node, asked);
-      case "pods":
-        return this.podsOf(node, asked);
-      case "csinodes":
-        return asked.verb === "create" ? allowed : this.decide(asked.name === node, asked);
+  private table(): ReadonlyMap<string, (node: string, asked: Asked) => Decision> {
+    const reads = "get list watch";
+    const owns = "get create update patch delete";
+    return new Map<string, (node: string, asked: Asked) => Decision>([
+      ["secrets", (node, asked) => related(asked, reads, () => this.usesSecret(node, asked))],
+      ["configmaps", (node, asked) => related(asked, reads, () => this.refers(node, asked, configMapsOf))],
+      ["persistentvolumeclaims", (node, asked) => this.claim(node, asked)],
+      ["persistentvolumes", (node, asked) => related(asked, "get", () => this.usesVolume(node, asked.name))],
+      ["serviceaccounts", (node, asked) => this.account(node, asked)],
+      ["nodes", nodeDecision],
+      ["pods", (node, asked) => this.pod(node, asked)],
+      ["leases.coordination.k8s.io", (node, asked) => leaseDecision(node, asked, owns)],
+      ["csinodes.storage.k8s.io", (node, asked) => ownNamed(node, asked, owns)],
+      [
+        "volumeattachments.storage.k8s.io",
+        (node, asked) => related(asked, "get", () => this.isAttachedTo(node, asked)),
+      ],
+      [
+        "resourceclaims.resource.k8s.io",
+        (node, asked) => related(asked, "get", () => this.refers(node, asked, resourceClaimsOf)),
+      ],
+      ["resourceslices.resource.k8s.io", (node, asked) => this.slice(node, asked)],
+    ]);
+  }
+
+  private claim(node: string, asked: Asked): Decision {
+    const uses = (): boolean => this.refers(node, asked, claimsOf);
+    if (asked.subresource !== "status") return related(asked, "get", uses);
+    return related({ ...asked, subresource: "" }, "update patch", uses);
+  }
+
+  private account(node: string, asked: Asked): Decision {
+    const runsAs = (): boolean =>
+      this.refers(node, asked, ({ spec }) => [spec.serviceAccountName ?? ""]) && asked.name !== "";
+    if (asked.subresource !== "token") return related(asked, "get", runsAs);
+    return related({ ...asked, subresource: "" }, "create", runsAs);
+  }
+
+  private pod(node: string, asked: Asked): Decision {
+    const { verb, subresource } = asked;
+    switch (subresource) {
+      case "":
+        if (verb === "create" || verb === "delete") return allowed;
+        if ((verb === "list" || verb === "watch") && selected(asked, "spec.nodeName") === node) return allowed;
+        return related(asked, "get list watch", () => this.pods.get(asked)?.spec.nodeName === node);
+      case "status":
+        return verb === "update" || verb === "patch" ? allowed : unsure("nodes may only report the status of pods");
+      case "eviction":
+        return verb === "create" ? allowed : unsure("nodes may only evict pods");
       default:
-        return undefined;
+        return unsure("nodes may not use this part of pods");
     }
   }
 
-  private decide(related: boolean, asked: Asked): Decision {
-    return related ? allowed : unsure(`no relationship found between node and ${asked.resource} "${asked.name}"`);
+  private slice(node: string, asked: Asked): Decision {
+    const { verb } = asked;
+    // Whose it is stands in the object, which admission looks at.
+    if (verb === "create" && asked.subresource === "") return allowed;
+    if (["list", "watch", "deletecollection"].includes(verb))
+      return selected(asked, "spec.nodeName") === node ? allowed : unsure("nodes must select slices by spec.nodeName");
+    const isOwn = (): boolean => this.slices.get({ namespace: "", name: asked.name })?.spec.nodeName === node;
+    return related(asked, "get update patch delete", isOwn);
   }
 
-  /** get by name, or list and watch of a single name. */
-  private reading(asked: Asked, related: (namespace: string, name: string) => boolean): Decision {
-    if (!["get", "list", "watch"].includes(asked.verb) || asked.subresource !== "")
-      return unsure("nodes may only read this");
-    if (asked.name === "") return unsure("nodes may only read single objects of this resource");
-    return this.decide(related(asked.namespace, asked.name), asked);
-  }
-
-  private nodes(node: string, asked: Asked): Decision | undefined {
-    if (asked.verb === "get") return this.decide(asked.name === node || asked.name === "", asked);
-    if (asked.verb !== "list" && asked.verb !== "watch") return undefined;
-    return this.decide(asked.name === node || asked.fieldSelector === `metadata.name=${node}`, asked);
-  }
-
-  private podsOf(node: string, asked: Asked): Decision | undefined {
-    if (asked.verb === "list" || asked.verb === "watch")
-      return this.decide(asked.fieldSelector.split(",").includes(`spec.nodeName=${node}`), asked);
-    if (asked.verb !== "get" || asked.subresource !== "") return undefined;
-    const pod = this.pods.get({ namespace: asked.namespace, name: asked.name });
-    return this.decide(pod?.spec.nodeName === node, asked);
-  }
-
+  /** The pods of a node that may give it rights. A mirror pod is the node's own word. */
   private podsOn(node: string): readonly Pod[] {
-    return this.pods.byIndex("node", node);
+    return this.pods.byIndex("node", node).filter((pod) => !isMirror(pod));
   }
 
-  private podRefersTo(node: string, target: Reference): boolean {
-    return this.podsOn(node).some(
-      (pod) => pod.metadata.namespace === target.namespace && refersTo(pod, target.resource, target.name),
+  private refers(
+    node: string,
+    { namespace, name }: NameInNamespace,
+    namesOf: (pod: Pod) => readonly string[],
+  ): boolean {
+    return this.podsOn(node).some((pod) => pod.metadata.namespace === namespace && namesOf(pod).includes(name));
+  }
+
+  /** By a pod, or by the volume of a claim of a pod. */
+  private usesSecret(node: string, asked: Asked): boolean {
+    if (this.refers(node, asked, secretsOf)) return true;
+    return this.podsOn(node).some((pod) =>
+      claimsOf(pod).some((name) => {
+        const claim = this.claims.get({ namespace: pod.metadata.namespace ?? "", name });
+        const volume = this.volumes.get({ namespace: "", name: claim?.spec.volumeName ?? "" });
+        if (!volume || !isBound(volume, claim)) return false;
+        return secretsOfVolume(volume).some((one) => one.name === asked.name && one.namespace === asked.namespace);
+      }),
     );
   }
 
-  private podUsesClaim(node: string, namespace: string, name: string): boolean {
-    return this.podsOn(node).some(
-      (pod) =>
-        pod.metadata.namespace === namespace &&
-        (pod.spec.volumes ?? []).some(
-          (volume) =>
-            volume.persistentVolumeClaim?.claimName === name ||
-            (volume.ephemeral !== undefined && `${pod.metadata.name}-${volume.name}` === name),
-        ),
+  private usesVolume(node: string, name: string): boolean {
+    const volume = this.volumes.get({ namespace: "", name });
+    const { namespace = "", name: claimName = "" } = volume?.spec.claimRef ?? {};
+    const claim = this.claims.get({ namespace, name: claimName });
+    return (
+      volume !== undefined && isBound(volume, claim) && this.refers(node, { namespace, name: claimName }, claimsOf)
     );
   }
 
-  private podUsesVolume(node: string, name: string): boolean {
-    const claim = this.volumes.get({ namespace: "", name })?.spec.claimRef;
-    if (!claim) return false;
-    const bound = this.claims.get({ namespace: claim.namespace ?? "", name: claim.name ?? "" });
-    return bound?.spec.volumeName === name && this.podUsesClaim(node, claim.namespace ?? "", claim.name ?? "");
-  }
-
-  private podRunsAs(node: string, namespace: string, account: string): boolean {
-    return this.podsOn(node).some(
-      (pod) => pod.metadata.namespace === namespace && (pod.spec.serviceAccountName ?? "default") === account,
-    );
+  private isAttachedTo(node: string, { name }: Asked): boolean {
+    return this.attachments.get({ namespace: "", name })?.spec.nodeName === node;
   }
 }
 
-interface Reference {
-  readonly resource: string;
+interface NameInNamespace {
   readonly namespace: string;
   readonly name: string;
 }
 
-function refersTo(pod: Pod, resource: string, name: string): boolean {
-  if (resource === "secrets" && (pod.spec.imagePullSecrets ?? []).some((secret) => secret.name === name)) return true;
+function isBound(volume: PersistentVolume, claim: PersistentVolumeClaim | undefined): boolean {
+  const { namespace = "", name = "" } = volume.spec.claimRef ?? {};
   return (
-    (pod.spec.volumes ?? []).some((volume) => volumeRefersTo(volume, resource, name)) ||
-    [...(pod.spec.initContainers ?? []), ...pod.spec.containers, ...(pod.spec.ephemeralContainers ?? [])].some(
-      (container) =>
-        (container.env ?? []).some((variable) => {
-          const from = variable.valueFrom;
-          return (resource === "secrets" ? from?.secretKeyRef?.name : from?.configMapKeyRef?.name) === name;
-        }) ||
-        (container.envFrom ?? []).some(
-          (source) => (resource === "secrets" ? source.secretRef?.name : source.configMapRef?.name) === name,
-        ),
-    )
+    claim !== undefined &&
+    claim.spec.volumeName === volume.metadata.name &&
+    claim.metadata.namespace === namespace &&
+    claim.metadata.name === name
   );
 }
 
-function volumeRefersTo(volume: Volume, resource: string, name: string): boolean {
-  const projected = volume.projected?.sources ?? [];
-  if (resource === "configmaps")
-    return volume.configMap?.name === name || projected.some((source) => source.configMap?.name === name);
-  return volume.secret?.secretName === name || projected.some((source) => source.secret?.name === name);
+/** The secrets of a volume that a kubelet needs: those of a CSI driver's controller are none of them. */
+function secretsOfVolume({ spec }: PersistentVolume): readonly NameInNamespace[] {
+  const own = spec.claimRef?.namespace ?? "";
+  const references = [
+    spec.csi?.nodePublishSecretRef,
+    spec.csi?.nodeStageSecretRef,
+    spec.csi?.nodeExpandSecretRef,
+    spec.cephfs?.secretRef,
+    spec.cinder?.secretRef,
+    spec.flexVolume?.secretRef,
+    spec.iscsi?.secretRef,
+    spec.rbd?.secretRef,
+    spec.scaleIO?.secretRef,
+    spec.storageos?.secretRef,
+    spec.azureFile && { name: spec.azureFile.secretName, namespace: spec.azureFile.secretNamespace },
+  ];
+  return references.flatMap((reference) =>
+    reference?.name === undefined ? [] : [{ name: reference.name, namespace: reference.namespace ?? own }],
+  );
+}
+
+/** Allowed for one object that has to do with the node, by one of the verbs. */
+function related(asked: Asked, verbs: string, isRelated: () => boolean): Decision {
+  const { verb, subresource, name, resource } = asked;
+  if (!verbs.split(" ").includes(verb)) return unsure(`nodes may only ${verbs.replaceAll(" ", ", ")} this`);
+  if (subresource !== "") return unsure("nodes may not use this part of it");
+  if (name === "") return unsure("nodes may only read single objects of this resource");
+  return isRelated() ? allowed : unsure(`no relationship found between node and ${resource} "${name}"`);
+}
+
+/** What bears the node's name; on a create the name is not known yet, and admission looks at it. */
+function ownNamed(node: string, asked: Asked, verbs: string): Decision {
+  const isUnnamed = asked.verb === "create" && asked.name === "" && asked.subresource === "";
+  return isUnnamed ? allowed : related(asked, verbs, () => asked.name === node);
+}
+
+function leaseDecision(node: string, asked: Asked, verbs: string): Decision {
+  return asked.namespace === "kube-node-lease"
+    ? ownNamed(node, asked, verbs)
+    : unsure('nodes may only use leases in the "kube-node-lease" system namespace');
+}
+
+function nodeDecision(node: string, asked: Asked): Decision {
+  const { verb, subresource } = asked;
+  const isWrite = verb === "update" || verb === "patch";
+  // Which node may be written is said by admission, since a create has no name yet.
+  if (subresource === "") {
+    if (verb === "create" || isWrite) return allowed;
+    return related(asked, "get list watch", () => asked.name === node);
+  }
+  return subresource === "status" && isWrite ? allowed : unsure("nodes may not use this part of nodes");
+}
+
+/** The one value that a list asks for in a field; undefined when it asks for others too. */
+function selected({ fieldSelector }: Asked, field: string): string | undefined {
+  try {
+    return exactField(parseFieldSelector(fieldSelector), field);
+  } catch {
+    return undefined;
+  }
 }

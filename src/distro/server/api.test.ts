@@ -10,6 +10,7 @@ import { openMemoryStore } from "#storage/memory.ts";
 import { TestApiServer, type TestAnswer } from "#testing/api-server.ts";
 import { newKey } from "#wire/x509.ts";
 import { readConfig } from "../config.ts";
+import { Destinations } from "./destinations.ts";
 import { createApi, type Api } from "./api.ts";
 import { secrets } from "#resources/core/secret.ts";
 
@@ -21,10 +22,11 @@ before(async () => {
   const outcome = await readConfig("server", { args: [], env: {} });
   assert.equal(outcome.kind, "config");
   if (outcome.kind !== "config") return;
+  const destinations = new Destinations({ nodeName: "", serviceCidr: "10.43.0.0/16", apiPort: () => 6443 });
   const kubeletOf = (): never => assert.fail("no kubelet is asked here");
   const parts = { store: openMemoryStore(), clock: machineClock, random: machineRandom, log: silentLog };
   const options = { ...parts, config: outcome.config, metrics: new Metrics(), serviceKey: newKey(), checks: [] };
-  api = createApi({ ...options, kubeletOf }, life.signal);
+  api = createApi({ ...options, kubeletOf, destinations }, life.signal);
   server = new TestApiServer(api.server);
   const addresses = { serviceCidr: "10.43.0.0/16", serviceAddress: "10.43.0.1", advertiseAddress: "192.0.2.1" };
   const bootstrap = { ...addresses, client: api.system, advertisePort: 6443, clientCa: "", requestHeaderCa: "" };

@@ -7,6 +7,7 @@ import type { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
 import { utf8 } from "#base/bytes.ts";
 import type { Client } from "#client/client.ts";
+import { EventRecorder } from "#client/event-recorder.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import { createInformers } from "#client/watch-informer.ts";
 import { catalogue } from "#resources/catalogue.ts";
@@ -31,6 +32,7 @@ import type { Store } from "#storage/store.ts";
 import type { HttpClient } from "#wire/http-client.ts";
 import { JwtSigner, JwtVerifier, jwksOf, uncheckedClaims } from "#wire/jwt.ts";
 import { clusterDns, serviceAddress, type Config } from "../config.ts";
+import type { Destinations } from "./destinations.ts";
 import { readDescriptions } from "./descriptions.ts";
 
 export interface ApiOptions {
@@ -43,6 +45,7 @@ export interface ApiOptions {
   /** Private key in PEM that signs service account tokens. */
   readonly serviceKey: string;
   readonly kubeletOf: (node: Node) => HttpClient;
+  readonly destinations: Destinations;
   readonly checks: readonly HealthCheck[];
 }
 
@@ -55,6 +58,8 @@ export interface Api {
   readonly informers: InformerFactory;
   /** Keeps writes that quotas charge and recounts of them apart. */
   readonly quotaLines: QuotaLines;
+  /** Writes events of the API server itself; its owner runs it. */
+  readonly recorder: EventRecorder;
   /** Resolves once roles are in memory: requests are decided as they should be from then on. */
   readonly whenReady: (signal: AbortSignal) => Promise<void>;
 }
@@ -90,29 +95,32 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
   late.authorization = authorization;
   addAuthentication(late, { ...options, system, issuer, audiences, authorization }, server);
   const quotaLines = new QuotaLines(clock);
+  const recorder = new EventRecorder({ client: system, clock, log: log.for("events"), source: { component: "kedge" } });
+  const parts = { informers, client: system, random, clock, metrics, recorder, authorization, quotaLines, signal };
   late.admission.push(
     ...createAdmission({
-      informers,
-      client: system,
-      random,
-      clock,
-      metrics,
-      authorization,
+      ...parts,
       serviceCidr: must(parseCidr(config.serviceCidr), "checked when the configuration was read"),
       nodePorts: portRange(config.serviceNodePortRange),
       reservedAddresses: new Map([
         [serviceAddress(config, 1), { namespace: "default", name: "kubernetes" }],
         [clusterDns(config), { namespace: "kube-system", name: "kube-dns" }],
       ]),
-      quotaLines,
-      signal,
     }),
   );
-  Object.assign(late.connect, connectHooks({ client: system, kubeletOf: options.kubeletOf }));
+  Object.assign(
+    late.connect,
+    connectHooks({
+      client: system,
+      authorizer: authorization,
+      kubeletOf: options.kubeletOf,
+      destinationRefusal: (destination) => options.destinations.refusal(destination),
+    }),
+  );
   const whenReady = async (until: AbortSignal): Promise<void> => {
     await Promise.all([authorization.whenSynced(until), customResources]);
   };
-  return { server, clientFor, system, informers, quotaLines, whenReady };
+  return { server, clientFor, system, informers, quotaLines, recorder, whenReady };
 }
 
 interface Late {
@@ -163,6 +171,7 @@ function addAuthentication(late: Late, parts: AuthenticationParts, server: ApiSe
   for (const [id, hook] of reviews) late.created.set(id, hook);
   const issue = tokenRequests({
     client,
+    authorizer: authorization,
     clock,
     random,
     issuer,

@@ -31,7 +31,7 @@ export interface ControlPlaneOptions {
 export async function runControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<void> {
   const { api, clock, log, config } = options;
   const clientFor = (account: string): Client => api.clientFor(serviceAccountUser("kube-system", account));
-  const recorders: EventRecorder[] = [];
+  const recorders: EventRecorder[] = [api.recorder];
   const recorderFor = (component: string): EventRecorder => {
     const recorder = new EventRecorder({ client: clientFor(component), clock, log, source: { component } });
     recorders.push(recorder);

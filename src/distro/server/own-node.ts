@@ -16,6 +16,7 @@ import { runNode } from "../node.ts";
 import { ensureBundle } from "../runtime.ts";
 import type { ServerRun } from "../server-run.ts";
 import type { Api } from "./api.ts";
+import type { KubeletClients } from "./kubelet-clients.ts";
 import { localFolders } from "./local-folders.ts";
 
 export interface OwnNodeOptions extends ServerRun {
@@ -23,6 +24,7 @@ export interface OwnNodeOptions extends ServerRun {
   readonly authorities: CertificateAuthorities;
   readonly address: string;
   readonly nodeName: string;
+  readonly kubelets: KubeletClients;
 }
 
 /** Runs until the signal is aborted. @param apiSeconds When the API was ready, for the line that says all is */
@@ -71,6 +73,7 @@ async function startNode(options: OwnNodeOptions, signal: AbortSignal): Promise<
       clusterDns: clusterDns(config),
       clusterDomain: config.clusterDomain,
       version: kubernetesVersion,
+      kubeletListens: (port) => options.kubelets.knowOwn({ nodeName, address: nodeIp, port }),
       tls,
       disabled: new Set(config.disable),
     },

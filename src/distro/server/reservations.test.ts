@@ -10,6 +10,7 @@ import { openMemoryStore } from "#storage/memory.ts";
 import { TestApiServer, type TestAnswer } from "#testing/api-server.ts";
 import { newKey } from "#wire/x509.ts";
 import { readConfig } from "../config.ts";
+import { Destinations } from "./destinations.ts";
 import { createApi, type Api } from "./api.ts";
 
 const life = new AbortController();
@@ -19,10 +20,11 @@ let server: TestApiServer;
 before(async () => {
   const outcome = await readConfig("server", { args: [], env: {} });
   assert(outcome.kind === "config");
+  const destinations = new Destinations({ nodeName: "", serviceCidr: "10.43.0.0/16", apiPort: () => 6443 });
   const kubeletOf = (): never => assert.fail("no kubelet is asked here");
   const parts = { store: openMemoryStore(), clock: machineClock, random: machineRandom, log: silentLog };
   const options = { ...parts, config: outcome.config, metrics: new Metrics(), serviceKey: newKey(), checks: [] };
-  api = createApi({ ...options, kubeletOf }, life.signal);
+  api = createApi({ ...options, kubeletOf, destinations }, life.signal);
   server = new TestApiServer(api.server);
   const addresses = { serviceCidr: "10.43.0.0/16", serviceAddress: "10.43.0.1", advertiseAddress: "192.0.2.1" };
   const bootstrap = { ...addresses, client: api.system, advertisePort: 6443, clientCa: "", requestHeaderCa: "" };

@@ -1,0 +1,88 @@
+/**
+ * What is stored and not acted on yet says so: to the person who writes it as a warning, and on the object as an event.
+ * A row goes when its feature comes.
+ */
+import type { Recorder } from "#client/recorder.ts";
+import type { KubeObject } from "#machinery/meta.ts";
+import type { APIService } from "#resources/apiregistration/api-service.ts";
+import type { Service } from "#resources/core/service.ts";
+import type { AdmissionPlugin, AdmissionRequest, WriteAttempt } from "../access.ts";
+
+interface Row {
+  readonly sentence: string;
+  /** Without it, every object of the kind. */
+  readonly concerns?: (object: KubeObject) => boolean;
+}
+
+const webhooks = "kedge does not call admission webhooks yet: requests are let through without asking this one";
+const policies = "kedge does not evaluate admission policies yet: requests are let through without asking this one";
+
+/** By the resource's id. Each cast holds because the id says which kind the objects are. */
+const rows = new Map<string, Row>([
+  [
+    "networkpolicies.networking.k8s.io",
+    { sentence: "kedge does not enforce network policies yet: all traffic that this one forbids is let through" },
+  ],
+  [
+    "services",
+    {
+      sentence: "kedge has no load balancer yet: this Service gets no external address, only its node ports",
+      concerns: (object) => (object as Service).spec.type === "LoadBalancer",
+    },
+  ],
+  [
+    "ingresses.networking.k8s.io",
+    { sentence: "kedge does not serve ingresses yet: this one works only with an ingress controller of your own" },
+  ],
+  ["validatingwebhookconfigurations.admissionregistration.k8s.io", { sentence: webhooks }],
+  ["mutatingwebhookconfigurations.admissionregistration.k8s.io", { sentence: webhooks }],
+  ["validatingadmissionpolicies.admissionregistration.k8s.io", { sentence: policies }],
+  ["validatingadmissionpolicybindings.admissionregistration.k8s.io", { sentence: policies }],
+  ["mutatingadmissionpolicies.admissionregistration.k8s.io", { sentence: policies }],
+  ["mutatingadmissionpolicybindings.admissionregistration.k8s.io", { sentence: policies }],
+  [
+    "apiservices.apiregistration.k8s.io",
+    {
+      sentence: "kedge does not pass requests on to other API servers yet: this API is not served",
+      concerns: (object) => (object as APIService).spec.service !== undefined,
+    },
+  ],
+  [
+    "certificatesigningrequests.certificates.k8s.io",
+    { sentence: "kedge does not sign certificate requests yet: this one waits for a signer of your own" },
+  ],
+  [
+    "horizontalpodautoscalers.autoscaling",
+    { sentence: "kedge does not scale by horizontal pod autoscalers yet: the number of replicas stays as it is" },
+  ],
+]);
+
+function sentenceOf({ resource }: AdmissionRequest, object: KubeObject | undefined): string | undefined {
+  const row = rows.get(resource.id);
+  if (!row || !object || row.concerns?.(object) === false) return undefined;
+  return row.sentence;
+}
+
+export function notActedOn(recorder: Recorder): AdmissionPlugin {
+  // Writes on their way. An attempt that ends is forgotten, and one that is lost with its writer.
+  const attempts = new WeakMap<WriteAttempt, AdmissionRequest>();
+  return {
+    name: "NotActedOn",
+    handles: ({ resource, operation, subresource, object }) =>
+      rows.has(resource.id) && subresource === "" && object !== undefined && operation !== "delete",
+    validate: async (request, attempt) => {
+      const sentence = sentenceOf(request, request.object);
+      if (sentence === undefined) return;
+      request.warn(sentence);
+      // An event for what is new, not for every change of it.
+      if (!request.dryRun && sentenceOf(request, request.old) === undefined) attempts.set(attempt, request);
+    },
+    ended: (attempt, writtenAt) => {
+      const request = attempts.get(attempt);
+      attempts.delete(attempt);
+      if (!request?.object || writtenAt === undefined) return;
+      const message = sentenceOf(request, request.object) ?? "";
+      recorder.record(request.object, { type: "Warning", reason: "NotActedOn", message });
+    },
+  };
+}
