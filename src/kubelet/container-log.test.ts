@@ -4,7 +4,7 @@ import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { MemoryFiles } from "#testing/memory-files.ts";
 import { VirtualClock } from "#testing/virtual-clock.ts";
-import { readLastLines, readLog, watchGrown, type LogOptions } from "./container-log.ts";
+import { readLastLines, removeLog, readLog, watchGrown, type LogOptions } from "./container-log.ts";
 
 const path = "/logs/pod/main/0.log";
 const lines = [
@@ -88,4 +88,13 @@ test("a log that is followed for long costs no more with time, and stops with it
 test("what is no line of the runtime's is not kept in memory", async () => {
   const noise = "x".repeat(3 << 20);
   assert.equal(await read({}, `${lines}${noise}\n${lines}`), "first\nsecond\nthird\n".repeat(2));
+});
+
+test("with a log goes what was rotated of it, and nothing else", async () => {
+  const folder = "/logs/pod/main";
+  const files = new MemoryFiles({ [path]: "", [`${path}.20260101-000000.000`]: "", [`${folder}/10.log`]: "" });
+  await removeLog(files, path);
+  await removeLog(files, "/logs/pod/none/0.log");
+  await removeLog(files, "");
+  assert.deepEqual(await files.list(folder), ["10.log"]);
 });

@@ -132,6 +132,15 @@ async function findByInode(folder: SafeFolder, inode: number): Promise<string | 
   return undefined;
 }
 
+/** Removes a log, with what was rotated of it. */
+export async function removeLog(files: Files, path: string): Promise<void> {
+  using folder = await logFolder(files, path);
+  if (!folder) return;
+  const log = basename(path);
+  for (const name of await folder.list("", logFilesMax))
+    if (name === log || name.startsWith(`${log}.`)) await folder.remove(name, "refuse");
+}
+
 /** Turns bytes of the file into the text that is asked for; keeps what ends within a line. */
 class LogText {
   private readonly options: LogOptions;
