@@ -66,7 +66,7 @@ export class Descent implements Disposable {
       if (["ENOENT", "ENOTDIR", "ELOOP"].includes(codeOf(error) ?? "")) return "noFolder";
       throw error;
     }
-    if ((await descriptor.mountId()) !== this.mountId) {
+    if (!(await this.isOnSameMount(descriptor))) {
       descriptor[Symbol.dispose]();
       return "mount";
     }
@@ -76,6 +76,10 @@ export class Descent implements Disposable {
     far?.descriptor?.[Symbol.dispose]();
     if (far) far.descriptor = undefined;
     return "entered";
+  }
+
+  async isOnSameMount(descriptor: Descriptor): Promise<boolean> {
+    return (await descriptor.mountId()) === this.mountId;
   }
 
   /** Goes back up. @throws Error when the folder was moved meanwhile. */

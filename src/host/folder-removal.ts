@@ -4,7 +4,7 @@
  */
 import { opendir, rmdir, unlink } from "node:fs/promises";
 import { Descent } from "./descent.ts";
-import { codeOf, type Descriptor } from "./descriptors.ts";
+import { codeOf, Descriptor, orMissing } from "./descriptors.ts";
 import { run } from "./processes.ts";
 import { UnsafePathError } from "./unsafe-path-error.ts";
 
@@ -136,7 +136,12 @@ async function undoMount(removal: Removal, name: string): Promise<void> {
   removal.unmounts += 1;
   if (removal.unmounts > unmountsMax)
     throw new UnsafePathError(`expected at most ${unmountsMax} mounts below "${shown}", found more`);
-  await run("umount", ["-n", "-l", "-c", "-i", `${descent.here.shown}/${name}`], { timeoutMs: unmountMs });
+  using place = await orMissing(Descriptor.ofPlace(descent.here.at(name)));
+  // Gone again, or never one: whoever asked looks anew.
+  if (!place || (await descent.isOnSameMount(place))) return;
+  // What is mounted in it may be mounted elsewhere too: it goes here alone.
+  await run("mount", ["-n", "-c", "--make-rprivate", place.shown], { timeoutMs: unmountMs });
+  await run("umount", ["-n", "-l", "-c", "-i", place.shown], { timeoutMs: unmountMs });
 }
 
 async function nextBatch(folder: Descriptor): Promise<Batch> {

@@ -77,9 +77,18 @@ export async function unmount(path: string): Promise<void> {
   await run("umount", ["-n", "-l", path]);
 }
 
-/** Unmounts everything at and below `prefix`, the latest first. @returns What was unmounted. */
+/**
+ * Unmounts everything at and below `prefix`, the latest first. What else is mounted elsewhere, as from a folder that is
+ * shared with it, stays there.
+ *
+ * @returns What was unmounted.
+ */
 export async function unmountBelow(prefix: string): Promise<readonly string[]> {
-  const points = (await listMounts(prefix)).map(({ mountPoint }) => mountPoint).reverse();
+  const mounts = await listMounts(prefix);
+  // Unmounting in a shared mount unmounts in all that share it: they part first.
+  const shared = mounts.filter(({ propagation }) => propagation === "shared");
+  for (const { mountPoint } of shared) await run("mount", ["-n", "--make-private", mountPoint]);
+  const points = mounts.map(({ mountPoint }) => mountPoint).reverse();
   for (const point of points) await unmount(point);
   return points;
 }

@@ -81,3 +81,22 @@ test("what is opened is what is mounted, files and folders", async () => {
   await folder.remove("target-file", "unmount");
   assert.equal(readFileSync(join(path, "in/own"), "utf8"), "in/own");
 });
+
+test("what is undone in one place stays mounted in the others that share it", async () => {
+  const path = mkdtempSync(join(base, "place-"));
+  for (const name of ["disk", "in/copy", "in/part"]) mkdirSync(join(path, name), { recursive: true });
+  await run("mount", ["-n", "-t", "tmpfs", "tmpfs", join(path, "disk")]);
+  await run("mount", ["-n", "--make-shared", join(path, "disk")]);
+  for (const name of ["child", "later"]) mkdirSync(join(path, "disk", name));
+  await run("mount", ["-n", "-t", "tmpfs", "tmpfs", join(path, "disk/child")]);
+  await run("mount", ["-n", "--rbind", join(path, "disk"), join(path, "in/copy")]);
+  using folder = must(await openFolder(path), "it was made");
+  await folder.bind("disk", join(path, "in/part"));
+  await run("mount", ["-n", "-t", "tmpfs", "tmpfs", join(path, "disk/later")]);
+  const points = async (below: string): Promise<readonly string[]> =>
+    (await listMounts(join(path, below))).map(({ mountPoint }) => mountPoint.slice(path.length + 1));
+  // Who has the part sees what is mounted in it later.
+  assert.deepEqual(await points("in/part"), ["in/part", "in/part/later"]);
+  await folder.remove("in", "unmount");
+  assert.deepEqual([await points("in"), await points("disk")], [[], ["disk", "disk/child", "disk/later"]]);
+});

@@ -56,8 +56,11 @@ export interface SafeFolder extends Disposable {
   remove(at: string, mounts: MountPolicy): Promise<void>;
   /** Visits everything below, in no order, each folder before what is in it. @returns "cut" when the budget did not reach. */
   walk(visit: Visit, budget: WalkBudget): Promise<"all" | "cut">;
-  /** Mounts what is there on `target`, which exists and only kedge can write, and makes sure that it is that. */
-  bind(at: string, target: string): Promise<void>;
+  /**
+   * Mounts what is there on `target`, which exists and only kedge can write, and makes sure that it is that. What is
+   * mounted below the place later is seen below the target too; with "shared", also the other way round.
+   */
+  bind(at: string, target: string, sharing?: "shared"): Promise<void>;
 }
 
 /** @returns Undefined when there is nothing. @throws UnsafePathError when it is a link or no folder. */
@@ -231,12 +234,14 @@ class DescriptorFolder implements SafeFolder {
     return await walkBelow(this.descriptor, visit, budget);
   }
 
-  async bind(at: string, target: string): Promise<void> {
+  async bind(at: string, target: string, sharing?: "shared"): Promise<void> {
     using place = await this.place(at);
     if (!place) throw new UnsafePathError(`expected something to mount at "${at}", found nothing`);
     const stats = await place.stats();
     if (stats.isSymbolicLink()) throw new UnsafePathError(`expected a file or folder at "${at}", found a symlink`);
     await run("mount", ["-n", "--no-canonicalize", "--bind", place.shown, target], { timeoutMs: bindMs });
+    // Otherwise undoing it would undo what is mounted below the place itself.
+    if (sharing !== "shared") await run("mount", ["-n", "-c", "--make-slave", target], { timeoutMs: bindMs });
     const { dev, ino } = await stat(target);
     if (dev === stats.dev && ino === stats.ino) return;
     await run("umount", ["-n", "-l", target], { timeoutMs: bindMs });

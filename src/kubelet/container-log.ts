@@ -3,11 +3,14 @@
  *
  * @see https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
  */
-import { dirname, join } from "node:path/posix";
+import { basename } from "node:path/posix";
 import type { Clock } from "#base/clock.ts";
 import type { Files } from "#host/files.ts";
+import type { SafeFolder } from "#host/safe-folder.ts";
 
 const chunkBytes = 64 * 1024;
+const lineBytesMax = 1024 * 1024;
+const logFilesMax = 10_000;
 const lineFeed = 10;
 
 export interface LogOptions {
@@ -49,15 +52,42 @@ function parseLine(line: Buffer): LogLine | undefined {
   };
 }
 
+/** The folder of a log, reached from the folder of all pods' logs through no link. */
+export async function logFolder(files: Files, path: string): Promise<SafeFolder | undefined> {
+  const steps = path.split("/");
+  // Below the folder of all logs: that of the pod, that of the container, the file.
+  const root = steps.slice(0, -3).join("/");
+  if (root === "") return undefined;
+  using logs = await files.folder((await files.resolve(root)) ?? root);
+  return await logs?.folder(steps.slice(-3, -1).join("/"));
+}
+
 /** The text of a container's log, in pieces. Ends with the log, or with the container when it is followed. */
 export async function* readLog(
   files: Files,
   log: FollowedLog,
   options: LogOptions & { readonly signal: AbortSignal },
 ): AsyncGenerator<Uint8Array> {
-  const { path } = log;
-  let offset = options.tailLines === undefined ? 0 : await tailOffset(files, path, options.tailLines);
-  let inode = (await files.facts(path))?.inode;
+  using folder = await logFolder(files, log.path);
+  if (!folder) return;
+  const life = new AbortController();
+  try {
+    yield* readFrom(folder, log, { ...options, signal: AbortSignal.any([options.signal, life.signal]) });
+  } finally {
+    // Whoever watches the file for this reader stops with it.
+    life.abort(new Error("the log was read"));
+  }
+}
+
+async function* readFrom(
+  folder: SafeFolder,
+  log: FollowedLog,
+  options: LogOptions & { readonly signal: AbortSignal },
+): AsyncGenerator<Uint8Array> {
+  const path = basename(log.path);
+  let inode = (await folder.facts(path))?.inode;
+  if (inode === undefined) return;
+  let offset = options.tailLines === undefined ? 0 : await tailOffset(folder, path, options.tailLines);
   let left = options.limitBytes ?? Number.POSITIVE_INFINITY;
   const writer = new LogText(options);
   let at = path;
@@ -65,7 +95,7 @@ export async function* readLog(
   while (!options.signal.aborted) {
     const wasOpen = options.follow && (await log.open());
     for (;;) {
-      const chunk = await files.readPart(at, { offset, length: chunkBytes });
+      const chunk = await folder.readPart(at, { offset, length: chunkBytes });
       if (!chunk || chunk.length === 0) break;
       offset += chunk.length;
       const text = writer.take(chunk);
@@ -76,10 +106,10 @@ export async function* readLog(
       left -= text.length;
       if (text.length > 0) yield text;
     }
-    const now = await files.facts(path);
-    if (now && inode !== undefined && now.inode !== inode && !rotated) {
+    const now = await folder.facts(path);
+    if (now && now.inode !== inode && !rotated) {
       // The log was rotated: its end, written after the last look, now lies under another name.
-      rotated = await findByInode(files, path, inode);
+      rotated = await findByInode(folder, inode);
       inode = now.inode;
       at = rotated ?? path;
       if (!rotated) offset = 0;
@@ -91,20 +121,24 @@ export async function* readLog(
       offset = 0;
       continue;
     }
-    inode ??= now?.inode;
     if (!wasOpen) return;
     await log.grown(options.signal);
   }
 }
 
-/** The file beside `path` that has this inode. */
-async function findByInode(files: Files, path: string, inode: number): Promise<string | undefined> {
-  const folder = dirname(path);
-  for (const name of await files.list(folder)) {
-    const one = join(folder, name);
-    if ((await files.facts(one))?.inode === inode) return one;
-  }
+/** The file in the folder that has this inode. */
+async function findByInode(folder: SafeFolder, inode: number): Promise<string | undefined> {
+  for (const name of await folder.list("", logFilesMax)) if ((await folder.facts(name))?.inode === inode) return name;
   return undefined;
+}
+
+/** Removes a log, with what was rotated of it. */
+export async function removeLog(files: Files, path: string): Promise<void> {
+  using folder = await logFolder(files, path);
+  if (!folder) return;
+  const log = basename(path);
+  for (const name of await folder.list("", logFilesMax))
+    if (name === log || name.startsWith(`${log}.`)) await folder.remove(name, "refuse");
 }
 
 /** Turns bytes of the file into the text that is asked for; keeps what ends within a line. */
@@ -125,7 +159,8 @@ class LogText {
       this.add(parts, bytes.subarray(start, end));
       start = end + 1;
     }
-    this.rest = bytes.subarray(start);
+    // The runtime cuts lines long before: what is longer is no line of its.
+    this.rest = bytes.length - start > lineBytesMax ? Buffer.alloc(0) : bytes.subarray(start);
     return Buffer.concat(parts);
   }
 
@@ -142,13 +177,13 @@ class LogText {
 }
 
 /** Where the last `lines` lines of the file begin. */
-async function tailOffset(files: Files, path: string, lines: number): Promise<number> {
-  const size = (await files.facts(path))?.sizeBytes ?? 0;
+async function tailOffset(folder: SafeFolder, path: string, lines: number): Promise<number> {
+  const size = (await folder.facts(path))?.sizeBytes ?? 0;
   if (lines === 0) return size;
   let found = 0;
   for (let end = size; end > 0;) {
     const offset = Math.max(end - chunkBytes, 0);
-    const chunk = Buffer.from((await files.readPart(path, { offset, length: end - offset })) ?? []);
+    const chunk = Buffer.from((await folder.readPart(path, { offset, length: end - offset })) ?? []);
     for (let at = chunk.length - 1; at >= 0; at -= 1) {
       const isLast = offset + at === size - 1;
       if (chunk[at] !== lineFeed || isLast) continue;
@@ -197,14 +232,18 @@ export function watchGrown(
       // What was written before the watch began is read at once.
       return;
     }
-    if (!changed)
+    if (!changed && !signal.aborted)
       await new Promise<void>((resolve) => {
-        const timer = parts.clock.after(lookMs, resolve);
-        wake = () => {
+        const done = (): void => {
           timer.cancel();
+          // A log is followed for days: each wait takes away what it added.
+          signal.removeEventListener("abort", done);
+          wake = () => undefined;
           resolve();
         };
-        signal.addEventListener("abort", () => wake(), { once: true });
+        const timer = parts.clock.after(lookMs, done);
+        wake = done;
+        signal.addEventListener("abort", done, { once: true });
       });
     changed = false;
   };

@@ -3,10 +3,16 @@ import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import type { Recorder } from "#client/recorder.ts";
-import type { Files } from "#host/files.ts";
 import type { Pod } from "#resources/core/pod.ts";
-import { wholeOf } from "./plan/amounts.ts";
-import { evictionMessage, mayBeEvicted, victimOf, type EvictionCandidate } from "./plan/eviction.ts";
+import type { DiskMeter, Layers } from "./disk-usage.ts";
+import {
+  evictionMessage,
+  exceededLimit,
+  limitsStorage,
+  mayBeEvicted,
+  victimOf,
+  type EvictionCandidate,
+} from "./plan/eviction.ts";
 import { podCgroup, podRequest } from "./plan/qos.ts";
 import type { PodCgroups } from "./machine.ts";
 import type { Pressures } from "./node-conditions.ts";
@@ -15,21 +21,19 @@ import type { PodWorker } from "./pod-worker.ts";
 
 export interface EvictionParts {
   readonly cgroups: PodCgroups;
-  readonly files: Files;
+  readonly disk: DiskMeter;
   readonly clock: Clock;
   readonly log: Log;
   readonly recorder: Recorder;
   readonly cgroupRoot: string;
-  readonly podFolder: (pod: Pod) => string;
   /** Frees disk space without touching a pod. */
   readonly collectImages: (signal: AbortSignal) => Promise<void>;
 }
 
 // After an eviction the node gets this long to recover before the next pod goes.
 const recoverMs = 30_000;
-const limitLookMs = 10_000;
-/** Folders of an emptyDir volume deeper than this are not measured: a limit on the work, not a promise. */
-const depthMax = 64;
+// From the end of one look at what pods have on disk to the next.
+const limitLookMs = 60_000;
 
 export class Evictor {
   private readonly parts: EvictionParts;
@@ -50,23 +54,31 @@ export class Evictor {
     try {
       if (pressures.disk) await collectImages(signal);
       const resource = pressures.memory ? "memory" : "ephemeral-storage";
-      const candidates = await Promise.all(this.living().map((worker) => this.measured(worker, resource)));
+      const layers: Layers = pressures.memory ? new Map<string, number>() : await this.parts.disk.layers(signal);
+      const candidates: EvictionCandidate[] = [];
+      for (const worker of this.living()) candidates.push(await this.measured(worker, resource, layers));
       const victim = victimOf(candidates);
-      if (victim) this.evict(victim, evictionMessage(resource, victim));
+      if (victim) this.evict(victim.pod, evictionMessage(resource, victim));
     } catch (error) {
       log.warn("could not relieve the node", { error: messageOf(error) });
     }
   }
 
-  /** Watches the limits that pods have on their emptyDir volumes. */
+  /** Watches the limits that pods have on what they keep on disk. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.parts;
+    const { clock, log, disk } = this.parts;
     while (!signal.aborted) {
       await clock.sleep(limitLookMs, signal).catch(() => undefined);
-      for (const worker of this.living()) {
+      const limited = this.living().filter(({ current }) => mayBeEvicted(current) && limitsStorage(current));
+      if (limited.length === 0 || signal.aborted) continue;
+      const layers = await disk.layers(signal).catch((error: unknown): Layers => {
+        log.warn("containers not measured", { error: messageOf(error) });
+        return new Map<string, number>();
+      });
+      for (const { current } of limited) {
         if (signal.aborted) return;
-        await this.checkLimits(worker.current).catch((error: unknown) => {
-          log.warn("volumes not measured", { pod: worker.current.metadata.name, error: messageOf(error) });
+        await this.checkLimits(current, layers).catch((error: unknown) => {
+          log.warn("pod not measured", { pod: current.metadata.name, error: messageOf(error) });
         });
       }
     }
@@ -76,40 +88,21 @@ export class Evictor {
     return this.pods.all().filter((worker) => !worker.isEnding);
   }
 
-  private async measured({ current }: PodWorker, resource: string): Promise<EvictionCandidate> {
-    const { cgroups, cgroupRoot, podFolder } = this.parts;
+  private async measured({ current }: PodWorker, resource: string, layers: Layers): Promise<EvictionCandidate> {
+    const { cgroups, cgroupRoot, disk } = this.parts;
     const usedBytes =
       resource === "memory"
         ? ((await cgroups.usage(podCgroup(cgroupRoot, current)))?.workingSetBytes ?? 0)
-        : await this.usedBelow(podFolder(current), 0);
+        : (await disk.measure(current, layers, "urgent")).bytes;
     return { pod: current, usedBytes, requestedBytes: podRequest(current, resource) };
   }
 
-  private async checkLimits(pod: Pod): Promise<void> {
-    if (!mayBeEvicted(pod)) return;
-    for (const { name, emptyDir } of pod.spec.volumes ?? []) {
-      // The size of a volume in memory is bounded by its mount.
-      if (emptyDir?.sizeLimit === undefined || emptyDir.medium === "Memory") continue;
-      const limit = wholeOf(emptyDir.sizeLimit);
-      const used = await this.usedBelow(`${this.parts.podFolder(pod)}/volumes/kubernetes.io~empty-dir/${name}`, 0);
-      if (limit > 0 && used > limit) {
-        const message = `Usage of EmptyDir volume "${name}" exceeds the limit "${emptyDir.sizeLimit}". `;
-        this.evict({ pod, usedBytes: used, requestedBytes: limit }, message);
-        return;
-      }
-    }
+  private async checkLimits(pod: Pod, layers: Layers): Promise<void> {
+    const message = exceededLimit(pod, await this.parts.disk.measure(pod, layers, "gentle"));
+    if (message !== undefined) this.evict(pod, message);
   }
 
-  private async usedBelow(path: string, depth: number): Promise<number> {
-    const facts = await this.parts.files.linkFacts(path);
-    if (!facts) return 0;
-    if (facts.kind !== "directory" || depth > depthMax) return facts.usedBytes;
-    let sum = facts.usedBytes;
-    for (const name of await this.parts.files.list(path)) sum += await this.usedBelow(`${path}/${name}`, depth + 1);
-    return sum;
-  }
-
-  private evict({ pod }: EvictionCandidate, message: string): void {
+  private evict(pod: Pod, message: string): void {
     this.parts.recorder.record(pod, { type: "Warning", reason: "Evicted", message });
     this.pods.byUid(pod.metadata.uid ?? "")?.end({
       failure: { reason: "Evicted", message },

@@ -19,6 +19,7 @@ import { Worker } from "node:worker_threads";
 import { must } from "#base/assert.ts";
 import { machineClock } from "#base/clock.ts";
 import { listMounts } from "#host/mounts.ts";
+import { run } from "#host/processes.ts";
 import { openFolder } from "#host/safe-folder.ts";
 import { configMaps, type ConfigMap } from "#resources/core/config-map.ts";
 import type { Pod } from "#resources/core/pod.ts";
@@ -217,6 +218,26 @@ test("what a privileged container left mounted in its volume is undone, and its 
   await machine.remove("mounts");
   assert.deepEqual([await listMounts(folder), existsSync(volume)], [[], false]);
   assert.equal(readFileSync(join(secretFolder, "message"), "utf8"), secret);
+});
+
+test("a file that cannot be removed does not keep its pod", async () => {
+  await machine.create("stuck", { volumes: [emptyDir], containers: [unprivileged("sleep 1000")] });
+  await machine.until("stuck", isRunning);
+  const folder = machine.podFolder("stuck");
+  const file = join(folder, "volumes/kubernetes.io~empty-dir/work/file");
+  writeFileSync(file, "");
+  await run("chattr", ["+i", file]);
+  try {
+    await machine.remove("stuck");
+    assert.deepEqual([machine.status("stuck"), existsSync(file)], [{}, true]);
+  } finally {
+    await run("chattr", ["-i", file]);
+  }
+  // The next start has another try.
+  await machine.stopKubelet();
+  machine.startKubelet();
+  const signal = AbortSignal.timeout(20_000);
+  while (existsSync(folder)) await machineClock.sleep(50, signal);
 });
 
 test("logs are for root and its group alone (CVE-2024-5321)", async () => {

@@ -73,7 +73,6 @@ export class PodAccess implements KubeletApi {
     const worker = this.worker(request);
     const state = loggedInstance(worker, request);
     const path = state.logPath;
-    if ((await files.facts(path)) === undefined) return (async function* () {})();
     const open = (): Promise<boolean> =>
       Promise.resolve(isRunning(worker.observed.containers.find((one) => one.id === state.id)));
     return readLog(files, { path, open, grown: watchGrown(this.parts, path, lookMs) }, request);

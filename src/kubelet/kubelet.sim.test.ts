@@ -199,6 +199,27 @@ test("a pod that vanished from the API is ended", async () => {
   assert.deepEqual(await runtime.listPodSandboxes({}), []);
 });
 
+test("a pod whose hosts file or layer grows beyond its limit on the disk is evicted", async () => {
+  const limited = container(["sleep", "100000"], { resources: { limits: { "ephemeral-storage": "1Mi" } } });
+  for (const name of ["hosts", "layer"]) {
+    await create(name, { containers: [{ ...limited, name }] });
+    await clock.until(() => first(name).ready);
+  }
+  await clock.advance(120_000);
+  assert.ok(first("hosts").ready && first("layer").ready);
+  const { metadata } = must(api.find(pods, { namespace: "default", name: "hosts" }), "it was made");
+  await files.rewrite(`/kubelet/pods/${metadata.uid}/etc-hosts`, Buffer.alloc((1 << 20) + 1));
+  runtime.writtenBytes.set("layer", (1 << 20) + 1);
+  const seconds = (await clock.until(() => ["hosts", "layer"].every((one) => shown(one)?.reason === "Evicted"))) / 1000;
+  assert.ok(seconds <= 61, `${seconds} seconds`);
+  assert.match(
+    shown("hosts")?.message ?? "",
+    /^Pod ephemeral local storage usage exceeds the total limit of containers/,
+  );
+  for (const name of ["hosts", "layer"]) await remove(name);
+  await clock.until(() => gone("hosts")() && gone("layer")());
+});
+
 test("the node renews its lease, and reports when it runs short", async () => {
   const renewed = (): string | undefined =>
     api.find(leases, { namespace: "kube-node-lease", name: "node-1" })?.spec?.renewTime;

@@ -18,6 +18,7 @@ import { services } from "#resources/core/service.ts";
 import type { Exchange } from "#wire/http.ts";
 import type { PodParts } from "./act/parts.ts";
 import type { KubeletConfig } from "./config.ts";
+import { DiskMeter } from "./disk-usage.ts";
 import { Evictor } from "./eviction.ts";
 import { ImageGc } from "./image-gc.ts";
 import { Images } from "./images.ts";
@@ -26,6 +27,7 @@ import { LogRotation } from "./log-rotation.ts";
 import type { Machine } from "./machine.ts";
 import { nodeFacts, type NodeFacts } from "./node-facts.ts";
 import { NodeStatusReporter } from "./node-status.ts";
+import { isRunning, type ObservedContainer } from "./plan/observation.ts";
 import { Pods } from "./pods.ts";
 import { probeCounts } from "./probes/prober.ts";
 import { References } from "./references.ts";
@@ -149,9 +151,12 @@ async function build(options: KubeletOptions, probeMetrics: Metrics, signal: Abo
   const imageGc = new ImageGc({ ...shared, ...config.imageGc });
   const collectImages = (stop: AbortSignal): Promise<void> => imageGc.collect(stop, true);
   const podFolder = (pod: Pod): string => volumes.podFolder(pod);
-  const evictor = new Evictor({ ...shared, cgroups, cgroupRoot, podFolder, collectImages }, pods);
+  const disk = new DiskMeter({ ...shared, podLogsFolder: config.podLogsFolder, podFolder });
+  const evictor = new Evictor({ ...shared, cgroups, cgroupRoot, disk, collectImages }, pods);
   const reporter = new NodeStatusReporter({ ...options, facts }, (short) => void evictor.relieve(short, signal));
-  const logs = new LogRotation({ ...shared, ...config.containerLog }, pods);
+  const running = (): readonly ObservedContainer[] =>
+    pods.all().flatMap(({ observed }) => observed.containers.filter(isRunning));
+  const logs = new LogRotation({ ...shared, ...config.containerLog, running });
   const fromFiles = staticPods({ ...shared, nodePods: () => own.list(), node: () => reporter.current }, pods);
   if (fromFiles) pods.othersKnown = fromFiles.whenRead;
   return {

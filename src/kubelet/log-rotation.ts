@@ -1,16 +1,18 @@
 /**
- * Keeps logs of containers from filling the disk: a large one is set aside, a new one begun, and the oldest removed.
+ * Keeps logs of containers from filling the disk: a large one is set aside, a new one begun, and the oldest removed. A
+ * log that grows is looked at the sooner the faster it grows; one that is quiet, when it changes.
  *
  * @see https://kubernetes.io/docs/concepts/cluster-administration/logging/#log-rotation
  */
-import { basename, dirname, join } from "node:path/posix";
+import { basename } from "node:path/posix";
 import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import type { ContainerRuntime } from "#host/cri.ts";
 import type { Files } from "#host/files.ts";
-import { isRunning } from "./plan/observation.ts";
-import type { Pods } from "./pods.ts";
+import type { SafeFolder } from "#host/safe-folder.ts";
+import { logFolder } from "./container-log.ts";
+import type { ObservedContainer } from "./plan/observation.ts";
 
 export interface LogRotationParts {
   readonly runtime: ContainerRuntime;
@@ -19,55 +21,141 @@ export interface LogRotationParts {
   readonly log: Log;
   readonly sizeBytesMax: number;
   readonly filesMax: number;
+  /** Containers whose logs may grow. */
+  readonly running: () => readonly Pick<ObservedContainer, "id" | "logPath">[];
 }
 
-const lookMs = 10_000;
+const quietLookMs = 10_000;
+// A container writes some 100 MB a second at most: that much passes its limit before it is seen to be growing.
+const growingLookMs = 1_000;
+const soonestLookMs = 100;
+const logFilesMax = 10_000;
+
+interface Seen {
+  sizeBytes: number;
+  atMs: number;
+  nextMs: number;
+  /** Ends the watch over a log that is quiet. */
+  watch: AbortController | undefined;
+}
 
 export class LogRotation {
   private readonly parts: LogRotationParts;
-  private readonly pods: Pods;
+  /** By container. */
+  private readonly seen = new Map<string, Seen>();
+  private wake: () => void = () => undefined;
 
-  constructor(parts: LogRotationParts, pods: Pods) {
+  constructor(parts: LogRotationParts) {
     this.parts = parts;
-    this.pods = pods;
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.parts;
-    while (!signal.aborted) {
-      await clock.sleep(lookMs, signal).catch(() => undefined);
-      for (const { observed } of this.pods.all())
-        for (const { id, logPath } of observed.containers.filter(isRunning)) {
-          if (signal.aborted) return;
-          await this.rotateIfLarge(id, logPath, signal).catch((error: unknown) => {
-            log.warn("log not rotated", { path: logPath, error: messageOf(error) });
-          });
-        }
+    const { clock } = this.parts;
+    try {
+      while (!signal.aborted) {
+        await this.lookAtAll(signal);
+        const nextMs = Math.min(...[...this.seen.values()].map((one) => one.nextMs), clock.monotonicMs() + quietLookMs);
+        await this.sleep(Math.max(nextMs - clock.monotonicMs(), soonestLookMs), signal);
+      }
+    } finally {
+      this.forgetOthers(new Set());
     }
   }
 
-  async rotateIfLarge(containerId: string, path: string, signal: AbortSignal): Promise<void> {
-    const { files, clock, runtime, sizeBytesMax } = this.parts;
-    const size = (await files.facts(path))?.sizeBytes ?? 0;
-    if (size <= sizeBytesMax) return;
-    const stamp = new Date(clock.nowMs()).toISOString().replaceAll(/[-:]/g, "").replace("T", "-").slice(0, 15);
-    const aside = `${path}.${stamp}`;
-    await files.rename(path, aside);
+  private async lookAtAll(signal: AbortSignal): Promise<void> {
+    const running = this.parts.running();
+    this.forgetOthers(new Set(running.map(({ id }) => id)));
+    for (const { id, logPath } of running) {
+      if (signal.aborted) return;
+      const nowMs = this.parts.clock.monotonicMs();
+      const seen = this.seen.get(id) ?? { sizeBytes: 0, atMs: nowMs, nextMs: nowMs, watch: undefined };
+      this.seen.set(id, seen);
+      if (seen.nextMs > nowMs) continue;
+      seen.nextMs = nowMs + quietLookMs;
+      await this.look(seen, { id, logPath }, signal).catch((error: unknown) => {
+        this.parts.log.warn("log not rotated", { path: logPath, error: messageOf(error) });
+      });
+    }
+  }
+
+  private async look(
+    seen: Seen,
+    { id, logPath }: { readonly id: string; readonly logPath: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    using folder = await logFolder(this.parts.files, logPath);
+    const size = (await folder?.facts(basename(logPath)))?.sizeBytes;
+    if (!folder || size === undefined) return;
+    const nowMs = this.parts.clock.monotonicMs();
+    const bytesPerMs = Math.max(size - seen.sizeBytes, 0) / Math.max(nowMs - seen.atMs, 1);
+    const { sizeBytesMax } = this.parts;
+    const full = size > sizeBytesMax;
+    if (full) await this.rotate(folder, { id, name: basename(logPath) }, signal);
+    const grew = size !== seen.sizeBytes;
+    seen.sizeBytes = full ? 0 : size;
+    seen.atMs = nowMs;
+    const untilFullMs = bytesPerMs === 0 ? quietLookMs : (sizeBytesMax - seen.sizeBytes) / bytesPerMs / 2;
+    if (grew) seen.nextMs = nowMs + Math.min(Math.max(untilFullMs, soonestLookMs), growingLookMs);
+    else this.watch(seen, logPath);
+  }
+
+  private watch(seen: Seen, logPath: string): void {
+    if (seen.watch) return;
+    const { files, clock } = this.parts;
+    const watch = new AbortController();
+    seen.watch = watch;
+    files.watch(
+      logPath,
+      () => {
+        watch.abort(new Error("the log changed"));
+        if (seen.watch !== watch) return;
+        seen.watch = undefined;
+        seen.nextMs = clock.monotonicMs() + soonestLookMs;
+        this.wake();
+      },
+      watch.signal,
+    );
+  }
+
+  private forgetOthers(known: ReadonlySet<string>): void {
+    for (const [id, { watch }] of this.seen) {
+      if (known.has(id)) continue;
+      watch?.abort(new Error("the container ended"));
+      this.seen.delete(id);
+    }
+  }
+
+  private async rotate(
+    folder: SafeFolder,
+    { id, name }: { readonly id: string; readonly name: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, runtime } = this.parts;
+    // To the millisecond, so that two in one second keep their own.
+    const stamp = new Date(clock.nowMs()).toISOString().replaceAll(/[-:]/g, "").replace("T", "-").slice(0, 19);
+    const aside = `${name}.${stamp}`;
+    await folder.rename(name, aside);
     try {
-      await runtime.reopenContainerLog(containerId, signal);
+      await runtime.reopenContainerLog(id, signal);
     } catch (error) {
       // The runtime still writes to the old file: it gets its name back.
-      await files.rename(aside, path);
+      await folder.rename(aside, name);
       throw error;
     }
-    await this.removeOldest(path);
+    await this.removeOldest(folder, name);
   }
 
-  private async removeOldest(path: string): Promise<void> {
-    const { files, filesMax } = this.parts;
-    const aside = (await files.list(dirname(path))).filter((name) => name.startsWith(`${basename(path)}.`));
+  private async removeOldest(folder: SafeFolder, name: string): Promise<void> {
+    const aside = (await folder.list("", logFilesMax)).filter((one) => one.startsWith(`${name}.`));
     // The names end with the time: they sort from the oldest to the newest.
-    for (const name of aside.slice(0, Math.max(aside.length - (filesMax - 1), 0)))
-      await files.remove(join(dirname(path), name));
+    for (const old of aside.slice(0, Math.max(aside.length - (this.parts.filesMax - 1), 0)))
+      await folder.remove(old, "refuse");
+  }
+
+  private async sleep(ms: number, signal: AbortSignal): Promise<void> {
+    const awake = new AbortController();
+    this.wake = () => awake.abort(new Error("a log changed"));
+    await this.parts.clock.sleep(ms, AbortSignal.any([signal, awake.signal])).catch(() => undefined);
+    this.wake = () => undefined;
   }
 }

@@ -4,6 +4,7 @@ import type { ObjectEvent } from "#client/recorder.ts";
 import type { PodSandboxStatus } from "#host/cri.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { PodFacts } from "./act/downward.ts";
+import { removeLog } from "./container-log.ts";
 import { observePod } from "./act/observe.ts";
 import type { PodParts } from "./act/parts.ts";
 import { configOfSandbox, createSandbox, writeHostsFile } from "./act/sandbox.ts";
@@ -172,7 +173,7 @@ export class PodStarter {
     const ended = instances.filter((one) => one.state === "CONTAINER_EXITED").slice(endedInstancesKept);
     for (const { id, logPath } of [...unstarted, ...ended]) {
       await this.parts.runtime.removeContainer(id, signal);
-      if (logPath !== "") await this.parts.machine.files.remove(logPath);
+      await removeLog(this.parts.machine.files, logPath);
     }
   }
 

@@ -50,6 +50,8 @@ export interface FakeRuntimeOptions {
 }
 
 export class FakeRuntime implements ContainerRuntime {
+  /** What containers of a name wrote into their own layers. */
+  readonly writtenBytes = new Map<string, number>();
   private readonly options: FakeRuntimeOptions;
   private readonly sandboxes = new Map<string, PodSandboxStatus>();
   private readonly containers = new Map<string, FakeContainer>();
@@ -258,7 +260,11 @@ export class FakeRuntime implements ContainerRuntime {
   }
 
   async listContainerStats(): Promise<readonly ContainerStats[]> {
-    return [];
+    return [...this.containers.values()].map(({ status }) => {
+      const { id, metadata, labels, annotations } = status;
+      const usedBytes = { value: this.writtenBytes.get(metadata.name) ?? 0 };
+      return { attributes: { id, metadata, labels, annotations }, writableLayer: { timestamp: 0, usedBytes } };
+    });
   }
 
   async podSandboxStats(): Promise<PodSandboxStats | undefined> {

@@ -1,4 +1,4 @@
-/** Files in memory, as far as a kubelet uses them; nothing is watched. */
+/** Files in memory, as far as a kubelet uses them. */
 import { dirname, join, normalize } from "node:path/posix";
 import type { FileFacts, FileKind } from "#host/file-facts.ts";
 import type { DiskSpace, Files } from "#host/files.ts";
@@ -19,6 +19,7 @@ const linksMax = 40;
 
 export class MemoryFiles implements Files {
   private readonly entries = new Map<string, Entry>();
+  private readonly watchers = new Map<string, Set<() => void>>();
   private inodes = 1;
   disk: DiskSpace = { capacityBytes: 100e9, availableBytes: 90e9, inodes: 1e6, inodesFree: 9e5 };
 
@@ -45,6 +46,7 @@ export class MemoryFiles implements Files {
   async rewrite(path: string, content: Uint8Array | string): Promise<void> {
     const entry = this.at(path);
     if (entry) entry.content = Buffer.from(content);
+    this.tell(path);
   }
 
   async touch(path: string, mode: number): Promise<void> {
@@ -126,8 +128,15 @@ export class MemoryFiles implements Files {
     return openMemoryFolder(this, path);
   }
 
-  watch(): void {
-    // Who waits for a change looks again after a while.
+  /** Tells of a file's content alone. */
+  watch(path: string, changed: () => void, signal: AbortSignal): void {
+    const watchers = this.watchers.get(path) ?? new Set();
+    this.watchers.set(path, watchers.add(changed));
+    signal.addEventListener("abort", () => watchers.delete(changed), { once: true });
+  }
+
+  private tell(path: string): void {
+    for (const changed of this.watchers.get(path) ?? []) queueMicrotask(changed);
   }
 
   private entry(kind: FileKind, mode: number): Entry {
@@ -139,6 +148,7 @@ export class MemoryFiles implements Files {
     for (let folder = dirname(at); folder !== "/" && !this.entries.has(folder); folder = dirname(folder))
       this.entries.set(folder, this.entry("directory", 0o755));
     this.entries.set(at, { ...this.entry("file", mode), content });
+    this.tell(path);
   }
 
   private at(path: string): Entry | undefined {

@@ -2,8 +2,7 @@
  * Removes the folder of a local volume that was deleted, on the node that holds it, then lets the volume go. The
  * volume waits for it behind a finalizer, so that a crash in between loses nothing and forgets nothing.
  */
-import { rm } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
@@ -11,6 +10,7 @@ import type { Log } from "#base/log.ts";
 import { WorkQueue } from "#base/queue.ts";
 import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
+import { machineFiles } from "#host/files.ts";
 import { localFolderFinalizer } from "#controllers/local-storage-provisioner.ts";
 import { isReason } from "#machinery/status.ts";
 import { persistentVolumes, type PersistentVolume } from "#resources/core/persistent-volume.ts";
@@ -72,8 +72,10 @@ function isOurs({ metadata, spec }: PersistentVolume, { nodeName, folder }: Loca
   );
 }
 
-async function remove(volume: PersistentVolume, { client }: LocalFoldersOptions): Promise<void> {
-  await rm(volume.spec.hostPath?.path ?? "", { recursive: true, force: true });
+async function remove(volume: PersistentVolume, { client, folder: path }: LocalFoldersOptions): Promise<void> {
+  // Pods wrote in it: nothing is removed through what they linked or left mounted there.
+  using folder = await machineFiles.folder((await machineFiles.resolve(path)) ?? path);
+  await folder?.remove(basename(resolve(volume.spec.hostPath?.path ?? "")), "unmount");
   const { name = "", resourceVersion, finalizers = [] } = volume.metadata;
   const kept = finalizers.filter((one) => one !== localFolderFinalizer);
   const body = { metadata: { resourceVersion, finalizers: kept } };

@@ -72,15 +72,16 @@ async function volumeMount(input: MountInput, mount: VolumeMount, number: number
       ...(subPath !== "" && { imageSubPath: subPath }),
     };
   if (subPath === "") return { ...common, hostPath: placed.path };
-  return { ...common, hostPath: await subPathMount(input, { name: mount.name, path: placed.path, subPath, number }) };
+  return { ...common, hostPath: await subPathMount(input, { mount, path: placed.path, subPath, number }) };
 }
 
 /** A part of a volume, mounted where only kedge writes. @returns Its path. */
 async function subPathMount(
   { files, podFolder: podPath, container, log }: MountInput,
-  part: { readonly name: string; readonly path: string; readonly subPath: string; readonly number: number },
+  part: { readonly mount: VolumeMount; readonly path: string; readonly subPath: string; readonly number: number },
 ): Promise<string> {
-  const { name, path, subPath, number } = part;
+  const { mount, path, subPath, number } = part;
+  const { name } = mount;
   const failure = `failed to prepare subPath for volumeMount "${name}" of container "${container.name}"`;
   try {
     await files.makeFolder(podPath, 0o750);
@@ -88,7 +89,8 @@ async function subPathMount(
     using volume = await files.folder((await files.resolve(path)) ?? path);
     if (!volume || !podFolder) throw new Error(`expected a folder at "${path}", found none`);
     const at = `volume-subpaths/${name}/${container.name}/${number}`;
-    return await mountSubPath({ volume, subPath, podFolder, at });
+    const shared = mount.mountPropagation === "Bidirectional";
+    return await mountSubPath({ volume, subPath, podFolder, at, ...(shared && { sharing: "shared" }) });
   } catch (error) {
     if (error instanceof SubPathError) throw new ContainerConfigError(`${failure}: ${error.message}`);
     // The pod's status tells nothing of this machine's folders.

@@ -73,12 +73,15 @@ export interface SubPathMount {
   readonly subPath: string;
   /** The pod's folder, in which only kedge writes. */
   readonly podFolder: SafeFolder;
+  /** "shared" when what the container mounts in it is to be seen outside. */
+  readonly sharing?: "shared";
   /** Upstream's place for it below the pod's folder: `volume-subpaths/VOLUME/CONTAINER/NUMBER`. */
   readonly at: string;
 }
 
 /** Mounts the part where it is to be found. What an earlier instance had there goes; its own mounts stay as they are. */
-export async function mountSubPath({ volume, subPath, podFolder, at }: SubPathMount): Promise<string> {
+export async function mountSubPath(mount: SubPathMount): Promise<string> {
+  const { volume, subPath, podFolder, at, sharing } = mount;
   const place = await placeInVolume(volume, subPath);
   const kind = (await volume.facts(place))?.kind;
   await podFolder.remove(at, "unmount");
@@ -86,6 +89,6 @@ export async function mountSubPath({ volume, subPath, podFolder, at }: SubPathMo
   await podFolder.makeFolder(kind === "directory" ? at : above, { mode: 0o750 });
   if (kind !== "directory") await podFolder.write(at, "", { mode: 0o600 });
   const target = `${podFolder.path}/${at}`;
-  await volume.bind(place, target);
+  await volume.bind(place, target, sharing);
   return target;
 }

@@ -6,6 +6,12 @@ import type { Pod } from "#resources/core/pod.ts";
 import type { Volume } from "#resources/core/volume.ts";
 import type { SafeFolder } from "#host/safe-folder.ts";
 import { MemoryFiles } from "#testing/memory-files.ts";
+import { MemoryApi } from "#testing/memory-api.ts";
+import { VirtualClock } from "#testing/virtual-clock.ts";
+import { machineRandom } from "#base/random.ts";
+import { persistentVolumeClaims } from "#resources/core/persistent-volume-claim.ts";
+import { persistentVolumes } from "#resources/core/persistent-volume.ts";
+import { PodVolumes } from "./pod-volumes.ts";
 import { generationName, writeAtomically } from "./atomic-write.ts";
 import { checkHostPath } from "./host-path.ts";
 import { giveToGroup, rootIsGroups } from "./ownership.ts";
@@ -186,6 +192,47 @@ test("a volume's group may read and write it, and new files become the group's",
   const [root, file] = [await files.facts("/v"), await files.facts("/v/dir/file")];
   assert.deepEqual([root?.gid, root?.mode, file?.gid, file?.mode], [2000, 0o2775, 2000, 0o660]);
   assert.deepEqual([await rootIsGroups(folder, group), (await files.facts("/etc/passwd"))?.gid], [true, 0]);
+});
+
+test("who owns a local volume is settled when a pod starts, not again when kedge does", async () => {
+  const files = new MemoryFiles({ "/disk/file": "x" });
+  const api = new MemoryApi();
+  const meta = { apiVersion: "v1", metadata: {} };
+  await api.create(persistentVolumes, {
+    ...meta,
+    kind: "PersistentVolume",
+    metadata: { name: "pv" },
+    spec: { local: { path: "/disk" }, claimRef: { uid: "c" } },
+    status: {},
+  });
+  await api.create(persistentVolumeClaims, {
+    ...meta,
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "claim", namespace: "shop", uid: "c" },
+    spec: { volumeName: "pv", resources: {} },
+    status: { phase: "Bound" },
+  });
+  const nothing = (): Promise<void> => Promise.resolve();
+  const machine = {
+    files,
+    mounts: { memory: nothing, isMounted: () => Promise.resolve(false) },
+    cgroups: { ensure: nothing, remove: nothing, usage: () => Promise.resolve(undefined) },
+    network: { http: () => Promise.reject(new Error("none")), tcp: nothing, grpcHealth: () => Promise.resolve("") },
+  };
+  const clock = new VirtualClock();
+  const volumes = new PodVolumes({ machine, client: api, clock, random: machineRandom, rootFolder: "/kubelet" });
+  const source = { persistentVolumeClaim: { claimName: "claim" } };
+  const spec = { ...pod.spec, securityContext: { fsGroup: 7 }, volumes: [{ name: "v", ...source }] };
+  const references = { configMap: () => Promise.resolve(undefined), secret: () => Promise.resolve(undefined) };
+  const facts = { pod: { ...pod, spec }, podIps: [], hostIps: [], allocatable: {} };
+  const groupOf = async (path: string): Promise<number | undefined> => (await files.facts(path))?.gid;
+  await volumes.place({ facts, references });
+  assert.deepEqual([await groupOf("/disk"), await groupOf("/disk/file")], [7, 7]);
+  await files.chown("/disk/file", { uid: -1, gid: 8 });
+  await volumes.place({ facts, references, again: true });
+  assert.equal(await groupOf("/disk/file"), 8);
+  await volumes.place({ facts, references });
+  assert.equal(await groupOf("/disk/file"), 7);
 });
 
 test("a host path is what it has to be, or is made where it may be", async () => {
