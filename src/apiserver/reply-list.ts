@@ -66,7 +66,7 @@ export async function replyList(
   using items = new KeptItems(kept, exchange.owner);
   const layout = await layoutOf(page, rendering, { turns, items });
   const pieces = piecesOf(layout, page.objects, turns);
-  if (isLong) await sendPieces(openStream(exchange, headers, layout), pieces);
+  if (isLong) await sendPieces(openStream(exchange, headers, layout), pieces, { kept, owner: exchange.owner });
   else exchange.reply(200, headers, await Array.fromAsync(pieces));
 }
 
@@ -74,13 +74,30 @@ function openStream(exchange: Exchange, headers: ReplyHeaders, { sizeBytes }: La
   return exchange.stream(200, sizeBytes === undefined ? headers : { ...headers, "content-length": String(sizeBytes) });
 }
 
-async function sendPieces(stream: ResponseStream, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+interface Counted {
+  readonly kept: ByteBudget;
+  readonly owner: string;
+}
+
+async function sendPieces(
+  stream: ResponseStream,
+  pieces: AsyncIterator<Uint8Array>,
+  { kept, owner }: Counted,
+): Promise<void> {
   try {
-    for await (const piece of pieces) {
-      if (stream.signal.aborted) return;
-      if (!stream.write(piece)) await stream.drained();
+    while (!stream.signal.aborted) {
+      // A piece may be a large object: no more of them are made than may wait to be read.
+      await kept.whenRoom(owner, stream.signal);
+      const { done, value } = await pieces.next();
+      if (done === true) return stream.end();
+      if (stream.write(value)) continue;
+      kept.hold(owner, value.length);
+      try {
+        await stream.drained();
+      } finally {
+        kept.release(owner, value.length);
+      }
     }
-    stream.end();
   } catch (error) {
     // The head is gone out: a list that breaks off is all the client can be told.
     stream.reset();

@@ -30,7 +30,7 @@ test("replies that nobody reads are counted for their connection and owner until
   while (asked.length < wanted) await new Promise<void>((resolve) => (wake = resolve));
   assert.ok(asked[0]?.isOverdrawn);
   session.destroy();
-  await Promise.all(asked.map(({ signal }) => signal.aborted || once(signal, "abort")));
+  await Promise.all(asked.map(async ({ signal }) => signal.aborted || (await once(signal, "abort"))));
   assert.ok(!asked[0].isOverdrawn);
   await server.close(0);
 });
