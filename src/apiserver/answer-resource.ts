@@ -8,7 +8,7 @@ import type { JsonObject } from "#machinery/shape.ts";
 import type { Verb } from "#machinery/resource.ts";
 import { badRequest, isReason } from "#machinery/status.ts";
 import type { IncludeObject } from "#machinery/table.ts";
-import { expectedOf, integerOf, parseYamlBody, readBytes, readJson, readPatch, writeQueryOf } from "./body.ts";
+import { expectedOf, integerOf, parseYamlBody, readJson, readPatch, writeQueryOf } from "./body.ts";
 import { metaText, targetOf, type Call, type WriteCall, type Written } from "./call.ts";
 import { bodyEncoding, negotiate, patchTypeOf, type PatchType } from "./negotiate.ts";
 import type { Request } from "./pipeline.ts";
@@ -81,7 +81,7 @@ export function callOf(request: Request, { served, path }: Place): Call {
     user: request.user,
     // Made on demand: most calls never wait, and a signal costs more than they do.
     get signal() {
-      return request.exchange.signal;
+      return request.signal;
     },
   };
 }
@@ -140,7 +140,7 @@ async function answerCreate(server: Server, request: Request, place: Place): Pro
   if (place.path.name !== "") throw notAllowed();
   const rendering = renderingOf(server, request, served);
   const encoding = bodyEncoding(request.info, encodingsOf(served));
-  const bytes = await readBytes(request.exchange);
+  const bytes = request.body;
   const call = writeCallOf(request, place, "CreateOptions");
   const draft = decodeDraft({ definition, ...(await readJson(bytes, encoding, expectedOf(definition))) }, call);
   const answers = server.created.get(definition.id);
@@ -174,7 +174,8 @@ export function listOptionsOf({ info }: Request): ListOptions {
 
 async function answerList(server: Server, request: Request, place: Place): Promise<number> {
   const rendering = renderingOf(server, request, place.served);
-  await replyList(request.exchange, await list(server, callOf(request, place), listOptionsOf(request)), rendering);
+  const page = await list(server, callOf(request, place), listOptionsOf(request));
+  await replyList(request, { page, rendering, turns: server.turns, kept: server.kept });
   return 200;
 }
 
@@ -213,7 +214,7 @@ async function answerUpdate(server: Server, request: Request, place: Place): Pro
   const { definition } = served;
   const rendering = renderingOf(server, request, served);
   const encoding = bodyEncoding(request.info, encodingsOf(served));
-  const bytes = await readBytes(request.exchange);
+  const bytes = request.body;
   const call = writeCallOf(request, place, "UpdateOptions");
   const read = await readJson(bytes, encoding, expectedOf(definition));
   return replyWritten(request, rendering, await replace(server, call, read));
@@ -256,9 +257,9 @@ const openingBrace = 0x7b;
 
 /** @throws StatusError 400, 415 */
 export async function readPatchBody(request: Request, served: Served): Promise<PatchBody> {
-  const { info, exchange } = request;
+  const { info } = request;
   const type = patchTypeOf(info, served.custom ? customPatches : allPatches);
-  const bytes = await readBytes(exchange);
+  const bytes = request.body;
   if (type !== "apply") {
     if (info.query.has("force")) throw badRequest("force: Forbidden: may not be specified for non-apply patch");
     const duplicates = duplicateKeys(bytes);
@@ -293,8 +294,8 @@ async function duplicatesIn(yaml: Uint8Array): Promise<string[]> {
 
 /** Options of a deletion, from the body or, without one, from the query. */
 export async function deleteOptionsOf(request: Request): Promise<DeleteOptions> {
-  const { info, exchange } = request;
-  const bytes = await readBytes(exchange);
+  const { info } = request;
+  const bytes = request.body;
   const { query } = info;
   if (bytes.length > 0) {
     const encoding = bodyEncoding(info);
@@ -363,6 +364,6 @@ async function answerDeleteCollection(server: Server, request: Request, place: P
   const options = await deleteOptionsOf(request);
   const call = { ...writeCallOf(request, place, "DeleteOptions"), dryRun: isDry(request, options) };
   const page = await removeCollection(server, call, { selection: listOptionsOf(request), options });
-  await replyList(request.exchange, page, rendering);
+  await replyList(request, { page, rendering, turns: server.turns, kept: server.kept });
   return 200;
 }

@@ -13,7 +13,7 @@ import {
   writeCallOf,
   type Place,
 } from "./answer-resource.ts";
-import { expectedOf, readBytes, readJson } from "./body.ts";
+import { expectedOf, readJson } from "./body.ts";
 import { bodyEncoding } from "./negotiate.ts";
 import type { Request } from "./pipeline.ts";
 import type { Served } from "./registry.ts";
@@ -62,7 +62,7 @@ async function answerPart(
     return replyWritten(request, rendering, await patch(server, writeCallOf(request, place, "PatchOptions"), body));
   }
   const encoding = bodyEncoding(request.info, encodingsOf(served));
-  const bytes = await readBytes(request.exchange);
+  const bytes = request.body;
   const read = await readJson(bytes, encoding, expectedOf(served.definition));
   return replyWritten(request, rendering, await replace(server, writeCallOf(request, place, "UpdateOptions"), read));
 }
@@ -86,7 +86,7 @@ const asScale: Served = {
 
 async function answerScale(server: Server, request: Request, place: Place): Promise<number> {
   const { served } = place;
-  const { info, exchange } = request;
+  const { info } = request;
   const rendering = renderingOf(server, request, asScale);
   const reply = (object: Scale): Promise<number> => replyObject(request, rendering, { code: 200, object });
   if (info.verb === "get") {
@@ -100,7 +100,7 @@ async function answerScale(server: Server, request: Request, place: Place): Prom
   }
   if (info.verb !== "update") throw notAllowed();
   const encoding = bodyEncoding(info, encodingsOf(served));
-  const bytes = await readBytes(exchange);
+  const bytes = request.body;
   const read = await readJson(bytes, encoding, { kind: "Scale", shape: scaleShape });
   return reply(await setScale(server, writeCallOf(request, place, "UpdateOptions"), () => read));
 }
@@ -113,7 +113,7 @@ async function answerPost(
   if (request.info.verb !== "create") throw notAllowed();
   const { body: definition, run } = subresource;
   const rendering = renderingOf(server, request, { ...asScale, definition });
-  const bytes = await readBytes(request.exchange);
+  const bytes = request.body;
   const encoding = bodyEncoding(request.info);
   const call = writeCallOf(request, place, "CreateOptions");
   const read = await readJson(bytes, encoding, expectedOf(definition));

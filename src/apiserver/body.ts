@@ -1,26 +1,58 @@
 /** Reads what a request brings: its body in any encoding, and the options in its query. */
 import { messageOf } from "#base/assert.ts";
+import type { ByteBudget } from "#base/byte-budget.ts";
 import { textOf } from "#base/bytes.ts";
 import { duplicateKeys } from "#machinery/duplicate-keys.ts";
 import { invalid as invalidField, notSupported, tooLong, type FieldError } from "#machinery/field-error.ts";
 import { decodeEnvelope, decodeMessage } from "#machinery/protobuf.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject, JsonValue, ObjectShape } from "#machinery/shape.ts";
-import { badRequest, invalid, tooLarge } from "#machinery/status.ts";
+import { badRequest, invalid, tooLarge, tooManyRequests } from "#machinery/status.ts";
 import { BodyTooLargeError, httpLimits, type Exchange } from "#wire/http.ts";
 import { jsonDepth, jsonDepthMax } from "#wire/json.ts";
 import type { FieldValidation } from "./call.ts";
 import type { Encoding } from "./negotiate.ts";
 import type { RequestInfo } from "./request-info.ts";
+import type { Owner, Seats } from "./seats.ts";
 
-const never = new AbortController().signal;
+/** Bodies that are read, wait for a seat or are worked on, as they came: of one owner, and of all. */
+export const bodyLimits = { ofOneBytesMax: 64 * 1024 * 1024, totalBytesMax: 256 * 1024 * 1024 } as const;
 
-/** @throws StatusError 413 */
-export async function readBytes(exchange: Exchange): Promise<Uint8Array> {
+/** The bytes of a body. Disposing of it gives back the room they take. */
+export interface Body extends Disposable {
+  readonly bytes: Uint8Array;
+}
+
+export const noBody: Body = { bytes: new Uint8Array(), [Symbol.dispose]: () => undefined };
+
+/** The parts of a server that a body is read with. */
+export interface BodyRoom {
+  readonly seats: Seats;
+  readonly bodies: ByteBudget;
+}
+
+/** @throws StatusError 413, 429 when too many are being read, the signal's reason. */
+export async function readBody(
+  { seats, bodies }: BodyRoom,
+  exchange: Exchange,
+  { owner, signal }: { readonly owner: Owner; readonly signal: AbortSignal },
+): Promise<Body> {
+  const { name } = owner;
+  let sizeBytes = 0;
+  const release = (): void => {
+    bodies.release(name, sizeBytes);
+    sizeBytes = 0;
+  };
+  using _ = await seats.take("body", owner, () => signal);
   try {
-    // A client that goes away ends the body by itself, and a sender that is too slow is the port's to cut off.
-    return await exchange.body(httpLimits.bodyBytes, never);
+    const bytes = await exchange.body(httpLimits.bodyBytes, signal, (chunkBytes) => {
+      bodies.hold(name, chunkBytes);
+      sizeBytes += chunkBytes;
+      if (bodies.isOverdrawn(name)) throw tooManyRequests("Too many requests, please try again later.");
+    });
+    return { bytes, [Symbol.dispose]: release };
   } catch (error) {
+    release();
     if (error instanceof BodyTooLargeError) throw tooLarge(`Request entity too large: limit is ${error.sizeBytesMax}`);
     throw error;
   }

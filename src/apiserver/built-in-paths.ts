@@ -6,6 +6,7 @@ import { answerDiscovery } from "./discovery.ts";
 import { answerHealth, type HealthCheck } from "./health.ts";
 import { answerOpenApiV2, answerOpenApiV3 } from "./openapi.ts";
 import type { Server } from "./server.ts";
+import { WriteProbe } from "./write-probe.ts";
 import { versionInfo } from "./version.ts";
 
 export interface BuiltInParts {
@@ -26,10 +27,12 @@ export function builtInPaths(server: Server, { metrics, checks }: BuiltInParts):
   paths.add("/metrics", async (exchange) =>
     exchange.reply(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }, utf8(metrics.text())),
   );
+  const probe = new WriteProbe(store, server.clock);
   const all: readonly HealthCheck[] = [
     { name: "ping", live: true, check: () => undefined },
     { name: "log", live: true, check: () => undefined },
     { name: "etcd", live: true, check: async () => void (await store.get("/health")) },
+    { name: "etcd-readiness", live: false, check: () => probe.check() },
     ...checks,
   ];
   for (const endpoint of ["healthz", "livez", "readyz"] as const) {

@@ -123,7 +123,7 @@ test("ten thousand watches that were left leave nothing behind", async () => {
     for (const watch of watches) watch.leave();
     await Promise.all(watches.map((watch) => watch.served));
   }
-  assert.deepEqual(server.api.server.seats.inUse("long"), 0);
+  assert.deepEqual(server.api.server.seats.inUse("watch"), 0);
   assert.ok(counted() <= before + 1, `${counted()} timers, ${before} before`);
 });
 

@@ -32,7 +32,11 @@ export class RequestMetrics {
       { labels: { request_kind: "readOnly" }, value: seats.inUse("read") },
       { labels: { request_kind: "mutating" }, value: seats.inUse("write") },
     ]);
-    metrics.gaugeFrom("apiserver_longrunning_requests", "Watches and connections now.", () => seats.inUse("long"));
+    metrics.gaugeFrom(
+      "apiserver_longrunning_requests",
+      "Watches and connections now.",
+      () => seats.inUse("watch") + seats.inUse("connection"),
+    );
   }
 
   note(info: RequestInfo | undefined, code: number, tookMs: number): void {

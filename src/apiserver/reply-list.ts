@@ -1,26 +1,27 @@
-/** Answers a list: ready bytes one after the other, in pieces, so that a large list never stands in memory twice. */
-import { utf8 } from "#base/bytes.ts";
-import type { KubeObject, ListMeta } from "#machinery/meta.ts";
-import { encodeEnvelope, encodeListMessage, encodeMessage } from "#machinery/protobuf.ts";
+/**
+ * Answers a list: item by item, in stretches that leave room for others, and no faster than the client reads, so that a
+ * long list never stands in memory as a whole.
+ */
+import type { ByteBudget } from "#base/byte-budget.ts";
+import { concat, textOf, utf8 } from "#base/bytes.ts";
+import type { Turns } from "#base/turns.ts";
+import type { ListMeta } from "#machinery/meta.ts";
+import { encodeMessage } from "#machinery/protobuf.ts";
+import { protobufItemLead, protobufListFrame } from "#machinery/protobuf-list.ts";
 import { toTable } from "#machinery/table.ts";
-import type { Exchange, ReplyHeaders } from "#wire/http.ts";
+import type { Exchange, ReplyHeaders, ResponseStream } from "#wire/http.ts";
+import type { Request } from "./pipeline.ts";
 import { shown } from "./registry.ts";
-import {
-  contentTypeOf,
-  encodeJson,
-  jsonOf,
-  listKindOf,
-  partial,
-  shapeOf,
-  versioned,
-  type Rendering,
-} from "./render.ts";
+import { contentTypeOf, encodeJson, listKindOf, partial, shapeOf, versioned, type Rendering } from "./render.ts";
 import type { StoredObject } from "./stored-object.ts";
 import type { Page } from "./verbs/list.ts";
 
 // Smaller lists are sent as a whole, and may then be compressed.
 const wholeBytesMax = 1024 * 1024;
-const pieceBytes = 128 * 1024;
+const pieceBytes = 64 * 1024;
+
+/** Encoded items that are kept until they are sent, for one owner and for all; those beyond are encoded once more then. */
+export const keptLimits = { ofOneBytesMax: 16 * 1024 * 1024, totalBytesMax: 64 * 1024 * 1024 } as const;
 
 export function listMetaOf(page: Page): ListMeta {
   return {
@@ -30,100 +31,234 @@ export function listMetaOf(page: Page): ListMeta {
   };
 }
 
-export async function replyList(exchange: Exchange, page: Page, rendering: Rendering): Promise<void> {
+/** A list as a row of pieces. */
+interface Layout {
+  readonly start: Uint8Array;
+  readonly between: Uint8Array;
+  readonly end: Uint8Array;
+  readonly item: (object: StoredObject, at: number) => Uint8Array;
+  /** Of the whole list; undefined when that is not known beforehand. */
+  readonly sizeBytes: number | undefined;
+}
+
+export interface ListReply {
+  readonly page: Page;
+  readonly rendering: Rendering;
+  readonly turns: Turns;
+  /** What is kept of all lists. */
+  readonly kept: ByteBudget;
+}
+
+/** Resolves when the list is on its way as a whole, or its reader is gone. @throws StatusError 429 */
+export async function replyList(
+  { exchange, sending }: Pick<Request, "exchange" | "sending">,
+  { page, rendering, turns, kept }: ListReply,
+): Promise<void> {
+  const headers = { "content-type": contentTypeOf(rendering.answer), "cache-control": "no-cache, private" };
+  if (page.objects.length === 0 && rendering.answer.encoding !== "protobuf") {
+    exchange.reply(200, headers, await encodeJson(around([], page, rendering), rendering.answer));
+    return;
+  }
+  let sizeBytes = 0;
+  for (const object of page.objects) sizeBytes += object.jsonBytes;
+  const isLong = sizeBytes > wholeBytesMax;
+  if (isLong) sending();
+  using items = new KeptItems(kept, exchange.owner);
+  const layout = await layoutOf(page, rendering, { turns, items });
+  const pieces = piecesOf(layout, page.objects, turns);
+  if (isLong) await sendPieces(openStream(exchange, headers, layout), pieces, { kept, owner: exchange.owner });
+  else exchange.reply(200, headers, await Array.fromAsync(pieces));
+}
+
+function openStream(exchange: Exchange, headers: ReplyHeaders, { sizeBytes }: Layout): ResponseStream {
+  return exchange.stream(200, sizeBytes === undefined ? headers : { ...headers, "content-length": String(sizeBytes) });
+}
+
+interface Counted {
+  readonly kept: ByteBudget;
+  readonly owner: string;
+}
+
+async function sendPieces(
+  stream: ResponseStream,
+  pieces: AsyncIterator<Uint8Array>,
+  { kept, owner }: Counted,
+): Promise<void> {
+  try {
+    while (!stream.signal.aborted) {
+      // A piece may be a large object: no more of them are made than may wait to be read.
+      await kept.whenRoom(owner, stream.signal);
+      const { done, value } = await pieces.next();
+      if (done === true) return stream.end();
+      if (stream.write(value)) continue;
+      kept.hold(owner, value.length);
+      try {
+        await stream.drained();
+      } finally {
+        kept.release(owner, value.length);
+      }
+    }
+  } catch (error) {
+    // The head is gone out: a list that breaks off is all the client can be told.
+    stream.reset();
+    throw error;
+  }
+}
+
+/** Items that were encoded to learn the size of all. */
+class KeptItems implements Disposable {
+  private readonly budget: ByteBudget;
+  private readonly owner: string;
+  private readonly items: Uint8Array[] = [];
+  private sizeBytes = 0;
+  private isFull = false;
+
+  constructor(budget: ByteBudget, owner: string) {
+    this.budget = budget;
+    this.owner = owner;
+  }
+
+  /** Those that come first, in order, as long as there is room. */
+  add(item: Uint8Array): void {
+    this.isFull ||= this.budget.isOverdrawn(this.owner);
+    if (this.isFull) return;
+    this.items.push(item);
+    this.sizeBytes += item.length;
+    this.budget.hold(this.owner, item.length);
+  }
+
+  at(index: number): Uint8Array | undefined {
+    return this.items[index];
+  }
+
+  [Symbol.dispose](): void {
+    this.budget.release(this.owner, this.sizeBytes);
+    this.sizeBytes = 0;
+  }
+}
+
+/** The list in buffers of about the size of a piece. */
+async function* piecesOf(
+  { start, between, end, item }: Layout,
+  objects: readonly StoredObject[],
+  turns: Turns,
+): AsyncGenerator<Uint8Array> {
+  let parts: Uint8Array[] = [start];
+  let partsBytes = start.length;
+  for (const [at, object] of objects.entries()) {
+    const rest = turns.rest();
+    if (rest) await rest;
+    if (at > 0) parts.push(between);
+    const bytes = item(object, at);
+    parts.push(bytes);
+    partsBytes += bytes.length + between.length;
+    if (partsBytes < pieceBytes) continue;
+    yield concat(parts);
+    parts = [];
+    partsBytes = 0;
+  }
+  parts.push(end);
+  yield concat(parts);
+}
+
+async function layoutOf(
+  page: Page,
+  rendering: Rendering,
+  { turns, items }: { readonly turns: Turns; readonly items: KeptItems },
+): Promise<Layout> {
+  const { answer, served } = rendering;
+  if (answer.encoding === "protobuf") return protobufLayout(page, rendering, { turns, items });
+  const layout = await textLayout(page, rendering);
+  const isAsStored = answer.form.kind === "object" && answer.encoding === "json" && !answer.pretty;
+  if (!isAsStored || !served.isStoredVersion) return layout;
+  let sizeBytes = layout.start.length + layout.end.length + Math.max(page.objects.length - 1, 0);
+  for (const object of page.objects) sizeBytes += object.jsonBytes;
+  return { ...layout, sizeBytes, item: (object) => object.json() };
+}
+
+async function protobufLayout(
+  page: Page,
+  rendering: Rendering,
+  { turns, items }: { readonly turns: Turns; readonly items: KeptItems },
+): Promise<Layout> {
   const { served, answer } = rendering;
-  const headers = { "content-type": contentTypeOf(answer), "cache-control": "no-cache, private" };
   const { definition } = served;
-  if (answer.form.kind === "object" && answer.encoding === "json" && !answer.pretty) {
-    const head = { kind: listKindOf(definition), apiVersion: definition.apiVersion, metadata: listMetaOf(page) };
-    const start = utf8(`${JSON.stringify(head).slice(0, -1)},"items":[`);
-    if (served.isStoredVersion) await replyStored(exchange, { start, objects: page.objects, headers });
-    else exchange.reply(200, headers, [start, ...joined(page.objects.map((each) => jsonOf(served, each))), utf8("]}")]);
-    return;
-  }
-  if (answer.encoding === "protobuf") {
-    exchange.reply(200, headers, protobufList(page, rendering));
-    return;
-  }
-  exchange.reply(200, headers, await encodeJson(formedList(page, rendering), answer));
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array[] {
-  const comma = utf8(",");
-  return parts.flatMap((part, at) => (at === 0 ? [part] : [comma, part]));
-}
-
-function protobufList(page: Page, rendering: Rendering): Uint8Array {
-  const { served, answer } = rendering;
   const { form } = answer;
   const shape = shapeOf(rendering);
-  const items = page.objects.map((object) => encodeMessage(shape, shown(served, object)));
-  const raw = encodeListMessage(listMetaOf(page), items);
-  const { definition } = served;
-  return form.kind === "object"
-    ? encodeEnvelope({ apiVersion: definition.apiVersion, kind: listKindOf(definition), raw })
-    : encodeEnvelope({ apiVersion: `meta.k8s.io/${form.version}`, kind: "PartialObjectMetadataList", raw });
+  const encoded = (object: StoredObject): Uint8Array => {
+    const raw = encodeMessage(shape, shown(served, object));
+    return concat([protobufItemLead(raw.length), raw]);
+  };
+  let itemsBytes = 0;
+  for (const object of page.objects) {
+    const rest = turns.rest();
+    if (rest) await rest;
+    const item = encoded(object);
+    itemsBytes += item.length;
+    items.add(item);
+  }
+  const named =
+    form.kind === "object"
+      ? { apiVersion: definition.apiVersion, kind: listKindOf(definition) }
+      : { apiVersion: `meta.k8s.io/${form.version}`, kind: "PartialObjectMetadataList" };
+  const { start, end } = protobufListFrame({ ...named, metadata: listMetaOf(page), itemsBytes });
+  const sizeBytes = start.length + itemsBytes + end.length;
+  return { start, end, between: new Uint8Array(), sizeBytes, item: (object, at) => items.at(at) ?? encoded(object) };
 }
 
-function formedList(page: Page, { served, answer, options }: Rendering): unknown {
+// Stands for the items in a list that is rendered without them.
+const mark = "kedge-list-items";
+
+/** JSON or YAML: a list around a mark is rendered, and the items take its place. */
+async function textLayout(page: Page, rendering: Rendering): Promise<Layout> {
+  const { encoding, pretty } = rendering.answer;
+  const formatYaml = encoding === "yaml" ? (await import("#wire/yaml.ts")).formatYaml : undefined;
+  const frame = textOf(await encodeJson(around([mark], page, rendering), rendering.answer));
+  const quoted = formatYaml ? mark : JSON.stringify(mark);
+  const at = frame.lastIndexOf(quoted);
+  const { between, indent } = formatYaml ? forms.yaml : pretty ? forms.pretty : forms.plain;
+  const item = (object: StoredObject): Uint8Array => {
+    const value = itemOf(object, rendering);
+    const text = formatYaml ? formatYaml(value).trimEnd() : JSON.stringify(value, null, pretty ? 2 : undefined);
+    return utf8(indent === "" ? text : text.replaceAll("\n", `\n${indent}`));
+  };
+  const [start, end] = [frame.slice(0, at), frame.slice(at + quoted.length)];
+  return { start: utf8(start), end: utf8(end), between: utf8(between), item, sizeBytes: undefined };
+}
+
+/** What stands between items, and before each further line of one. */
+const forms = {
+  yaml: { between: "\n- ", indent: "  " },
+  pretty: { between: ",\n    ", indent: "    " },
+  plain: { between: ",", indent: "" },
+} as const;
+
+/** The list in its form, with other things in place of its items. */
+function around(items: readonly unknown[], page: Page, { served, answer, options }: Rendering): object {
   const metadata = listMetaOf(page);
   const { definition } = served;
-  const views: KubeObject[] = page.objects.map((object) => shown(served, object));
   const { form } = answer;
   switch (form.kind) {
     case "object":
-      return { kind: listKindOf(definition), apiVersion: definition.apiVersion, metadata, items: views };
+      return { kind: listKindOf(definition), apiVersion: definition.apiVersion, metadata, items };
     case "Table":
-      return versioned(toTable(definition, views, { ...options, metadata }), form);
+      return { ...versioned(toTable(definition, [], { ...options, metadata }), form), rows: items };
     case "PartialObjectMetadata":
-    case "PartialObjectMetadataList": {
-      const items = views.map((view) => partial(view, form));
+    case "PartialObjectMetadataList":
       return { kind: "PartialObjectMetadataList", apiVersion: `meta.k8s.io/${form.version}`, metadata, items };
-    }
   }
 }
 
-interface StoredList {
-  readonly start: Uint8Array;
-  readonly objects: readonly StoredObject[];
-  readonly headers: ReplyHeaders;
-}
-
-const commaByte = 0x2c;
-const end = Buffer.from("]}");
-
-async function replyStored(exchange: Exchange, { start, objects, headers }: StoredList): Promise<void> {
-  let total = start.length + end.length + Math.max(objects.length - 1, 0);
-  for (const object of objects) total += object.jsonBytes;
-  if (total <= wholeBytesMax) {
-    exchange.reply(200, headers, [...pieces({ start, objects, headers }, total)]);
-    return;
+function itemOf(object: StoredObject, { served, answer, options }: Rendering): unknown {
+  const view = shown(served, object);
+  const { form } = answer;
+  switch (form.kind) {
+    case "object":
+      return view;
+    case "Table":
+      return toTable(served.definition, [view], options).rows[0];
+    case "PartialObjectMetadata":
+    case "PartialObjectMetadataList":
+      return partial(view, form);
   }
-  const stream = exchange.stream(200, { ...headers, "content-length": String(total) });
-  for (const piece of pieces({ start, objects, headers }, pieceBytes)) {
-    if (stream.signal.aborted) return;
-    if (!stream.write(piece)) await stream.drained();
-  }
-  stream.end();
-}
-
-/** The list in buffers of about `sizeBytes`. */
-function* pieces({ start, objects }: StoredList, sizeBytes: number): Generator<Buffer> {
-  let piece = Buffer.allocUnsafe(Math.max(sizeBytes, start.length));
-  piece.set(start);
-  let at = start.length;
-  for (const [index, object] of objects.entries()) {
-    const needed = object.jsonBytes + 1;
-    if (at + needed > piece.length) {
-      yield piece.subarray(0, at);
-      piece = Buffer.allocUnsafe(Math.max(sizeBytes, needed));
-      at = 0;
-    }
-    if (index > 0) piece[at++] = commaByte;
-    at = object.writeJson(piece, at);
-  }
-  const isWhole = at + end.length <= piece.length;
-  if (isWhole) piece.set(end, at);
-  yield piece.subarray(0, isWhole ? at + end.length : at);
-  if (!isWhole) yield end;
 }

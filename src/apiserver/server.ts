@@ -1,4 +1,5 @@
 /** The API server, put together. It owns no socket: exchanges are handed to it. */
+import { ByteBudget } from "#base/byte-budget.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Client } from "#client/client.ts";
 import type { Log } from "#base/log.ts";
@@ -13,6 +14,7 @@ import type { Store } from "#storage/store.ts";
 import type { Exchange } from "#wire/http.ts";
 import type { AdmissionPlugin, Authenticator, Authorizer, User } from "./access.ts";
 import { AdmissionChain } from "./admission-chain.ts";
+import { bodyLimits } from "./body.ts";
 import type { Core, WriteCall } from "./call.ts";
 import { createDirectClient } from "./direct-client.ts";
 import { builtInPaths } from "./built-in-paths.ts";
@@ -20,6 +22,7 @@ import type { HealthCheck } from "./health.ts";
 import { RequestMetrics } from "./metrics.ts";
 import { Paths, type PathHook } from "./paths.ts";
 import { answer } from "./pipeline.ts";
+import { keptLimits } from "./reply-list.ts";
 import { Races } from "./races.ts";
 import { Registry, type Served } from "./registry.ts";
 import { Seats } from "./seats.ts";
@@ -65,6 +68,10 @@ export interface Server extends Core {
   /** Aborted when the server ends. A request's own is made on demand, since it costs more than most requests. */
   readonly signal: AbortSignal;
   readonly seats: Seats;
+  /** What request bodies take in memory. */
+  readonly bodies: ByteBudget;
+  /** What encoded lists take until they are sent. */
+  readonly kept: ByteBudget;
   readonly frames: FrameCache;
   readonly requestMetrics: RequestMetrics;
   readonly paths: Paths;
@@ -126,6 +133,8 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
     authenticators,
     signal,
     seats,
+    bodies: new ByteBudget(bodyLimits),
+    kept: new ByteBudget(keptLimits),
     frames: new FrameCache(),
     requestMetrics: new RequestMetrics(metrics, seats),
     paths: new Paths(),

@@ -56,6 +56,22 @@ test("an informer holds what there is and follows changes, in order", async () =
   assert.deepEqual(late, ["added b"]);
 });
 
+test("a handler that throws keeps no change from the others", async () => {
+  await using running = start();
+  const { client, informers, signal } = running;
+  const informer = informers.informer(configMaps);
+  const seen: string[] = [];
+  await informer.whenSynced(signal);
+  informer.onChange(() => {
+    throw new Error("as asked");
+  }, signal);
+  informer.onChange(({ object }) => seen.push(object.metadata.name ?? ""), signal);
+  await client.create(configMaps, map("a"));
+  const b = await client.create(configMaps, map("b"));
+  await informer.whenSeen(b.metadata.resourceVersion ?? "", signal);
+  assert.deepEqual(seen, ["a", "b"]);
+});
+
 test("a watch that ends goes on, one that is too old begins anew, and no change is missed or told twice", async () => {
   await using running = start();
   const { cluster, client, informers, signal } = running;

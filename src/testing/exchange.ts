@@ -1,4 +1,5 @@
 /** An exchange without a socket: a request as data, and what was answered. */
+import { abortReason } from "#base/clock.ts";
 import { ClientGoneError, type Exchange, type ReplyHeaders, type ResponseStream } from "#wire/http.ts";
 import { Readable } from "node:stream";
 import { BodyTooLargeError } from "#wire/http.ts";
@@ -27,11 +28,15 @@ export class TestExchange implements Exchange {
   readonly headers: Readonly<Record<string, string>>;
   readonly remoteAddress: string;
   readonly upgrade = undefined;
+  owner = "";
+  isOverdrawn = false;
   readonly organizations: readonly string[];
   readonly user: string;
   answered = false;
   code = 0;
   replyHeaders: ReplyHeaders = {};
+  /** Lets the body never end. */
+  neverEnds = false;
   /** Lets every write to it fail, as for a fault in what is between. */
   failsNow = false;
   /** Resolves when the server is done with it. */
@@ -79,8 +84,13 @@ export class TestExchange implements Exchange {
     return undefined;
   }
 
-  async body(sizeBytesMax: number): Promise<Uint8Array> {
+  async body(sizeBytesMax: number, signal: AbortSignal, onBytes?: (sizeBytes: number) => void): Promise<Uint8Array> {
     if (this.bytes.length > sizeBytesMax) throw new BodyTooLargeError(sizeBytesMax);
+    onBytes?.(this.bytes.length);
+    if (this.neverEnds)
+      return new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(abortReason(signal)), { once: true });
+      });
     return this.bytes;
   }
 

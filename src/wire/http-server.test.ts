@@ -8,7 +8,7 @@ import { textOf, utf8 } from "#base/bytes.ts";
 import { silentLog } from "#base/log.ts";
 import { HttpClient } from "./http-client.ts";
 import { type HttpServer, listen } from "./http-server.ts";
-import { BodyTooLargeError, type Exchange } from "./http.ts";
+import { BodyTooLargeError, type Exchange, httpLimits } from "./http.ts";
 import { type CertifiedKey, issue, issueCa } from "./x509.ts";
 
 const life = { notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + 3_600_000 };
@@ -63,7 +63,7 @@ async function answer(exchange: Exchange): Promise<void> {
       const block = new Uint8Array(64 * 1024);
       let blocks = 1;
       while (stream.write(block)) blocks += 1;
-      assert.ok(stream.bufferedBytes >= 256 * 1024);
+      assert.ok(stream.bufferedBytes >= httpLimits.pieceBytes);
       await stream.drained();
       stream.write(utf8(`after ${blocks}`));
       stream.end();

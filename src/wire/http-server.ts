@@ -12,6 +12,7 @@ import { type Exchange, httpLimits } from "./http.ts";
 import { Connection } from "./http/connection.ts";
 import { Http1Exchange, upgradeExchange } from "./http/exchange-h1.ts";
 import { Http2Exchange } from "./http/exchange-h2.ts";
+import { Unread } from "./http/unread.ts";
 
 /** All in PEM. */
 export interface TlsMaterial {
@@ -47,16 +48,14 @@ const upgradeProtocols = new Set(["websocket", "spdy/3.1"]);
 export async function listen(options: ServerOptions, handler: ExchangeHandler): Promise<HttpServer> {
   const server = options.tls ? secureServer(options.tls) : createServer(http1Options);
   const answer = guarded(handler, options.log);
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
-  answerHttp1(server, answer);
+  const sockets = new Sockets();
+  const unread = new Unread();
+  server.on("connection", (socket: Socket) => sockets.add(socket));
+  answerHttp1(server, answer, unread);
   if ("setSecureContext" in server) {
     // Node's HTTP/2 would also translate every stream for the "request" listeners; the exchange reads it directly.
     server.removeAllListeners("stream");
-    server.on("session", (session) => answerSession(session, answer));
+    server.on("session", (session) => answerSession(session, answer, unread));
     server.on("tlsClientError", (error) => options.log.debug("TLS handshake failed", { error: messageOf(error) }));
   }
   await bind(server, options);
@@ -67,7 +66,10 @@ export async function listen(options: ServerOptions, handler: ExchangeHandler): 
     replaceTls: (tls) => {
       if ("setSecureContext" in server) server.setSecureContext(contextOf(tls));
     },
-    close: (graceMs) => close(server, sockets, graceMs),
+    close: async (graceMs) => {
+      using _ = unread;
+      await close(server, sockets, graceMs);
+    },
   };
 }
 
@@ -124,12 +126,39 @@ function guarded(handler: ExchangeHandler, log: Log): Answer {
   };
 }
 
-function answerHttp1(server: Server | Http2SecureServer, answer: Answer): void {
+/** The open connections, so many in all and of one address. */
+class Sockets {
+  private readonly open = new Set<Socket>();
+  private readonly ofAddress = new Map<string, number>();
+
+  add(socket: Socket): void {
+    const { remoteAddress = "" } = socket;
+    const count = this.ofAddress.get(remoteAddress) ?? 0;
+    if (this.open.size >= httpLimits.connections || count >= httpLimits.connectionsOfAddress) {
+      socket.destroy();
+      return;
+    }
+    this.open.add(socket);
+    this.ofAddress.set(remoteAddress, count + 1);
+    socket.once("close", () => {
+      this.open.delete(socket);
+      const left = (this.ofAddress.get(remoteAddress) ?? 1) - 1;
+      if (left > 0) this.ofAddress.set(remoteAddress, left);
+      else this.ofAddress.delete(remoteAddress);
+    });
+  }
+
+  cut(): void {
+    for (const socket of this.open) socket.destroy();
+  }
+}
+
+function answerHttp1(server: Server | Http2SecureServer, answer: Answer, unread: Unread): void {
   const connections = new WeakMap<Socket, Connection>();
   const connectionOf = (socket: Socket): Connection => {
     let connection = connections.get(socket);
     if (!connection) {
-      connection = new Connection(socket.remoteAddress, socket instanceof TLSSocket ? socket : undefined);
+      connection = new Connection(socket.remoteAddress, socket instanceof TLSSocket ? socket : undefined, unread);
       connections.set(socket, connection);
     }
     return connection;
@@ -152,9 +181,9 @@ function answerHttp1(server: Server | Http2SecureServer, answer: Answer): void {
   Object.assign(server, { shouldUpgradeCallback });
 }
 
-function answerSession(session: ServerHttp2Session, answer: Answer): void {
+function answerSession(session: ServerHttp2Session, answer: Answer, unread: Unread): void {
   const { socket } = session;
-  const connection = new Connection(socket?.remoteAddress, socket instanceof TLSSocket ? socket : undefined);
+  const connection = new Connection(socket?.remoteAddress, socket instanceof TLSSocket ? socket : undefined, unread);
   let open = 0;
   const onClose = (): void => {
     open -= 1;
@@ -192,11 +221,9 @@ const bindProblems: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "that this machine has no such address; choose one of its own",
 };
 
-function close(server: Server | Http2SecureServer, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+function close(server: Server | Http2SecureServer, sockets: Sockets, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const cut = setTimeout(() => {
-      for (const socket of sockets) socket.destroy();
-    }, graceMs);
+    const cut = setTimeout(() => sockets.cut(), graceMs);
     server.close(() => {
       clearTimeout(cut);
       resolve();

@@ -7,16 +7,28 @@ import type { Duplex, Readable } from "node:stream";
 
 /** Limits of one listening port. Those that upstream has too have upstream's value. */
 export const httpLimits = {
-  /** Request line and headers together. */
-  headerBytes: 1 << 20,
+  /** Request line and headers together. Upstream takes a megabyte, of anybody. */
+  headerBytes: 128 * 1024,
   /** What `body` takes when the caller has no reason for another value. */
   bodyBytes: 3 * 1024 * 1024,
   /** Streams a client may have open on one HTTP/2 connection. */
   concurrentStreams: 250,
   /** Unread request bytes a client may have under way on one HTTP/2 stream. */
   streamWindowBytes: 256 * 1024,
-  /** Queued replies of one HTTP/2 connection, in MB; beyond it new streams are refused. */
-  connectionBufferMegabytes: 512,
+  /** Everything one HTTP/2 connection holds in Node, in MB; beyond it new streams are refused. */
+  connectionBufferMegabytes: 64,
+  /** Open connections, and those of one remote address; further ones are closed at once. */
+  connections: 10_000,
+  connectionsOfAddress: 2_000,
+  /** Replies that wait for their readers: of one connection, of one owner, of all. Beyond it `isOverdrawn` says so. */
+  unreadBytesOfConnection: 32 * 1024 * 1024,
+  unreadBytesOfOwner: 64 * 1024 * 1024,
+  unreadBytesOfAll: 256 * 1024 * 1024,
+  /** A reply of which nothing left for so long is broken off. Looked at now and then. */
+  unreadMs: 60_000,
+  unreadLookMs: 5_000,
+  /** What waits in a reply that is written piece by piece before its writer is told to wait. */
+  pieceBytes: 32 * 1024,
   /** From the connection to the end of the TLS handshake. */
   handshakeMs: 10_000,
   /** From the first byte of a request to the end of its headers: what stops a slow sender. */
@@ -57,6 +69,10 @@ export interface Exchange {
   readonly query: string;
   readonly headers: RequestHeaders;
   readonly remoteAddress: string;
+  /** Whose share replies that nobody reads are counted to; the connection's address until it is set. */
+  owner: string;
+  /** True while too much waits to be read by this connection, this owner or all. */
+  readonly isOverdrawn: boolean;
   /** True once `reply`, `stream` or an upgrade began. */
   readonly answered: boolean;
   /** Aborted when the client went away or the reply is complete. */
@@ -73,9 +89,10 @@ export interface Exchange {
   /**
    * The whole body. May be called once.
    *
+   * @param onBytes Told the size of each piece as it comes; what it throws ends the reading.
    * @throws BodyTooLargeError when it has more than `sizeBytesMax` bytes; a reply may still be sent.
    */
-  body(sizeBytesMax: number, signal: AbortSignal): Promise<Uint8Array>;
+  body(sizeBytesMax: number, signal: AbortSignal, onBytes?: (sizeBytes: number) => void): Promise<Uint8Array>;
   /** The body as it comes. May be called once, instead of `body`. */
   bodyStream(): Readable;
   /** Sends a complete reply. Does nothing when the client is gone. The body may not be changed afterwards. */

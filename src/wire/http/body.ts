@@ -6,6 +6,8 @@ import { BodyTooLargeError } from "../http.ts";
 export interface CollectOptions {
   readonly sizeBytesMax: number;
   readonly signal: AbortSignal;
+  /** Told the size of each piece; what it throws ends the reading. */
+  readonly onBytes?: ((sizeBytes: number) => void) | undefined;
   /** What is thrown when the stream breaks off. */
   readonly gone: () => Error;
 }
@@ -32,8 +34,13 @@ export function collect(readable: Readable, options: CollectOptions): Promise<Ui
     };
     const onData = (chunk: Buffer): void => {
       sizeBytes += chunk.length;
-      if (sizeBytes > sizeBytesMax) fail(new BodyTooLargeError(sizeBytesMax));
-      else chunks.push(chunk);
+      if (sizeBytes > sizeBytesMax) return fail(new BodyTooLargeError(sizeBytesMax));
+      chunks.push(chunk);
+      try {
+        options.onBytes?.(chunk.length);
+      } catch (error) {
+        fail(error instanceof Error ? error : new Error(String(error)));
+      }
     };
     const onEnd = (): void => {
       settle(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, sizeBytes)));

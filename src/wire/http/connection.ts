@@ -4,24 +4,59 @@ import type { TLSSocket } from "node:tls";
 import { messageOf } from "#base/assert.ts";
 import type { PeerCertificate } from "../http.ts";
 import { onlyCommonName, subjectOf } from "../x509/name.ts";
+import type { OpenReply, Unread } from "./unread.ts";
 
 interface Peer {
   readonly certificate?: PeerCertificate;
   readonly refusal?: string;
 }
 
+let connectionsMade = 0;
+
 export class Connection {
+  /** Unique within the process. */
+  readonly id = String((connectionsMade += 1));
+  readonly unread: Unread;
   readonly remoteAddress: string;
   readonly loopback: boolean;
   readonly peer: Peer;
 
   /** @param tlsSocket Undefined for a connection without TLS, which has no peer certificate. */
-  constructor(remoteAddress: string | undefined, tlsSocket: TLSSocket | undefined) {
+  constructor(remoteAddress: string | undefined, tlsSocket: TLSSocket | undefined, unread: Unread) {
+    this.unread = unread;
     // A dual-stack socket reports IPv4 peers in mapped form.
     this.remoteAddress = (remoteAddress ?? "").replace(/^::ffff:/, "");
     this.loopback = this.remoteAddress.startsWith("127.") || this.remoteAddress === "::1";
     // Read now: a socket that is gone cannot be asked any more.
     this.peer = tlsSocket ? readPeer(tlsSocket) : {};
+  }
+}
+
+/** Counts a reply until it is over. */
+export class ReplyCount implements Disposable {
+  private readonly connection: Connection;
+  private readonly owner: string;
+  private readonly sizeBytes: number;
+  private readonly leave: () => void;
+  private over = false;
+
+  constructor(connection: Connection, owner: string, { sizeBytes, reply }: { sizeBytes: number; reply: OpenReply }) {
+    const { unread } = connection;
+    this.connection = connection;
+    this.owner = owner;
+    this.sizeBytes = sizeBytes;
+    this.leave = unread.add(reply);
+    unread.connections.hold(connection.id, sizeBytes);
+    unread.owners.hold(owner, sizeBytes);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.over) return;
+    this.over = true;
+    const { unread, id } = this.connection;
+    unread.connections.release(id, this.sizeBytes);
+    unread.owners.release(this.owner, this.sizeBytes);
+    this.leave();
   }
 }
 

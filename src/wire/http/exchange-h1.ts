@@ -12,7 +12,7 @@ import {
   type Upgrade,
 } from "../http.ts";
 import { announcedLength, collect } from "./body.ts";
-import type { Connection } from "./connection.ts";
+import { ReplyCount, type Connection } from "./connection.ts";
 import { type Body, pays, Pieces, send, sizeOf } from "./outgoing.ts";
 
 // A client that is still sending gets this long to read the refusal before its connection is cut.
@@ -29,6 +29,7 @@ export interface Http1Parts {
 export class Http1Exchange implements Exchange {
   readonly protocol = "h1";
   readonly upgrade: Upgrade | undefined;
+  owner: string;
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
   private readonly connection: Connection;
@@ -39,6 +40,7 @@ export class Http1Exchange implements Exchange {
     this.request = request;
     this.response = response;
     this.connection = connection;
+    this.owner = connection.remoteAddress;
     this.upgrade = upgradeHead && this.upgradeWith(upgradeHead);
   }
 
@@ -60,6 +62,11 @@ export class Http1Exchange implements Exchange {
 
   get headers(): RequestHeaders {
     return this.request.headers;
+  }
+
+  get isOverdrawn(): boolean {
+    const { unread, id } = this.connection;
+    return unread.connections.isOverdrawn(id) || unread.owners.isOverdrawn(this.owner);
   }
 
   get remoteAddress(): string {
@@ -95,10 +102,10 @@ export class Http1Exchange implements Exchange {
     return this.connection.peer.refusal;
   }
 
-  async body(sizeBytesMax: number, signal: AbortSignal): Promise<Uint8Array> {
+  async body(sizeBytesMax: number, signal: AbortSignal, onBytes?: (sizeBytes: number) => void): Promise<Uint8Array> {
     const length = announcedLength(this.request.headers["content-length"]);
     if (length !== undefined && length > sizeBytesMax) throw new BodyTooLargeError(sizeBytesMax);
-    return await collect(this.bodyStream(), { sizeBytesMax, signal, gone: () => new ClientGoneError() });
+    return await collect(this.bodyStream(), { sizeBytesMax, signal, onBytes, gone: () => new ClientGoneError() });
   }
 
   bodyStream(): Readable {
@@ -120,8 +127,12 @@ export class Http1Exchange implements Exchange {
     } else if (code !== 204 && code !== 304) response.setHeader("content-length", sizeBytes);
     if (this.expectsBody && !this.request.complete) this.cutAfterReply();
     response.writeHead(code);
-    if (this.method === "HEAD") response.end();
-    else send(response, body, gzip);
+    if (this.method === "HEAD") {
+      response.end();
+      return;
+    }
+    const sent = send(response, body, gzip);
+    this.count(sizeBytes, () => sent.bytes);
   }
 
   stream(code: number, headers: ReplyHeaders): ResponseStream {
@@ -129,11 +140,27 @@ export class Http1Exchange implements Exchange {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.writeHead(code);
     response.flushHeaders();
-    return new Pieces({
+    const pieces = new Pieces({
       writable: response,
       signal: () => this.signal,
       reset: () => request.socket.destroy(),
     });
+    this.count(0, () => pieces.sentBytes);
+    return pieces;
+  }
+
+  /** Counts a reply that was begun until it is over. */
+  private count(sizeBytes: number, sentBytes: () => number): void {
+    const { response, request } = this;
+    const counted = new ReplyCount(this.connection, this.owner, {
+      sizeBytes,
+      reply: {
+        leftBytes: () => sentBytes() - response.writableLength,
+        waits: () => response.writableLength > 0,
+        cut: () => request.socket.destroy(),
+      },
+    });
+    response.once("close", () => counted[Symbol.dispose]());
   }
 
   // Node marks even a request without a body complete only after its handler has run.

@@ -10,7 +10,7 @@ import {
   type ResponseStream,
 } from "../http.ts";
 import { announcedLength, collect } from "./body.ts";
-import type { Connection } from "./connection.ts";
+import { ReplyCount, type Connection } from "./connection.ts";
 import { type Body, pays, Pieces, send, sizeOf } from "./outgoing.ts";
 
 export class Http2Exchange implements Exchange {
@@ -18,6 +18,7 @@ export class Http2Exchange implements Exchange {
   readonly headers: IncomingHttpHeaders;
   // Switching protocols is HTTP/1.1's way.
   readonly upgrade = undefined;
+  owner: string;
   private readonly http2Stream: ServerHttp2Stream;
   private readonly connection: Connection;
   private controller: AbortController | undefined;
@@ -27,6 +28,7 @@ export class Http2Exchange implements Exchange {
     this.http2Stream = http2Stream;
     this.headers = headers;
     this.connection = connection;
+    this.owner = connection.remoteAddress;
   }
 
   get method(): string {
@@ -47,6 +49,11 @@ export class Http2Exchange implements Exchange {
     const { target } = this;
     const at = target.indexOf("?");
     return at < 0 ? "" : target.slice(at + 1);
+  }
+
+  get isOverdrawn(): boolean {
+    const { unread, id } = this.connection;
+    return unread.connections.isOverdrawn(id) || unread.owners.isOverdrawn(this.owner);
   }
 
   get remoteAddress(): string {
@@ -80,12 +87,12 @@ export class Http2Exchange implements Exchange {
     return this.connection.peer.refusal;
   }
 
-  async body(sizeBytesMax: number, signal: AbortSignal): Promise<Uint8Array> {
+  async body(sizeBytesMax: number, signal: AbortSignal, onBytes?: (sizeBytes: number) => void): Promise<Uint8Array> {
     if (this.http2Stream.endAfterHeaders) return new Uint8Array();
     const length = announcedLength(this.headers["content-length"]);
     try {
       if (length !== undefined && length > sizeBytesMax) throw new BodyTooLargeError(sizeBytesMax);
-      return await collect(this.bodyStream(), { sizeBytesMax, signal, gone: () => new ClientGoneError() });
+      return await collect(this.bodyStream(), { sizeBytesMax, signal, onBytes, gone: () => new ClientGoneError() });
     } catch (error) {
       this.bodyRefused = true;
       throw error;
@@ -114,17 +121,35 @@ export class Http2Exchange implements Exchange {
       return;
     }
     http2Stream.respond(head);
-    send(http2Stream, body, gzip);
+    const sent = send(http2Stream, body, gzip);
+    this.count(sizeBytes, () => sent.bytes);
   }
 
   stream(code: number, headers: ReplyHeaders): ResponseStream {
     const { http2Stream } = this;
     if (!http2Stream.destroyed && !http2Stream.closed) http2Stream.respond({ ":status": code, ...headers });
-    return new Pieces({
+    const pieces = new Pieces({
       writable: http2Stream,
       signal: () => this.signal,
       // `close` would end the body properly first.
       reset: () => http2Stream.destroy(new Error("reply broken off")),
     });
+    this.count(0, () => pieces.sentBytes);
+    return pieces;
+  }
+
+  /** Counts a reply that was begun until it is over. */
+  private count(sizeBytes: number, sentBytes: () => number): void {
+    const { http2Stream } = this;
+    if (http2Stream.destroyed || http2Stream.closed) return;
+    const counted = new ReplyCount(this.connection, this.owner, {
+      sizeBytes,
+      reply: {
+        leftBytes: () => sentBytes() - http2Stream.writableLength,
+        waits: () => http2Stream.writableLength > 0,
+        cut: () => http2Stream.destroy(new Error("reply not read")),
+      },
+    });
+    http2Stream.once("close", () => counted[Symbol.dispose]());
   }
 }

@@ -4,9 +4,9 @@ import { createGzip } from "node:zlib";
 import { httpLimits, type ReplyHeaders, type ResponseStream } from "../http.ts";
 
 // Parts of a body are copied together into blocks of this size: ten thousand small writes cost more than the copy.
-const blockBytes = 256 * 1024;
+const blockBytes = 64 * 1024;
 // A stream that has more than this under way tells its writer to wait.
-const highWaterBytes = 256 * 1024;
+const highWaterBytes = httpLimits.pieceBytes;
 const gzipLevel = 1;
 
 export type Body = Uint8Array | readonly Uint8Array[];
@@ -41,27 +41,41 @@ function acceptsGzip(acceptEncoding: string): boolean {
   });
 }
 
-/** Writes the body and ends the writable. An error of the writable ends it early; whoever owns it hears of it. */
-export function send(writable: Writable, body: Body, gzip: boolean): void {
-  if (gzip) {
-    pipeline(Readable.from(blocks(body)), createGzip({ level: gzipLevel }), writable, () => undefined);
-    return;
+/** What a reply has to say about its way out. */
+export interface Sent {
+  /** Handed to the writable so far. */
+  bytes: number;
+}
+
+/**
+ * Writes the body and ends the writable. An error of the writable ends it early; whoever owns it hears of it.
+ *
+ * @returns How far it is.
+ */
+export function send(writable: Writable, body: Body, gzip: boolean): Sent {
+  const sent: Sent = { bytes: 0 };
+  const sizeBytes = sizeOf(body);
+  if (gzip) pipeline(Readable.from(counted(body, sent)), createGzip({ level: gzipLevel }), writable, () => undefined);
+  else if (sizeBytes > blockBytes) pipeline(Readable.from(counted(body, sent)), writable, () => undefined);
+  else {
+    sent.bytes = sizeBytes;
+    if (body instanceof Uint8Array) writable.end(body);
+    else writable.end(body.length === 1 ? body[0] : Buffer.concat(body));
   }
-  if (body instanceof Uint8Array) {
-    writable.end(body);
-    return;
+  return sent;
+}
+
+function* counted(body: Body, sent: Sent): Generator<Uint8Array> {
+  for (const block of blocks(body)) {
+    sent.bytes += block.length;
+    yield block;
   }
-  if (body.length === 1 || sizeOf(body) <= blockBytes) {
-    writable.end(body.length === 1 ? body[0] : Buffer.concat(body));
-    return;
-  }
-  pipeline(Readable.from(blocks(body)), writable, () => undefined);
 }
 
 /** The body in blocks, each made when it is asked for. */
 function* blocks(body: Body): Generator<Uint8Array> {
   if (body instanceof Uint8Array) {
-    yield body;
+    for (let at = 0; at < body.length; at += blockBytes) yield body.subarray(at, at + blockBytes);
     return;
   }
   let start = 0;
@@ -69,7 +83,7 @@ function* blocks(body: Body): Generator<Uint8Array> {
   for (const [at, part] of body.entries()) {
     sizeBytes += part.length;
     if (sizeBytes < blockBytes) continue;
-    yield at === start ? part : Buffer.concat(body.slice(start, at + 1), sizeBytes);
+    yield* blocks(at === start ? part : Buffer.concat(body.slice(start, at + 1), sizeBytes));
     start = at + 1;
     sizeBytes = 0;
   }
@@ -88,6 +102,8 @@ export class Pieces implements ResponseStream {
   private queued: Uint8Array[] = [];
   private queuedBytes = 0;
   private over = false;
+  /** Handed to the writable so far. */
+  sentBytes = 0;
 
   constructor(parts: PieceParts) {
     this.parts = parts;
@@ -142,7 +158,8 @@ export class Pieces implements ResponseStream {
     if (queued.length === 0) return;
     this.queued = [];
     this.queuedBytes = 0;
-    if (!this.parts.writable.destroyed)
-      this.parts.writable.write(queued.length === 1 ? queued[0] : Buffer.concat(queued));
+    if (this.parts.writable.destroyed) return;
+    this.sentBytes += sizeOf(queued);
+    this.parts.writable.write(queued.length === 1 ? queued[0] : Buffer.concat(queued));
   }
 }
