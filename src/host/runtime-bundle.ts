@@ -16,10 +16,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-/** What the bundle is made of. Its hash names the folder: a changed recipe is another bundle. */
+/** What the bundle is made of. Its hash and that of the locked packages name the folder: a change is another bundle. */
 export const recipe = {
   // Raised when the way of building changes, not the parts.
-  revision: 1,
+  revision: 2,
   /** Debian packages; what they depend on comes along. */
   packages: [
     "base-files",
@@ -69,9 +69,15 @@ export interface RuntimeBundle {
   readonly sbom: string;
 }
 
+/** The file that says which packages, to the byte, the bundle is made of; tools/runtime/packages-lock.ts reads it. */
+export function packagesLockPath(root: string): string {
+  return join(root, "tools/runtime/packages.lock.json");
+}
+
 /** Where the bundle of this version of kedge lies below the root of the checkout or release, built or not. */
 export function bundleFolder(root: string): string {
-  const hash = createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 16);
+  const lock = readFileSync(packagesLockPath(root));
+  const hash = createHash("sha256").update(JSON.stringify(recipe)).update(lock).digest("hex").slice(0, 16);
   return join(root, ".kedge/runtime", hash);
 }
 

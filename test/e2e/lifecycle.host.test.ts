@@ -8,7 +8,7 @@ import { nodeId } from "../../src/distro/node-network.ts";
 import { containerdFolders, containerdsOf } from "../../src/host/containerd.ts";
 import { lives, signalProcess, type ProcessId } from "../../src/host/processes.ts";
 import { bundle, kedge, newPlace, placeImages, Server, type Place } from "./kedge.ts";
-import { difference, machineSnapshot } from "./machine-snapshot.ts";
+import { machineSnapshot } from "./machine-snapshot.ts";
 
 interface Side {
   readonly place: Place;
@@ -17,7 +17,10 @@ interface Side {
   server: Server;
 }
 
-let untouched: ReadonlySet<string>;
+/** Networks and ports of this run, so that another one may go on beside it: a quarter of 10/8 in blocks of four. */
+const block = 128 + (process.pid % 30) * 4;
+const port = 30_100 + (process.pid % 900) * 2;
+
 let one: Side;
 let other: Side;
 
@@ -27,7 +30,8 @@ async function startSide(nodePort: number, networks: readonly [string, string]):
   const server = await Server.start(place);
   const run = basename(dirname(containerdFolders(place.dataDir).run));
   // What names of things that belong to this data directory hold.
-  const marks = [run.slice(0, 8), nodeId(place.dataDir).slice(0, 7), place.folder, realpathSync(place.dataDir)];
+  const names = [run.slice(0, 8), nodeId(place.dataDir).slice(0, 7), place.folder, realpathSync(place.dataDir)];
+  const marks = [...names, ...networks.map((network) => ` ${network.replace("0.0/16", "")}`)];
   await server.apply(`
 apiVersion: v1
 kind: Service
@@ -114,17 +118,16 @@ function containerdIds({ place }: Side): readonly ProcessId[] {
   return containerdsOf(containerdFolders(place.dataDir)).map(({ id }) => id);
 }
 
-/** Which lines of a snapshot belong to a kedge that is not one of these. */
-function othersThan(...sides: readonly Side[]): (line: string) => boolean {
+/** What there is on the machine of these and of nobody else. */
+async function tracesOf(...sides: readonly Side[]): Promise<readonly string[]> {
   const marks = sides.flatMap((side) => side.marks);
-  return (line) => line.includes("kedge") && !marks.some((mark) => line.includes(mark));
+  return [...machineSnapshot(await bundle())].filter((line) => marks.some((mark) => line.includes(mark)));
 }
 
 before(async () => {
-  untouched = machineSnapshot(await bundle());
   [one, other] = [
-    await startSide(31_961, ["10.62.0.0/16", "10.63.0.0/16"]),
-    await startSide(31_962, ["10.64.0.0/16", "10.65.0.0/16"]),
+    await startSide(port, [`10.${block}.0.0/16`, `10.${block + 1}.0.0/16`]),
+    await startSide(port + 1, [`10.${block + 2}.0.0/16`, `10.${block + 3}.0.0/16`]),
   ];
 });
 
@@ -140,6 +143,9 @@ test("two servers run pods and services side by side", async () => {
       `hello from ${side.nodePort}`,
     );
     assert.equal((await containersOf(side)).trim().split("\n").length, 3);
+    // Of each sort, so that looking for them afterwards means something.
+    const sorts = new Set((await tracesOf(side)).map((line) => line.split(" ")[0]));
+    for (const sort of ["link", "route", "nft", "mount", "cgroup", "file", "process"]) assert.ok(sorts.has(sort), sort);
   }
 });
 
@@ -179,8 +185,7 @@ test("killall ends all that runs, and the next start brings it back", async () =
   const { code, stderr } = await kedge("killall", "--data-dir", one.place.dataDir);
   assert.equal(code, 0, stderr);
   assert.deepEqual(containerdIds(one).filter(lives), []);
-  const left = [...machineSnapshot(await bundle())].filter((line) => one.marks.some((mark) => line.includes(mark)));
-  assert.deepEqual(left, []);
+  assert.deepEqual(await tracesOf(one), []);
   await assert.rejects(greetingAt(`${await nodeAddress(other)}:${one.nodePort}`));
   assert.equal(await greetingAt(`${await nodeAddress(other)}:${other.nodePort}`), `hello from ${other.nodePort}`);
   one.server = await Server.start(one.place);
@@ -201,6 +206,5 @@ test("uninstall wants to be told so, and then leaves the machine as it was", asy
   assert.ok(!existsSync(one.place.dataDir) && !existsSync(one.place.kubeconfig));
   assert.equal(await greetingAt(`${await nodeAddress(other)}:${other.nodePort}`), `hello from ${other.nodePort}`);
   await kedge("uninstall", "--data-dir", other.place.dataDir, "--write-kubeconfig", other.place.kubeconfig, "--yes");
-  const now = machineSnapshot(await bundle());
-  assert.deepEqual(difference(untouched, now, othersThan(one, other)), { came: [], went: [] });
+  assert.deepEqual(await tracesOf(one, other), []);
 });

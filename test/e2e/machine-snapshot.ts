@@ -1,6 +1,6 @@
 /**
- * What kedge may leave on a machine, as a set of lines, so that before and after can be compared: links, routes, nft
- * tables, mounts, control groups, files and folders outside the data directory, sysctls and processes.
+ * What kedge may leave on a machine, as a set of lines in which a test looks for what is its own: links, routes, nft
+ * tables, mounts, control groups, files and folders outside the data directory, and processes.
  */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -18,7 +18,6 @@ const watched = [
   "/run/netns",
 ];
 const watchedToo = ["/var/lib/cni", "/var/lib/containerd", "/var/lib/kubelet", "/var/log/pods", "/var/log/containers"];
-const sysctls = ["net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables"];
 
 export function machineSnapshot(bundle: RuntimeBundle): ReadonlySet<string> {
   const ip = (...args: readonly string[]): unknown[] =>
@@ -45,27 +44,12 @@ export function machineSnapshot(bundle: RuntimeBundle): ReadonlySet<string> {
       // Whose shim listens here is told by its process.
       .filter((path) => !listening.has(path))
       .map((path) => `file ${path}`),
-    ...sysctls.map((name) => `sysctl ${name} = ${read(join("/proc/sys", name))}`),
     ...readdirSync("/proc")
       .filter((name) => /^\d+$/.test(name))
       .map((pid) => read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim())
       .filter((command) => /kedge|containerd/.test(command) && !command.includes("--test"))
       .map((command) => `process ${command}`),
   ]);
-}
-
-/**
- * What came and what went between two snapshots, but for the traces of other kedges that run on this machine.
- *
- * @param isOther Whether a line tells of another kedge.
- */
-export function difference(
-  before: ReadonlySet<string>,
-  after: ReadonlySet<string>,
-  isOther: (line: string) => boolean,
-): { readonly came: readonly string[]; readonly went: readonly string[] } {
-  const ours = (line: string): boolean => !isOther(line);
-  return { came: [...after.difference(before)].filter(ours), went: [...before.difference(after)].filter(ours) };
 }
 
 function lines(text: string): string[] {

@@ -1,5 +1,5 @@
 /**
- * Builds the runtime bundle (src/host/runtime-bundle.ts) from Debian sid's packages, unless it is there, and prints its
+ * Builds the runtime bundle (src/host/runtime-bundle.ts) from the locked packages of Debian, unless it is there, and prints its
  * folder: `sh tools/node.sh tools/runtime/build.ts`. Needs no root, and of the system only apt and dpkg.
  */
 import {
@@ -19,14 +19,14 @@ import {
   bundleFolder,
   locateBundle,
   pauseImageName,
-  recipe,
   relocate,
   relocationsFile,
 } from "../../src/host/runtime-bundle.ts";
 import { writeTar } from "../../src/wire/tar.ts";
-import { DebianArchive, unpack, type Deb } from "./debian.ts";
+import { DebianArchive, unpack } from "./debian.ts";
 import { runsUnderLock } from "./lock.ts";
 import { writeOciArchive } from "./oci.ts";
+import { differences, fetchLocked, readPackagesLock, type FetchedDeb } from "./packages-lock.ts";
 import { pauseProgram } from "./pause.ts";
 import { takePrograms, type Taken } from "./programs.ts";
 import { billOfMaterials, type BundledPackage } from "./sbom.ts";
@@ -43,7 +43,12 @@ async function build(): Promise<void> {
     await stage("read Debian's package index", async () =>
       (await archive.refresh()) ? "" : "offline, the older index is used",
     );
-    const debs = await stage("downloaded packages", () => archive.fetch(recipe.packages));
+    const debs = await stage("downloaded packages", () => fetchLocked(archive, readPackagesLock(root)));
+    const other = differences(debs);
+    if (other.length > 0)
+      process.stderr.write(
+        `runtime bundle: Debian's archive no longer holds all locked packages; newer ones are taken if they run: ${other.join(", ")}\n`,
+      );
     const packages = join(fresh, "packages");
     const contents = await stage("unpacked packages", () => unpack(debs, packages));
     const taken = await stage("made programs relocatable", () => takePrograms(packages, bundle));
@@ -79,7 +84,7 @@ async function makePauseImage(images: string, scratch: string): Promise<void> {
 }
 
 async function writePapers(from: {
-  readonly contents: ReadonlyMap<Deb, readonly string[]>;
+  readonly contents: ReadonlyMap<FetchedDeb, readonly string[]>;
   readonly taken: Taken;
   readonly packages: string;
   readonly bundle: string;
@@ -112,16 +117,21 @@ async function tryPrograms(bundle: string): Promise<void> {
   relocate(bundle);
   const env = { PATH: join(bundle, "bin") };
   for (const [program, args] of [
-    ["containerd", ["--version"]],
+    ["containerd", ["config", "default"]],
     ["containerd-shim-runc-v2", ["-v"]],
     ["ctr", ["--version"]],
-    ["runc", ["--version"]],
+    ["runc", ["features"]],
     ["nft", ["--version"]],
     ["conntrack", ["--version"]],
-    ["ip", ["-V"]],
+    ["ip", ["-json", "link", "show"]],
     ["kubectl", ["version", "--client"]],
   ] as const)
     await run(join(bundle, "bin", program), args, { env });
+  for (const plugin of ["bridge", "host-local", "loopback", "portmap"])
+    await run(join(bundle, "cni", plugin), [], {
+      env: { ...env, CNI_COMMAND: "VERSION" },
+      input: '{"cniVersion":"1.0.0"}',
+    });
 }
 
 function checkMachine(): void {

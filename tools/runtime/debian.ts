@@ -47,7 +47,11 @@ export class DebianArchive {
     return true;
   }
 
-  /** Downloads packages with everything they depend on. What is here already is not fetched again. */
+  /**
+   * Downloads packages with everything they depend on. What is here already is not fetched again.
+   *
+   * @param packages Names, or `name=version`.
+   */
   async fetch(packages: readonly string[]): Promise<readonly Deb[]> {
     const install = ["install", "--yes", "--no-install-recommends"];
     try {
@@ -69,6 +73,18 @@ export class DebianArchive {
         cause: complaintOf(error),
       });
     }
+  }
+
+  /** The versions that the archive holds of each package. */
+  async versions(packages: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    // Lines such as `runc | 1.3.6+ds1-1 | http://deb.debian.org/debian sid/main amd64 Packages`.
+    const listing = await run("apt-cache", ["-c", this.configuration, "madison", ...packages], {
+      env: { ...environment(), LC_ALL: "C" },
+    });
+    const found = listing.split("\n").map((line) => line.split("|").map((part) => part.trim()));
+    return new Map(
+      packages.map((name) => [name, found.filter(([one]) => one === name).map(([, version = ""]) => version)]),
+    );
   }
 
   private apt(args: readonly string[]): Promise<string> {
@@ -114,9 +130,12 @@ Dir::State::status "/dev/null";
  *
  * @returns The paths in each package, relative.
  */
-export async function unpack(debs: readonly Deb[], folder: string): Promise<ReadonlyMap<Deb, readonly string[]>> {
+export async function unpack<T extends Deb>(
+  debs: readonly T[],
+  folder: string,
+): Promise<ReadonlyMap<T, readonly string[]>> {
   mkdirSync(folder, { recursive: true });
-  const paths = new Map<Deb, readonly string[]>();
+  const paths = new Map<T, readonly string[]>();
   for (const deb of debs) {
     const listing = await run("dpkg-deb", ["--vextract", deb.path, folder]);
     paths.set(

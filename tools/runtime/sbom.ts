@@ -4,10 +4,11 @@
  *
  * @see https://cyclonedx.org/docs/1.6/json/
  */
-import { sha256Of, type Deb } from "./debian.ts";
+import { sha256Of } from "./debian.ts";
+import type { FetchedDeb } from "./packages-lock.ts";
 
 export interface BundledPackage {
-  readonly deb: Deb;
+  readonly deb: FetchedDeb;
   /** Paths in the bundle. */
   readonly files: readonly string[];
   readonly licenceFile: string;
@@ -28,6 +29,7 @@ export function billOfMaterials(packages: readonly BundledPackage[]): object {
       externalReferences: [{ type: "distribution", url: deb.url }],
       properties: [
         { name: "kedge:licence-file", value: licenceFile },
+        ...(deb.lockedVersion === undefined ? [] : [{ name: "kedge:locked-version", value: deb.lockedVersion }]),
         ...files.map((file) => ({ name: "kedge:file", value: file })),
       ],
     })),
