@@ -1,11 +1,11 @@
 /** `kedge server` and `kedge agent`: configuration in, a running role, an exit code out. */
-import { createWriteStream } from "node:fs";
 import { resolve } from "node:path";
 import { messageOf } from "#base/assert.ts";
 import { machineClock } from "#base/clock.ts";
 import { createLog, type Log } from "#base/log.ts";
 import { ConfigError, readConfig, type Config, type Role } from "./config.ts";
 import { StartError } from "./data-folder.ts";
+import { LogFile, lineWriter } from "./log-file.ts";
 import { Stages } from "./stages.ts";
 
 // What is not done by then is cut off: the promise is to end within five seconds.
@@ -64,8 +64,7 @@ async function runRole(role: Role, config: Config, say: (line: string) => void):
 
 function logOf(config: Config): Log {
   const level = config.debug || config.v >= 4 ? "debug" : "info";
-  if (config.log === undefined)
-    return createLog({ clock: machineClock, level, write: (line) => void process.stderr.write(`${line}\n`) });
-  const file = createWriteStream(config.log, { flags: "a", mode: 0o600 });
-  return createLog({ clock: machineClock, level, write: (line) => void file.write(`${line}\n`) });
+  if (config.log === undefined) return createLog({ clock: machineClock, level, write: lineWriter(process.stderr) });
+  const file = new LogFile(config.log, machineClock);
+  return createLog({ clock: machineClock, level, write: (line) => file.write(line) });
 }
