@@ -89,7 +89,8 @@ export class FakeRuntime implements ContainerRuntime {
       state: "SANDBOX_READY",
       createdAt: this.nowNs(),
       runtimeHandler: "",
-      ...(!isHost && { network: { ip: `10.0.0.${this.made}`, additionalIps: [] } }),
+      // As containerd says it: a sandbox in the host's network has a network, and no address.
+      network: { ip: isHost ? "" : `10.0.0.${this.made}`, additionalIps: [] },
     });
     this.tell(id, "CONTAINER_STARTED_EVENT", id);
     return id;
@@ -279,6 +280,12 @@ export class FakeRuntime implements ContainerRuntime {
     } finally {
       this.listeners.delete(stream);
     }
+  }
+
+  /** A container ends and is forgotten, and no event says so: as after a crash of the runtime. */
+  vanish(id: string): void {
+    this.containers.get(id)?.timer?.cancel();
+    this.containers.delete(id);
   }
 
   /** Ends every stream of events, as a runtime does that goes away. */
