@@ -4,6 +4,7 @@
  */
 import { readFileSync, readdirSync } from "node:fs";
 import { basename } from "node:path";
+import { criNamespace } from "./image-archive.ts";
 import { commandLineOf, processOf, signalProcess, type ProcessId } from "./processes.ts";
 
 export interface ShimProcess {
@@ -39,7 +40,8 @@ export function shimsOf(socket: string): Shims {
 
 function shimAt(pid: number, socket: string): ShimProcess | undefined {
   const [path = "", ...args] = commandLineOf(pid);
-  if (basename(path) !== program || valueOf(args, "-address") !== socket || !isRoots(pid)) return undefined;
+  const isOurs = valueOf(args, "-address") === socket && valueOf(args, "-namespace") === criNamespace;
+  if (basename(path) !== program || !isOurs || !isRoots(pid)) return undefined;
   const sandboxId = valueOf(args, "-id");
   const process = processOf(pid);
   return process && sandboxId !== undefined ? { process, sandboxId } : undefined;

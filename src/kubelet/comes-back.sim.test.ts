@@ -1,5 +1,6 @@
 /** What the kubelet does when others interfere: foreign writers, a runtime that hangs, calls broken off, lost things. */
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { after, before, test } from "node:test";
 import { must } from "#base/assert.ts";
 import { leases } from "#resources/coordination/lease.ts";
@@ -359,4 +360,20 @@ test("a pod that cannot be worked on says so, and the others go on", async () =>
   assert.equal(kubelet.isReady("beside"), true);
   await api.delete(pods, keyOf(broken.metadata.name ?? ""), { gracePeriodSeconds: 0 });
   await kubelet.remove("beside");
+});
+
+test("nothing of a pod is kept once it is gone", async () => {
+  const life = must(runtime.followedFor, "the runtime's events are followed");
+  const listeners = (): number => getEventListeners(life, "abort").length;
+  const before = listeners();
+  const livenessProbe = { exec: { command: ["true"] }, periodSeconds: 1 };
+  for (let count = 0; count < 20; count += 1)
+    await kubelet.create(`brief-${count}`, { containers: [container(["serve"], { livenessProbe })] });
+  await clock.until(() => kubelet.isReady("brief-19"));
+  await clock.advance(3_000);
+  for (let count = 0; count < 20; count += 1) await kubelet.remove(`brief-${count}`);
+  await clock.advance(lookMs);
+  // What waits for time to pass differs from moment to moment; twenty pods do not hide in that.
+  assert.ok(listeners() - before < 5, `${before} before, ${listeners()} after`);
+  assert.doesNotMatch(await kubelet.answered("/metrics/probes"), /brief/);
 });

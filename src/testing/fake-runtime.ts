@@ -56,6 +56,8 @@ export class FakeRuntime implements ContainerRuntime {
   private readonly listeners = new Set<BoundedStream<ContainerEvent>>();
   private readonly imageNames: Set<string>;
   private made = 0;
+  /** Ends with whoever follows the events. */
+  followedFor: AbortSignal | undefined;
 
   constructor(options: FakeRuntimeOptions) {
     this.options = options;
@@ -273,6 +275,7 @@ export class FakeRuntime implements ContainerRuntime {
   async *events(signal: AbortSignal): AsyncGenerator<ContainerEvent> {
     const stream = new BoundedStream<ContainerEvent>(eventsMax);
     this.listeners.add(stream);
+    this.followedFor = signal;
     const end = (): void => stream.end(signal.reason);
     signal.addEventListener("abort", end, { once: true });
     try {

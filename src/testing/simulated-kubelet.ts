@@ -9,6 +9,7 @@ import type { Machine } from "#kubelet/machine.ts";
 import type { Container } from "#resources/core/container.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
+import { TestExchange } from "./exchange.ts";
 import { FakeRuntime } from "./fake-runtime.ts";
 import { faultyRuntime, RuntimeFaults } from "./faulty-runtime.ts";
 import { MemoryApi } from "./memory-api.ts";
@@ -167,6 +168,13 @@ export class SimulatedKubelet {
       "the node says whether it is ready",
     );
     return { status: ready.status, message: ready.message };
+  }
+
+  /** What the kubelet answers over HTTP. */
+  async answered(target: string): Promise<string> {
+    const exchange = new TestExchange({ method: "GET", target });
+    await this.running.answer(exchange, true);
+    return exchange.sent.toString("utf8");
   }
 
   /** Deletes the pod, and lets time pass until it is gone. */
