@@ -362,6 +362,18 @@ test("a pod that cannot be worked on says so, and the others go on", async () =>
   await kubelet.remove("beside");
 });
 
+test("an ended pod that cannot be taken down says why, and goes once it can", async () => {
+  faults.failing.set("removePodSandbox", "a mount is left");
+  await kubelet.create("stuck", { restartPolicy: "Never", containers: [container(["true"])] });
+  await clock.until(() => kubelet.shown("stuck").phase === "Succeeded");
+  const [sandbox] = await runtime.listPodSandboxes({ labelSelector: { [label.podName]: "stuck" } });
+  await api.delete(pods, keyOf("stuck"));
+  await clock.until(() => api.events.some(({ about, reason }) => about === "stuck" && reason === "FailedKillPod"));
+  faults.failing.delete("removePodSandbox");
+  await clock.advance(120_000);
+  assert.equal(await runtime.podSandboxStatus(must(sandbox, "there was one").id), undefined);
+});
+
 test("nothing of a pod is kept once it is gone", async () => {
   const life = must(runtime.followedFor, "the runtime's events are followed");
   const listeners = (): number => getEventListeners(life, "abort").length;

@@ -65,6 +65,7 @@ export class PodWorker {
   private dirty = true;
   private wakeUp: (() => void) | undefined;
   private retryMs = 0;
+  private complaint = "";
   /** Stops what is being done, because something else has to be done now. */
   private acting = new AbortController();
   private readonly life: AbortSignal;
@@ -209,12 +210,18 @@ export class PodWorker {
       if (signal.aborted) return 0;
       const maxMs = error instanceof VolumeError ? volumeRetryMaxMs : retryMaxMs;
       this.retryMs = Math.min(this.retryMs === 0 ? retryFirstMs : this.retryMs * 2, maxMs);
-      this.parts.log.warn("pod not synced", {
-        pod: `${this.current.metadata.namespace}/${this.current.metadata.name}`,
-        error: messageOf(error),
-      });
+      this.complain(messageOf(error));
       return this.parts.clock.monotonicMs() + this.retryMs;
     }
+  }
+
+  /** Says what fails: in the log each time, and in an event when an ended pod cannot be taken down for it. */
+  private complain(error: string): void {
+    const { namespace, name } = this.current.metadata;
+    this.parts.log.warn("pod not synced", { pod: `${namespace}/${name}`, error });
+    if (this.phase !== "ended" || error === this.complaint) return;
+    this.complaint = error;
+    this.record({ type: "Warning", reason: "FailedKillPod", message: `error killing pod: ${error}` });
   }
 
   private async look(signal: AbortSignal): Promise<void> {
@@ -381,7 +388,7 @@ export class PodWorker {
   }
 
   private get wordsAt(): Parameters<typeof lastWords>[0] {
-    return { files: this.parts.machine.files, podFolder: this.parts.volumes.podFolder(this.pod) };
+    return { files: this.parts.machine.files, podFolder: this.parts.volumes.podFolder(this.current) };
   }
 
   private record(event: ObjectEvent): void {

@@ -3,7 +3,7 @@
  * is made leaves something behind, as containerd does.
  */
 import { abortReason, type Clock } from "#base/clock.ts";
-import type { ContainerRuntime } from "#host/cri.ts";
+import { RuntimeError, type ContainerRuntime } from "#host/cri.ts";
 
 export type RuntimeMethod = Exclude<keyof ContainerRuntime, "events">;
 
@@ -13,8 +13,8 @@ const makes: ReadonlySet<string> = new Set(["runPodSandbox", "createContainer", 
 export class RuntimeFaults {
   /** How long calls take, by method. */
   readonly slowMs = new Map<RuntimeMethod, number>();
-  /** How often each method was called. */
-  readonly calls = new Map<string, number>();
+  /** Methods that are refused, and with which words. */
+  readonly failing = new Map<RuntimeMethod, string>();
   /** Processes that nobody will ever end. */
   leaked = 0;
   private readonly clock: Clock;
@@ -37,7 +37,8 @@ export class RuntimeFaults {
 
   /** What every call waits for. */
   async pass(method: RuntimeMethod, signal: AbortSignal): Promise<void> {
-    this.calls.set(method, (this.calls.get(method) ?? 0) + 1);
+    const refusal = this.failing.get(method);
+    if (refusal !== undefined) throw new RuntimeError("Unknown", refusal);
     const slowMs = this.slowMs.get(method) ?? 0;
     try {
       if (this.hung) await untilAborted(this.hung.done, signal);

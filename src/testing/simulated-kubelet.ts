@@ -116,7 +116,7 @@ export class SimulatedKubelet {
           [...groups].filter((one) => one.startsWith(`${path}/`)).map((one) => one.slice(path.length + 1)),
         usage: () => Promise.resolve(undefined),
       },
-      mounts: { memory: nothing, unmount: nothing, isMounted: () => Promise.resolve(false) },
+      mounts: { memory: nothing, isMounted: () => Promise.resolve(false) },
       network: {
         http: (...args) => this.http(...args),
         tcp: nothing,
