@@ -25,6 +25,8 @@ interface Metric {
 
 export interface Counter {
   add(labels: Labels, by?: number): void;
+  /** Drops the series: what its labels name is gone. */
+  forget(labels: Labels): void;
 }
 
 export interface Gauge {
@@ -46,6 +48,7 @@ export class Metrics {
         const key = formatLabels(labels);
         if (series.size < seriesMaxPerMetric || series.has(key)) series.set(key, (series.get(key) ?? 0) + by);
       },
+      forget: (labels) => void series.delete(formatLabels(labels)),
     };
   }
 

@@ -55,9 +55,9 @@ export class Reconciled<Wanted, Seen, Change> implements Component {
     this.look();
   }
 
-  /** Says that it may have changed outside. */
-  look(): void {
-    this.queue.addAfter(turn, this.options.gatherMs);
+  /** Says that it may have changed outside, or will have within `afterMs`. The earliest of several such calls wins. */
+  look(afterMs = this.options.gatherMs): void {
+    this.queue.addAfter(turn, afterMs);
   }
 
   async run(signal: AbortSignal): Promise<void> {

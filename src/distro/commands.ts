@@ -6,7 +6,7 @@ import { createLog, type Log } from "#base/log.ts";
 import { ConfigError, readConfig, type Config, type Role } from "./config.ts";
 import { StartError } from "./data-folder.ts";
 import { LastResort } from "./last-resort.ts";
-import { LogFile } from "./log-file.ts";
+import { LogFile, lineWriter } from "./log-file.ts";
 import { Stages } from "./stages.ts";
 
 // What is not done by then is cut off: the promise is to end within five seconds.
@@ -79,8 +79,7 @@ function surviveErrors(log: Log, end: (why: Error) => void): void {
 
 function logOf(config: Config): Log {
   const level = config.debug || config.v >= 4 ? "debug" : "info";
-  if (config.log === undefined)
-    return createLog({ clock: machineClock, level, write: (line) => void process.stderr.write(`${line}\n`) });
+  if (config.log === undefined) return createLog({ clock: machineClock, level, write: lineWriter(process.stderr) });
   const file = new LogFile(config.log, machineClock);
   return createLog({ clock: machineClock, level, write: (line) => file.write(line) });
 }

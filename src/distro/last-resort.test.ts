@@ -93,7 +93,7 @@ test("a log file that cannot be written ends nothing, and says what was lost whe
   const file = new LogFile(path, clock);
   file.write("one");
   // The failure of the stream is told in a later turn.
-  while (file.linesLost === 0) await new Promise(setImmediate);
+  while (file.droppedLines === 0) await new Promise(setImmediate);
   file.write("two");
   mkdirSync(join(folder, "missing"));
   await clock.advance(6_000);

@@ -17,6 +17,7 @@ import { ImageFolder } from "#host/images.ts";
 import { HostJournal, journalPath } from "#host/journal.ts";
 import { Links } from "#host/links.ts";
 import type { RuntimeBundle } from "#host/runtime-bundle.ts";
+import { shimsOf } from "#host/shims.ts";
 import { loadModule, readSysctl, setSysctl } from "#host/sysctl.ts";
 import { createKubelet, type Kubelet } from "#kubelet/kubelet.ts";
 import { kubeletDefaults, type KubeletConfig } from "#kubelet/config.ts";
@@ -64,7 +65,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
   const links = new Links(bundle.ip);
   await prepareMachine(options, journal, links);
   const containerd = new Containerd({ bundle, dataFolder: dataDir, clock, log: log.for("containerd"), journal });
-  const machine = machineOf();
+  const machine = { ...machineOf(), shims: shimsOf(containerd.folders.socket) };
   const port = await freePort(options);
   options.kubeletListens?.(port);
   const images = new ImageFolder({

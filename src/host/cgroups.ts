@@ -8,6 +8,7 @@
 import { readFileSync } from "node:fs";
 import { mkdir, readFile, readdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "#base/assert.ts";
 
 /** `v1` covers hybrid machines too, where the second version is mounted but holds no controllers of use. */
@@ -35,6 +36,8 @@ const controllersV1 = [
   "systemd",
 ];
 const cpuPeriodMicros = 100_000;
+/** What was killed leaves its group when the kernel has buried it: usually at once, under load within this. */
+const dyingMs = [5, 10, 20, 50, 100, 200, 400, 800];
 
 /** @throws Error with one sentence when containers cannot be limited here. */
 export function detectCgroups(mountInfo = readFileSync("/proc/self/mountinfo", "utf8")): CgroupHost {
@@ -149,10 +152,23 @@ export class Cgroups {
    * Removes the group and those below it. Whatever still runs there is killed: a container whose start was broken off
    * leaves a process that the runtime has forgotten.
    *
-   * @throws Error when a process has not ended yet.
+   * @throws Error when a process does not end.
    */
-  async remove(path: string): Promise<void> {
-    for (const pid of await this.processes(path)) killIfThere(pid);
+  async remove(path: string, signal?: AbortSignal): Promise<void> {
+    for (const waitMs of dyingMs) {
+      for (const pid of await this.processes(path)) killIfThere(pid);
+      try {
+        await this.removeAll(path);
+        return;
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+      }
+      await sleep(waitMs, undefined, { ...(signal && { signal }) });
+    }
+    await this.removeAll(path);
+  }
+
+  private async removeAll(path: string): Promise<void> {
     for (const folder of this.foldersOf(path)) await removeTree(folder);
   }
 
@@ -289,6 +305,14 @@ function killIfThere(pid: number): void {
   }
 }
 
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && isCode(error.cause, "EBUSY");
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENODEV");
+  return isCode(error, "ENOENT") || isCode(error, "ENODEV");
 }

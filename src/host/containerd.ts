@@ -124,7 +124,7 @@ export class Containerd implements Component {
   async run(signal: AbortSignal): Promise<void> {
     const { log } = this.options;
     const config = await this.prepare();
-    using _bounded = new BoundedLog(this.folders.log);
+    using _bounded = new BoundedLog(this.folders.log, log);
     using connection = new GrpcClient(this.folders.socket);
     try {
       const process = (await this.adopt(config, signal)) ?? (await this.start(config));
@@ -260,6 +260,8 @@ const complaintBytes = 4096;
 
 /** The last error containerd wrote down, for people. */
 function lastComplaint(logPath: string): string {
+  // Somebody may have removed it.
+  if (!existsSync(logPath)) return `its log ${logPath} is gone`;
   const tail = readFileSync(logPath, "utf8").slice(-complaintBytes).trim().split("\n");
   const complaint = tail.findLast((line) => /level=(?:error|fatal)|^containerd: /.test(line)) ?? tail.at(-1) ?? "";
   return complaint === "" ? `it wrote nothing to ${logPath}` : complaint;

@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import type { Duplex } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { messageOf } from "#base/assert.ts";
+import { run } from "./processes.ts";
 import type { RuntimeBundle } from "./runtime-bundle.ts";
 
 /** The namespace in which containerd keeps what belongs to CRI. */
@@ -51,7 +52,25 @@ export async function importImages(
       `expected an image archive (OCI layout or docker save), found one that cannot be read (${why}): make it again`,
     );
   }
-  return [...output.join("").matchAll(/^(\S+)\s+saved/gm)].map(([, name = ""]) => name);
+  return await namesOf(digestsIn(output.join("")), target, signal);
+}
+
+/** What the program says it imported: it shortens names and changes letters in them, but says each digest whole. */
+function digestsIn(output: string): ReadonlySet<string> {
+  return new Set(output.match(/sha256:[0-9a-f]{64}/g));
+}
+
+async function namesOf(
+  digests: ReadonlySet<string>,
+  target: { readonly bundle: RuntimeBundle; readonly socket: string },
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const list = await run(target.bundle.ctr, ["-a", target.socket, "-n", criNamespace, "images", "ls"], { signal });
+  return list
+    .split("\n")
+    .map((line) => line.split(/\s+/))
+    .filter(([name = "", , digest = ""]) => digests.has(digest) && !name.startsWith("sha256:"))
+    .map(([name = ""]) => name);
 }
 
 /** By the first bytes, not the name. Undefined for a plain archive. */

@@ -113,9 +113,9 @@ test("a broken archive is one sentence, and the next one is imported and pinned"
 test("archives that arrive later are imported: Docker's form with gzip, an OCI layout with zstd, and one that was cut short once", async () => {
   const program = readFileSync(join(examples, "busybox.tar"));
   const docker = join(data, "docker.tar");
-  await writeDockerArchive(docker, "tools/tiny:2");
+  await writeDockerArchive(docker, "tools/tiny-with-a-name-that-is-longer-than-others:2");
   writeFileSync(join(folder, "docker.tar.gz"), gzipSync(readFileSync(docker)));
-  await logged(/imported.*docker\.tar\.gz.*docker\.io\/tools\/tiny:2/);
+  await logged(/imported.*docker\.tar\.gz.*docker\.io\/tools\/tiny-with-a-name-that-is-longer-than-others:2/);
 
   writeFileSync(join(data, "busybox"), zstdCompressSync(program));
   truncateSync(join(data, "busybox"), 100_000);

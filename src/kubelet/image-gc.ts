@@ -83,7 +83,10 @@ export class ImageGc {
     const { runtime, clock, images } = this.parts;
     const [all, containers] = await Promise.all([runtime.listImages(signal), runtime.listContainers({}, signal)]);
     const inUse = new Set(containers.flatMap(({ imageId, imageRef, image }) => [imageId, imageRef, image.image]));
-    const nowMs = clock.nowMs();
+    const nowMs = clock.monotonicMs();
+    const there = new Set(all.map(({ id }) => id));
+    for (const known of [this.seenAtMs, images.usedAtMs])
+      for (const id of known.keys()) if (!there.has(id)) known.delete(id);
     for (const { id } of all) if (!this.seenAtMs.has(id)) this.seenAtMs.set(id, nowMs);
     for (const { id } of all) if (inUse.has(id)) images.usedAtMs.set(id, nowMs);
     return all

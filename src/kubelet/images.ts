@@ -19,7 +19,7 @@ const pauseKeptMs = 2 * pauseMaxMs;
 export class ImageError extends Error {
   override readonly name = "ImageError";
   readonly reason: "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "InvalidImageName" | "ImageInspectError";
-  /** When to try again. */
+  /** When to try again, on the clock that only goes forward. */
   readonly retryAtMs: number;
 
   constructor(reason: ImageError["reason"], message: string, retryAtMs: number) {
@@ -56,8 +56,8 @@ export class Images {
   /** By pod and image. */
   private readonly pauses = new Map<string, Pause>();
   /** The pull that is under way; the next waits for it. */
-  private pulling: Promise<unknown> = Promise.resolve();
-  /** When each image was last used by a start, by id. */
+  private pulling: Promise<void> = Promise.resolve();
+  /** When each image was last used by a start, by id, on the clock that only goes forward. */
   readonly usedAtMs = new Map<string, number>();
 
   private readonly arrive: Promise<void> | undefined;
@@ -103,13 +103,13 @@ export class Images {
   }
 
   private used(image: Image): Image {
-    this.usedAtMs.set(image.id, this.clock.nowMs());
+    this.usedAtMs.set(image.id, this.clock.monotonicMs());
     return image;
   }
 
   private async pullWithPauses(request: ImageRequest, name: string, signal: AbortSignal): Promise<Image> {
     const key = `${request.podUid} ${name}`;
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.clock.monotonicMs();
     const pause = this.pauses.get(key);
     if (pause && nowMs < pause.untilMs) {
       const message = `Back-off pulling image "${request.image}": ${pause.why}`;
@@ -117,18 +117,30 @@ export class Images {
       throw new ImageError("ImagePullBackOff", message, pause.untilMs);
     }
     request.tell({ type: "Normal", reason: "Pulling", message: `Pulling image "${request.image}"` });
-    const turn = this.pulling.catch(() => undefined).then(() => this.pull(request, name, signal));
-    this.pulling = turn;
     try {
-      const image = await turn;
+      const image = await this.inTurn(() => this.pull(request, name, signal), signal);
       this.pauses.delete(key);
-      const tookMs = this.clock.nowMs() - nowMs;
+      const tookMs = Math.round(this.clock.monotonicMs() - nowMs);
       const message = `Successfully pulled image "${request.image}" in ${durationOf(tookMs)} (${durationOf(tookMs)} including waiting). Image size: ${image.size} bytes.`;
       request.tell({ type: "Normal", reason: "Pulled", message });
       return image;
     } catch (error) {
       if (signal.aborted) throw error;
       throw this.failure(request, key, messageOf(error));
+    }
+  }
+
+  /** One pull at a time. Who loses interest while another's goes on leaves at once. */
+  private async inTurn<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const before = this.pulling;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.pulling = promise;
+    try {
+      await untilAborted(before, signal);
+      return await work();
+    } finally {
+      // The next one comes when this one is over, and all before it are.
+      void before.then(resolve);
     }
   }
 
@@ -158,18 +170,19 @@ export class Images {
 
   private failure(request: ImageRequest, key: string, why: string): ImageError {
     const before = this.pauses.get(key);
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.clock.monotonicMs();
     const fresh = !before || nowMs - before.untilMs > pauseKeptMs;
     const delayMs = fresh ? pauseFirstMs : Math.min(before.delayMs * 2, pauseMaxMs);
     const reason = "ErrImagePull";
     this.pauses.set(key, { delayMs, untilMs: nowMs + delayMs, why: `${reason}: ${why}` });
     request.tell({ type: "Warning", reason: "Failed", message: `Failed to pull image "${request.image}": ${why}` });
     request.tell({ type: "Warning", reason: "Failed", message: `Error: ${reason}` });
-    return new ImageError(reason, why, nowMs + delayMs);
+    // Half-way the container is seen to wait, as upstream's is, rather than to have just failed.
+    return new ImageError(reason, why, nowMs + delayMs / 2);
   }
 
   private refusal(reason: ImageError["reason"], message: string): ImageError {
-    return new ImageError(reason, message, this.clock.nowMs() + pauseFirstMs);
+    return new ImageError(reason, message, this.clock.monotonicMs() + pauseFirstMs);
   }
 }
 

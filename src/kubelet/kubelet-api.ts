@@ -2,10 +2,10 @@
  * What can be asked of a kubelet about its pods: logs, commands in containers, forwarded ports. The API server in the
  * same process calls it directly; `server.ts` answers the same over HTTPS.
  */
-import type { Clock } from "#base/clock.ts";
+import { deadline, type Clock } from "#base/clock.ts";
 import { RuntimeError, type ContainerRuntime } from "#host/cri.ts";
 import type { Files } from "#host/files.ts";
-import { badRequest, internal, notFound } from "#machinery/status.ts";
+import { badRequest, internal, notFound, unavailable } from "#machinery/status.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import { HttpClient } from "#wire/http-client.ts";
 import { dialPortForward, type PortForwardDial } from "#wire/port-forward.ts";
@@ -54,6 +54,8 @@ export interface RemoteOptions {
 
 // How often a followed log's container is looked at, besides every change of the file.
 const lookMs = 200;
+// A request waits no longer for a kubelet that has just started.
+const knownMs = 10_000;
 
 export class PodAccess implements KubeletApi {
   private readonly parts: { readonly runtime: ContainerRuntime; readonly files: Files; readonly clock: Clock };
@@ -70,7 +72,7 @@ export class PodAccess implements KubeletApi {
 
   async containerLogs(request: ContainerLogRequest): Promise<AsyncIterable<Uint8Array>> {
     const { files } = this.parts;
-    const worker = this.worker(request);
+    const worker = await this.worker(request, request.signal);
     const state = loggedInstance(worker, request);
     const path = state.logPath;
     const open = (): Promise<boolean> =>
@@ -79,15 +81,15 @@ export class PodAccess implements KubeletApi {
   }
 
   async exec(target: ContainerTarget, command: readonly string[], how: RemoteOptions): Promise<RemoteCommand> {
-    const { id: containerId } = this.runningContainer(target);
     const { wants, signal } = how;
+    const { id: containerId } = await this.runningContainer(target, signal);
     const url = await asked(this.parts.runtime.execUrl({ containerId, cmd: command, ...withoutTwo(wants) }, signal));
     return await dialCommand(url, how);
   }
 
   async attach(target: ContainerTarget, how: RemoteOptions): Promise<RemoteCommand> {
-    const { id: containerId } = this.runningContainer(target);
-    const container = findContainer(this.worker(target).current, target.container);
+    const { id: containerId } = await this.runningContainer(target, how.signal);
+    const container = findContainer((await this.worker(target, how.signal)).current, target.container);
     // A container without a terminal, or without input, cannot be given one now.
     const tty = container?.tty === true && how.wants.tty;
     const wants = { ...how.wants, tty, stdin: how.wants.stdin && container?.stdin === true };
@@ -96,7 +98,7 @@ export class PodAccess implements KubeletApi {
   }
 
   async portForward(target: PodTarget, { signal }: { readonly signal: AbortSignal }): Promise<PortForwardDial> {
-    const sandbox = this.worker(target).observed.sandboxes[0];
+    const sandbox = (await this.worker(target, signal)).observed.sandboxes[0];
     if (sandbox?.state !== "SANDBOX_READY") throw badRequest(`pod "${target.pod}" has no running sandbox`);
     const url = await asked(this.parts.runtime.portForwardUrl({ podSandboxId: sandbox.id, port: [] }, signal));
     const { origin, pathname, search } = new URL(url);
@@ -105,26 +107,40 @@ export class PodAccess implements KubeletApi {
   }
 
   async run(target: ContainerTarget, command: readonly string[], signal: AbortSignal): Promise<Uint8Array> {
-    const { id: containerId } = this.runningContainer(target);
+    const { id: containerId } = await this.runningContainer(target, signal);
     const answer = await asked(this.parts.runtime.execSync({ containerId, cmd: command, timeoutSeconds: 0 }, signal));
     if (answer.exitCode !== 0) throw internal(`command "${command.join(" ")}" exited with ${answer.exitCode}`);
     return Buffer.concat([answer.stdout, answer.stderr]);
   }
 
-  private worker({ namespace, pod, uid }: PodTarget): PodWorker {
+  /** A kubelet that has just started first has to know its pods, and what runs of them. */
+  private async worker({ namespace, pod, uid }: PodTarget, signal: AbortSignal): Promise<PodWorker> {
+    using limit = deadline(this.parts.clock, knownMs, signal);
+    await known(this.all.whenListed, limit.signal);
     const worker = this.all.find(namespace, pod);
     if (!worker || (uid !== undefined && uid !== worker.uid))
       throw notFound({ group: "", resource: "pods", name: pod });
+    await known(worker.whenLooked, limit.signal);
     return worker;
   }
 
-  private runningContainer(target: ContainerTarget): ObservedContainer {
-    const { observed, current } = this.worker(target);
+  private async runningContainer(target: ContainerTarget, signal: AbortSignal): Promise<ObservedContainer> {
+    const { observed, current } = await this.worker(target, signal);
     requireContainer(current, target);
     const state = observed.containers.find((one) => one.metadata.name === target.container && isRunning(one));
     if (!state) throw badRequest(`container not found ("${target.container}")`);
     return state;
   }
+}
+
+/** @throws StatusError 503 when it is not so in time. */
+async function known(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const giveUp = (): void => reject(unavailable("the node agent does not know its pods yet"));
+  if (signal.aborted) giveUp();
+  else signal.addEventListener("abort", giveUp, { once: true });
+  work.then(resolve, reject);
+  await promise.finally(() => signal.removeEventListener("abort", giveUp));
 }
 
 function requireContainer(pod: Pod, { container, pod: name }: ContainerTarget): void {

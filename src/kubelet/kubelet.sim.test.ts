@@ -2,100 +2,20 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { must } from "#base/assert.ts";
-import { silentLog } from "#base/log.ts";
-import { machineRandom } from "#base/random.ts";
 import { leases } from "#resources/coordination/lease.ts";
-import type { Container } from "#resources/core/container.ts";
-import { nodes } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
-import { FakeRuntime } from "#testing/fake-runtime.ts";
-import { MemoryApi } from "#testing/memory-api.ts";
-import { MemoryFiles } from "#testing/memory-files.ts";
-import { VirtualClock } from "#testing/virtual-clock.ts";
-import { kubeletDefaults } from "./config.ts";
-import { createKubelet } from "./kubelet.ts";
+import { simulatedContainer as container, SimulatedKubelet } from "#testing/simulated-kubelet.ts";
 import { label } from "./plan/identity.ts";
 
-const clock = new VirtualClock();
-const api = new MemoryApi(clock);
-const image = "busybox:1";
-const healthy = new Set<string>();
-const runtime = new FakeRuntime({
-  clock,
-  images: [image],
-  exec: ({ metadata }, [command]) => (command === "healthy" ? Number(!healthy.has(metadata.name)) : undefined),
-});
-const files = new MemoryFiles({
-  "/proc/cpuinfo": "processor\t: 0\nprocessor\t: 1\n",
-  "/proc/meminfo": "MemTotal: 8000000 kB\nMemAvailable: 6000000 kB\n",
-  "/proc/loadavg": "0 0 0 1/100 1\n",
-  "/proc/sys/kernel/pid_max": "32768\n",
-});
-const nothing = (): Promise<void> => Promise.resolve();
-const life = new AbortController();
-let done: Promise<void>;
+const kubelet = new SimulatedKubelet();
+const { api, clock, files, healthy, runtime } = kubelet;
 
-before(async () => {
-  const kubelet = createKubelet({
-    client: api,
-    informers: api,
-    recorder: api,
-    runtime,
-    clock,
-    random: machineRandom,
-    log: silentLog,
-    machine: {
-      files,
-      cgroups: { ensure: nothing, remove: nothing, usage: () => Promise.resolve(undefined) },
-      mounts: { memory: nothing, isMounted: () => Promise.resolve(false) },
-      network: {
-        http: () => Promise.resolve({ status: 200, body: "" }),
-        tcp: nothing,
-        grpcHealth: () => Promise.resolve("SERVING"),
-      },
-    },
-    config: {
-      ...kubeletDefaults,
-      nodeName: "node-1",
-      nodeIps: ["192.0.2.1"],
-      rootFolder: "/kubelet",
-      staticPodFolder: undefined,
-      clusterDns: ["10.96.0.10"],
-      version: "v1.36.0+kedge.test",
-    },
-  });
-  done = kubelet.run(life.signal);
-  await clock.until(() => api.find(nodes, { namespace: "", name: "node-1" }) !== undefined);
-});
+before(() => kubelet.start());
+after(() => kubelet.stop());
 
-after(async () => {
-  life.abort(new Error("the test is over"));
-  await clock.advance(0);
-  await done;
-});
-
-const container = (command: readonly string[], more: Partial<Container> = {}): Container => ({
-  name: "main",
-  image,
-  command,
-  resources: {},
-  ...more,
-});
-
-async function create(name: string, spec: Omit<Pod["spec"], "nodeName">): Promise<void> {
-  const metadata = { name, namespace: "default" };
-  await api.create(pods, {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata,
-    spec: { ...spec, nodeName: "node-1" },
-    status: {},
-  });
-}
-
-const shown = (name: string): Pod["status"] => api.find(pods, { namespace: "default", name })?.status ?? {};
-const first = (name: string): NonNullable<NonNullable<Pod["status"]>["containerStatuses"]>[number] =>
-  must(shown(name)?.containerStatuses?.[0], "there is a container");
+const create = (name: string, spec: Omit<Pod["spec"], "nodeName">): Promise<Pod> => kubelet.create(name, spec);
+const shown = (name: string): NonNullable<Pod["status"]> => kubelet.shown(name);
+const first = (name: string): ReturnType<SimulatedKubelet["first"]> => kubelet.first(name);
 const remove = (name: string): Promise<Pod> => api.delete(pods, { namespace: "default", name });
 const gone = (name: string) => (): boolean => api.find(pods, { namespace: "default", name }) === undefined;
 
@@ -230,8 +150,7 @@ test("the node renews its lease, and reports when it runs short", async () => {
   await clock.until(() => first("spare").ready);
   await files.write("/proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 50000 kB\n", 0o444);
   await clock.until(() => shown("spare")?.reason === "Evicted");
-  const node = must(api.find(nodes, { namespace: "", name: "node-1" }), "the node is registered");
-  assert.equal(node.status?.conditions?.find(({ type }) => type === "MemoryPressure")?.status, "True");
+  assert.equal(kubelet.node.status?.conditions?.find(({ type }) => type === "MemoryPressure")?.status, "True");
   assert.equal(
     shown("spare")?.conditions?.find(({ type }) => type === "DisruptionTarget")?.reason,
     "TerminationByKubelet",

@@ -8,11 +8,12 @@ import type { Log } from "#base/log.ts";
 import { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
 import type { Client } from "#client/client.ts";
-import type { InformerFactory } from "#client/informer.ts";
+import type { Change, Informer, InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
 import type { ContainerRuntime } from "#host/cri.ts";
+import { BoundedRuntime } from "#host/cri-deadlines.ts";
 import { unavailable } from "#machinery/status.ts";
-import { nodes } from "#resources/core/node.ts";
+import { nodes, type Node } from "#resources/core/node.ts";
 import { pods as podResource, type Pod } from "#resources/core/pod.ts";
 import { services } from "#resources/core/service.ts";
 import type { Exchange } from "#wire/http.ts";
@@ -25,10 +26,14 @@ import { Images } from "./images.ts";
 import { PodAccess, type KubeletApi } from "./kubelet-api.ts";
 import { LogRotation } from "./log-rotation.ts";
 import type { Machine } from "./machine.ts";
+import type { Pressures } from "./node-conditions.ts";
 import { nodeFacts, type NodeFacts } from "./node-facts.ts";
+import { guarded } from "./guard.ts";
+import { NodeLease } from "./node-lease.ts";
 import { NodeStatusReporter } from "./node-status.ts";
 import { isRunning, type ObservedContainer } from "./plan/observation.ts";
 import { Pods } from "./pods.ts";
+import { RuntimeWatch } from "./runtime-watch.ts";
 import { probeCounts } from "./probes/prober.ts";
 import { References } from "./references.ts";
 import { answerKubelet } from "./server.ts";
@@ -100,14 +105,19 @@ export function createKubelet(given: KubeletOptions): Kubelet {
       // One part that fails takes the others along: all of them start anew.
       const life = new AbortController();
       const either = AbortSignal.any([signal, life.signal]);
+      const node = await nodeOf(options, either);
+      const pods = async (): Promise<void> => {
+        running = await build(options, { node, probeMetrics, signal: either });
+        await Promise.all(running.parts.map((part) => part.run(either)));
+      };
+      // The node says that it lives, and whether it is well, while the runtime is still waited for.
+      const runs = [node.lease.run(either), node.reporter.run(either), pods()];
       try {
-        running = await build(options, probeMetrics, either);
-        const runs = running.parts.map((part) => part.run(either));
-        await Promise.all(runs).catch(async (error: unknown) => {
-          life.abort(error);
-          await Promise.allSettled(runs);
-          throw error;
-        });
+        await Promise.all(runs);
+      } catch (error) {
+        life.abort(error);
+        await Promise.allSettled(runs);
+        if (!signal.aborted) throw error;
       } finally {
         running = undefined;
       }
@@ -124,17 +134,60 @@ interface Running {
   readonly parts: readonly { run(signal: AbortSignal): Promise<void> }[];
 }
 
-async function build(options: KubeletOptions, probeMetrics: Metrics, signal: AbortSignal): Promise<Running> {
-  const { client, clock, log, random, config, machine, runtime, informers } = options;
+/** What there is of a node even while its runtime does not answer. */
+interface NodeParts {
+  readonly facts: NodeFacts;
+  readonly runtime: BoundedRuntime;
+  readonly lease: NodeLease;
+  readonly reporter: NodeStatusReporter;
+  readonly informer: Informer<Node>;
+  /** Set once there are pods. */
+  relieve: (short: Pressures) => void;
+  lookAtPods: () => void;
+}
+
+async function nodeOf(options: KubeletOptions, signal: AbortSignal): Promise<NodeParts> {
+  const { client, clock, log, config, machine } = options;
+  await machine.files.makeFolder(`${config.rootFolder}/pods`, 0o750);
+  const facts = await nodeFacts(machine.files, config);
+  const runtime = new BoundedRuntime(options.runtime, clock, signal);
+  const reporter = new NodeStatusReporter({ ...options, runtime: runtime.calls, facts }, (short) =>
+    node.relieve(short),
+  );
+  const jumped = (): void => {
+    log.info("time jumped: looking at everything anew");
+    reporter.look();
+    node.lookAtPods();
+  };
+  const { nodeName } = config;
+  const lease = new NodeLease({ client, clock, log, nodeName, node: () => reporter.current, jumped });
+  const informer = options.informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` });
+  const seen = guarded(log, "node", ({ type, object }: Change<Node>) =>
+    reporter.seen(type === "deleted" ? undefined : object),
+  );
+  const nothing = (): void => undefined;
+  const node: NodeParts = { facts, runtime, lease, reporter, informer, relieve: nothing, lookAtPods: nothing };
+  informer.onChange(seen, signal);
+  return node;
+}
+
+async function build(
+  options: KubeletOptions,
+  given: { readonly node: NodeParts; readonly probeMetrics: Metrics; readonly signal: AbortSignal },
+): Promise<Running> {
+  const { node, probeMetrics, signal } = given;
+  const { client, clock, log, random, config, machine, informers } = options;
+  const { facts, reporter, informer } = node;
+  const runtime = node.runtime.calls;
   const { rootFolder, nodeName, cgroupRoot } = config;
   const { files, cgroups } = machine;
-  await files.makeFolder(`${rootFolder}/pods`, 0o750);
-  const version = await versionOf(options, signal);
-  const facts = await nodeFacts(files, config, `${version.runtimeName}://${version.runtimeVersion}`);
+  const version = await versionOf(runtime, clock, signal);
+  reporter.runtimeIs(`${version.runtimeName}://${version.runtimeVersion}`);
   const images = new Images(runtime, clock, options.imagesArrive);
   const volumes = new PodVolumes({ machine, client, clock, random, rootFolder });
   const parts: PodParts = {
     ...options,
+    runtime,
     images,
     volumes,
     references: new References({ client, clock, log, changed: (uids) => pods.referencesChanged(uids) }),
@@ -145,15 +198,16 @@ async function build(options: KubeletOptions, probeMetrics: Metrics, signal: Abo
     allocatable: facts.allocatable,
   };
   const own = informers.informer(podResource, { fieldSelector: `spec.nodeName=${nodeName}` });
-  const node = informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` });
-  const pods = new Pods(parts, { pods: own, node });
-  const shared = { ...options, files, rootFolder, images, nodeName };
+  const pods = new Pods(parts, { pods: own, node: informer });
+  const watch = new RuntimeWatch(parts, { pods, makingSandboxSinceMs: () => node.runtime.makingSandboxSinceMs });
+  const shared = { ...options, runtime, files, rootFolder, images, nodeName };
   const imageGc = new ImageGc({ ...shared, ...config.imageGc });
   const collectImages = (stop: AbortSignal): Promise<void> => imageGc.collect(stop, true);
   const podFolder = (pod: Pod): string => volumes.podFolder(pod);
   const disk = new DiskMeter({ ...shared, podLogsFolder: config.podLogsFolder, podFolder });
   const evictor = new Evictor({ ...shared, cgroups, cgroupRoot, disk, collectImages }, pods);
-  const reporter = new NodeStatusReporter({ ...options, facts }, (short) => void evictor.relieve(short, signal));
+  node.relieve = (short) => void evictor.relieve(short, signal);
+  node.lookAtPods = () => pods.timeJumped();
   const running = (): readonly ObservedContainer[] =>
     pods.all().flatMap(({ observed }) => observed.containers.filter(isRunning));
   const logs = new LogRotation({ ...shared, ...config.containerLog, running });
@@ -164,7 +218,7 @@ async function build(options: KubeletOptions, probeMetrics: Metrics, signal: Abo
     stats: new Stats({ ...shared, startedAtMs: (id) => pods.startedAtMs(id) }),
     facts,
     reporter,
-    parts: [pods, reporter, imageGc, evictor, logs, ...(fromFiles ? [fromFiles] : [])],
+    parts: [pods, watch, imageGc, evictor, logs, ...(fromFiles ? [fromFiles] : [])],
   };
 }
 
@@ -178,14 +232,15 @@ function staticPods(
 
 /** Waits for the runtime, which may still be starting. */
 async function versionOf(
-  { runtime, clock }: KubeletOptions,
+  runtime: ContainerRuntime,
+  clock: Clock,
   signal: AbortSignal,
 ): ReturnType<ContainerRuntime["version"]> {
   for (;;) {
     try {
       return await runtime.version(signal);
     } catch {
-      // Not there yet: whoever supervises it says why.
+      // Not there yet: whoever supervises it says why, and so does the node's status.
       await clock.sleep(runtimeRetryMs, signal);
     }
   }

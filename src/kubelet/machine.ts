@@ -1,5 +1,6 @@
 /** What a kubelet needs of its machine. Everything that touches the system is given here; tests give other things. */
 import type { Files } from "#host/files.ts";
+import type { Shims } from "#host/shims.ts";
 
 /** Mounts that volumes need. */
 export interface VolumeMounts {
@@ -14,7 +15,10 @@ export interface PodCgroups {
     path: string,
     limits: { readonly cpuShares?: number; readonly cpuLimitMillis?: number; readonly memoryBytesMax?: number },
   ): Promise<void>;
+  /** Also kills what still runs there. */
   remove(path: string): Promise<void>;
+  /** Names of the groups directly below; empty when the group does not exist. */
+  children(path: string): Promise<readonly string[]>;
   usage(path: string): Promise<CgroupFigures | undefined>;
 }
 
@@ -54,4 +58,6 @@ export interface Machine {
   readonly mounts: VolumeMounts;
   readonly cgroups: PodCgroups;
   readonly network: ProbeNetwork;
+  /** Absent where the runtime's processes are not this kubelet's to end. */
+  readonly shims?: Shims;
 }

@@ -31,7 +31,7 @@ export function memoryFigure(memInfo: string, name: string): number {
   return Number(/(\d+) kB$/.exec(line ?? "")?.[1] ?? 0) * 1024;
 }
 
-export async function nodeFacts(files: Files, config: KubeletConfig, runtimeVersion: string): Promise<NodeFacts> {
+export async function nodeFacts(files: Files, config: KubeletConfig): Promise<NodeFacts> {
   const [cpuInfo, memInfo] = await Promise.all([text(files, "/proc/cpuinfo"), text(files, "/proc/meminfo")]);
   const cpus = cpuInfo.split("\n").filter((line) => line.startsWith("processor")).length;
   const memoryBytes = memoryFigure(memInfo, "MemTotal");
@@ -60,11 +60,11 @@ export async function nodeFacts(files: Files, config: KubeletConfig, runtimeVers
       "ephemeral-storage": String(Math.floor(diskLeft)),
       ...fixed,
     },
-    info: await systemInfo(files, config, runtimeVersion),
+    info: await systemInfo(files, config),
   };
 }
 
-async function systemInfo(files: Files, config: KubeletConfig, runtimeVersion: string): Promise<NodeSystemInfo> {
+async function systemInfo(files: Files, config: KubeletConfig): Promise<NodeSystemInfo> {
   const release = await text(files, "/etc/os-release");
   const machineID = await text(files, "/etc/machine-id");
   const productUuid = await text(files, "/sys/class/dmi/id/product_uuid");
@@ -74,7 +74,8 @@ async function systemInfo(files: Files, config: KubeletConfig, runtimeVersion: s
     bootID: await text(files, "/proc/sys/kernel/random/boot_id"),
     kernelVersion: await text(files, "/proc/sys/kernel/osrelease"),
     osImage: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(release)?.[1] ?? "Linux",
-    containerRuntimeVersion: runtimeVersion,
+    // Filled in once the runtime answered.
+    containerRuntimeVersion: "",
     kubeletVersion: config.version,
     kubeProxyVersion: "",
     operatingSystem: "linux",

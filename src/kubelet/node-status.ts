@@ -1,24 +1,23 @@
 /**
- * The node's object in the API: made when the node joins, kept true while it runs; and its lease, whose renewal says
- * that the node lives.
+ * The node's object in the API: made when the node joins, and kept true while it runs, whoever else writes to it.
  *
  * @see https://kubernetes.io/docs/reference/node/node-status/
  */
-import { messageOf } from "#base/assert.ts";
-import { rfc3339Micro } from "#base/clock.ts";
-import type { ContainerRuntime } from "#host/cri.ts";
-import type { JsonObject } from "#machinery/shape.ts";
-import { isReason } from "#machinery/status.ts";
-import { leases } from "#resources/coordination/lease.ts";
-import { nodes, type ContainerImage, type Node } from "#resources/core/node.ts";
-import type { KubeletConfig } from "./config.ts";
-import type { Machine } from "./machine.ts";
-import type { Clock } from "#base/clock.ts";
+import { deadline, type Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import { Reconciled } from "#base/reconciled.ts";
 import type { Client } from "#client/client.ts";
 import type { Recorder } from "#client/recorder.ts";
+import type { ContainerRuntime } from "#host/cri.ts";
+import { deepEqual } from "#machinery/equal.ts";
+import type { JsonObject } from "#machinery/shape.ts";
+import { isReason } from "#machinery/status.ts";
+import { nodes, type ContainerImage, type Node, type NodeCondition } from "#resources/core/node.ts";
+import type { KubeletConfig } from "./config.ts";
+import type { Machine } from "./machine.ts";
 import { nodeConditions, nodeHealth, type NodeHealth, type Pressures } from "./node-conditions.ts";
 import { addressesOf, labelsOf, type NodeFacts } from "./node-facts.ts";
+import { newer } from "./plan/newer.ts";
 
 export interface NodeStatusParts {
   readonly client: Client;
@@ -31,29 +30,53 @@ export interface NodeStatusParts {
   readonly facts: NodeFacts;
 }
 
-const leaseNamespace = "kube-node-lease";
-const leaseSeconds = 40;
-const beatMs = 10_000;
+const lookMs = 10_000;
 // While the node is not ready, a look is taken more often: people wait for it.
-const beatUnreadyMs = 1_000;
+const lookUnreadyMs = 1_000;
+const turnMs = 30_000;
+/** The list of images is for the scheduler's convenience: nothing waits longer for it. */
+const imagesMs = 8_000;
+/** Heartbeats of conditions that did not change are as old as this at most. */
 const reportMs = 300_000;
 const imagesMax = 50;
 const imageNamesMax = 5;
 
+type NodeStatus = NonNullable<Node["status"]>;
+
+interface Seen {
+  /** As the API has it; undefined when it has none. */
+  readonly node: Node | undefined;
+  readonly health: NodeHealth;
+  /** Undefined while the runtime does not tell. */
+  readonly images: readonly ContainerImage[] | undefined;
+}
+
+type Change = { readonly kind: "register"; readonly seen: Seen } | { readonly kind: "report"; readonly seen: Seen };
+
 export class NodeStatusReporter {
   private readonly parts: NodeStatusParts;
   private readonly changed: (pressures: Pressures) => void;
+  private readonly loop: Reconciled<KubeletConfig, Seen, Change>;
   private node: Node | undefined;
-  private reported = "";
-  private reportedAtMs = Number.NEGATIVE_INFINITY;
-  private leaseKnown = false;
   private ready = false;
-  private wakeUp: AbortController | undefined;
+  private runtimeVersion = "";
+  private reportedAtMs = Number.NEGATIVE_INFINITY;
+  /** Labels and annotations of the configuration are written once for each start. */
+  private registered = false;
 
   /** @param changed Told what is short, on every look. */
   constructor(parts: NodeStatusParts, changed: (pressures: Pressures) => void) {
     this.parts = parts;
     this.changed = changed;
+    this.loop = new Reconciled(
+      {
+        name: "node-status",
+        observe: (signal) => this.observe(signal),
+        compare: (_, seen) => this.compare(seen),
+        act: (change) => this.act(change),
+      },
+      { clock: parts.clock, log: parts.log, lookEveryMs: lookMs, turnMs },
+    );
   }
 
   get current(): Node | undefined {
@@ -64,35 +87,61 @@ export class NodeStatusReporter {
     return this.ready;
   }
 
-  /** The node as the API has it now. */
-  seen(node: Node): void {
-    this.node = node;
+  /** The node as the API has it now; undefined once it is deleted. */
+  seen(node: Node | undefined): void {
+    if (node === undefined) this.registered = false;
+    this.node = node && newer(node, this.node);
+    // A node that somebody deleted comes back with the next look, not in a race with them.
+    if (node) this.look();
   }
 
-  /** Looks at once, e.g. because images changed. */
-  wake(): void {
-    this.wakeUp?.abort(new Error("look now"));
+  /** "containerd://2.1.0", once the runtime answered. */
+  runtimeIs(version: string): void {
+    this.runtimeVersion = version;
+    this.look();
+  }
+
+  /** Looks at once. */
+  look(): void {
+    this.loop.look();
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.parts;
-    while (!signal.aborted) {
-      try {
-        this.node ??= await this.register();
-        await this.beat(signal);
-        await this.renewLease();
-      } catch (error) {
-        if (signal.aborted) return;
-        log.warn("node status not reported", { error: messageOf(error) });
-        if (isReason(error, "NotFound")) this.node = undefined;
-      }
-      this.wakeUp = new AbortController();
-      const either = AbortSignal.any([signal, this.wakeUp.signal]);
-      await clock.sleep(this.ready ? beatMs : beatUnreadyMs, either).catch(() => undefined);
-    }
+    this.loop.want(this.parts.config);
+    await this.loop.run(signal);
   }
 
-  private async register(): Promise<Node> {
+  private async observe(signal: AbortSignal): Promise<Seen> {
+    const { machine, runtime, config } = this.parts;
+    const [health, images] = await Promise.all([
+      nodeHealth({ runtime, files: machine.files, rootFolder: config.rootFolder }, signal),
+      this.images(signal),
+    ]);
+    this.ready = health.unready === undefined;
+    if (!this.ready) this.loop.look(lookUnreadyMs);
+    this.changed(health.pressures);
+    return { health, images, node: this.node };
+  }
+
+  private compare(seen: Seen): Change | undefined {
+    // What the API said since this turn began is newer.
+    const now = { ...seen, node: this.node };
+    if (!now.node || !this.registered) return { kind: "register", seen: now };
+    const old = this.parts.clock.monotonicMs() - this.reportedAtMs >= reportMs;
+    return !old && shows(now.node.status, this.status(now)) ? undefined : { kind: "report", seen: now };
+  }
+
+  private async act({ kind, seen }: Change): Promise<void> {
+    if (kind === "report") {
+      await this.report(seen);
+      return;
+    }
+    this.node = newer(await this.register(seen), this.node);
+    this.registered = true;
+    this.loop.look();
+  }
+
+  private async register(seen: Seen): Promise<Node> {
     const { client, config } = this.parts;
     const { nodeName: name, annotations, taints, providerId } = config;
     const labels = labelsOf(config);
@@ -101,7 +150,7 @@ export class NodeStatusReporter {
       kind: "Node",
       metadata: { name, labels, annotations },
       spec: { ...(taints.length > 0 && { taints }), ...(providerId !== undefined && { providerID: providerId }) },
-      status: this.status(await this.images(), undefined),
+      status: this.status({ ...seen, node: undefined, health: { ...seen.health, unready: "the node is starting" } }),
     };
     try {
       return await client.create(nodes, node);
@@ -113,27 +162,35 @@ export class NodeStatusReporter {
     }
   }
 
-  /** Looks at the node, and reports when something changed or the last report is old. */
-  private async beat(signal: AbortSignal): Promise<void> {
-    const { clock, machine, runtime, config } = this.parts;
-    const health = await nodeHealth({ runtime, files: machine.files, rootFolder: config.rootFolder }, signal);
-    this.changed(health.pressures);
-    const images = await this.images();
-    const text = JSON.stringify([health, images]);
-    const nowMs = clock.monotonicMs();
-    if (text === this.reported && nowMs - this.reportedAtMs < reportMs) return;
-    const status = this.status(images, health);
-    const wasReady = isReady(this.node);
-    this.node = await this.parts.client.patch(
-      { resource: nodes, key: { namespace: "", name: config.nodeName } },
-      // Holds because a status is JSON.
-      { type: "strategic", body: { status } as unknown as JsonObject },
-      { subresource: "status" },
-    );
-    this.reported = text;
-    this.reportedAtMs = nowMs;
-    this.ready = health.unready === undefined;
-    if (this.ready !== wasReady) this.tellReadiness(this.node, this.ready);
+  private async report(seen: Seen): Promise<void> {
+    const { client, clock, config } = this.parts;
+    const wasReady = isReady(seen.node);
+    try {
+      const node = await client.patch(
+        { resource: nodes, key: { namespace: "", name: config.nodeName } },
+        // Holds because a status is JSON.
+        { type: "strategic", body: { status: this.patch(seen) } as unknown as JsonObject },
+        { subresource: "status" },
+      );
+      this.node = newer(node, this.node);
+      this.reportedAtMs = clock.monotonicMs();
+      if (isReady(node) !== wasReady) this.tellReadiness(node, isReady(node));
+    } catch (error) {
+      if (isReason(error, "NotFound")) this.node = undefined;
+      else throw error;
+    }
+  }
+
+  /** The status as a patch that leaves nothing of another's in the lists that are the node's alone. */
+  private patch(seen: Seen): object {
+    const status = this.status(seen);
+    const replace = { $patch: "replace" };
+    return {
+      ...status,
+      addresses: [...(status.addresses ?? []), replace],
+      capacity: { ...status.capacity, ...replace },
+      allocatable: { ...status.allocatable, ...replace },
+    };
   }
 
   private tellReadiness(node: Node, ready: boolean): void {
@@ -142,71 +199,68 @@ export class NodeStatusReporter {
     this.parts.recorder.record(node, { type: "Normal", reason, message });
   }
 
-  private status(images: readonly ContainerImage[], health: NodeHealth | undefined): NonNullable<Node["status"]> {
+  private status({ node, health, images }: Seen): NodeStatus {
     const { config, facts, clock } = this.parts;
-    const starting = { pressures: { memory: false, disk: false, pid: false }, unready: "the node is starting" };
+    const before = node?.status;
+    const containerRuntimeVersion = this.runtimeVersion || (before?.nodeInfo?.containerRuntimeVersion ?? "");
+    const others = extended(before?.capacity);
     return {
-      capacity: facts.capacity,
-      allocatable: facts.allocatable,
+      capacity: { ...others, ...facts.capacity },
+      allocatable: { ...others, ...facts.allocatable },
       addresses: addressesOf(config),
       daemonEndpoints: { kubeletEndpoint: { Port: config.port } },
-      nodeInfo: facts.info,
-      images,
-      conditions: nodeConditions(health ?? starting, this.node?.status?.conditions ?? [], clock.nowMs()),
+      nodeInfo: { ...facts.info, containerRuntimeVersion },
+      images: images ?? before?.images ?? [],
+      conditions: nodeConditions(health, before?.conditions ?? [], clock.nowMs()),
     };
   }
 
-  /** The largest images, as upstream lists them. Empty while the runtime is away. */
-  private async images(): Promise<readonly ContainerImage[]> {
-    const found = await this.parts.runtime.listImages(new AbortController().signal).catch(() => []);
-    return [...found]
-      .sort((a, b) => b.size - a.size)
-      .slice(0, imagesMax)
-      .map((image) => ({
-        names: [...image.repoDigests, ...image.repoTags].slice(0, imageNamesMax),
-        sizeBytes: image.size,
-      }));
+  /** The largest images, as upstream lists them. */
+  private async images(signal: AbortSignal): Promise<readonly ContainerImage[] | undefined> {
+    using limit = deadline(this.parts.clock, imagesMs, signal);
+    const found = await this.parts.runtime.listImages(limit.signal).catch(() => undefined);
+    return (
+      found &&
+      [...found]
+        .sort((a, b) => b.size - a.size)
+        .slice(0, imagesMax)
+        .map((image) => ({
+          names: [...image.repoDigests, ...image.repoTags].slice(0, imageNamesMax),
+          sizeBytes: image.size,
+        }))
+    );
   }
+}
 
-  private async renewLease(): Promise<void> {
-    const { client, clock, config } = this.parts;
-    const key = { namespace: leaseNamespace, name: config.nodeName };
-    const renewTime = rfc3339Micro(clock.nowMs());
-    if (this.leaseKnown) {
-      try {
-        // Nothing but the time changes, so that the API server need not write it down at once.
-        await client.patch({ resource: leases, key }, { type: "merge", body: { spec: { renewTime } } });
-        return;
-      } catch (error) {
-        if (!isReason(error, "NotFound")) throw error;
-        this.leaseKnown = false;
-      }
-    }
-    await this.createLease(renewTime);
-  }
-
-  private async createLease(renewTime: string): Promise<void> {
-    const { client, config } = this.parts;
-    const uid = this.node?.metadata.uid;
-    const owner = { apiVersion: "v1", kind: "Node", name: config.nodeName, uid: uid ?? "" };
-    try {
-      await client.create(leases, {
-        apiVersion: leases.apiVersion,
-        kind: leases.kind,
-        metadata: {
-          name: config.nodeName,
-          namespace: leaseNamespace,
-          ...(uid !== undefined && { ownerReferences: [owner] }),
-        },
-        spec: { holderIdentity: config.nodeName, leaseDurationSeconds: leaseSeconds, renewTime },
-      });
-    } catch (error) {
-      if (!isReason(error, "AlreadyExists")) throw error;
-    }
-    this.leaseKnown = true;
-  }
+/** Resources that an administrator says the node has; such a name has a domain of its own. */
+function extended(capacity: NodeStatus["capacity"]): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(capacity ?? {}).filter(([name]) => name.includes("/")));
 }
 
 function isReady(node: Node | undefined): boolean {
   return node?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true;
+}
+
+/** Whether the API shows what the node says of itself. Times aside, and what others say beside it. */
+function shows(shown: NodeStatus | undefined, wanted: NodeStatus): boolean {
+  if (!shown) return false;
+  const { conditions = [], ...rest } = wanted;
+  const told = ({ type, status, reason, message }: NodeCondition): readonly unknown[] => [
+    type,
+    status,
+    reason,
+    message,
+  ];
+  const asWanted = conditions.every((one) => {
+    const found = shown.conditions?.find(({ type }) => type === one.type);
+    return found !== undefined && deepEqual(told(found), told(one));
+  });
+  return (
+    asWanted &&
+    Object.entries(rest).every(([field, value]) => {
+      // Holds because both are statuses of a node.
+      const other = shown[field as keyof NodeStatus];
+      return deepEqual(other, value);
+    })
+  );
 }

@@ -10,7 +10,7 @@ import type { PodParts } from "./act/parts.ts";
 import { configOfSandbox, createSandbox, writeHostsFile } from "./act/sandbox.ts";
 import { startContainer } from "./act/start-container.ts";
 import { stopContainer, stopPod } from "./act/stop-containers.ts";
-import type { ObservedPod } from "./plan/observation.ts";
+import type { ObservedContainer, ObservedPod } from "./plan/observation.ts";
 import type { KillContainer, PodActions, StartContainer, Waiting } from "./plan/pod-actions.ts";
 import { podCgroup, podLimits } from "./plan/qos.ts";
 import { pauseAfter, type RestartPause } from "./plan/restart.ts";
@@ -24,6 +24,8 @@ export interface ActInput {
   readonly told: Set<string>;
   readonly waiting: Map<string, Waiting>;
   readonly record: (event: ObjectEvent) => void;
+  /** When a container ended, on the clock that only goes forward. */
+  readonly endedAtMs: (container: ObservedContainer) => number;
   /** Has the status written as it is now. */
   readonly publish: () => void;
   readonly signal: AbortSignal;
@@ -101,7 +103,7 @@ export class PodStarter {
   /** Shows in the volumes of a running pod what changed since, and new tokens in time. */
   private async refreshVolumes({ pod, observed, record }: ActInput): Promise<void> {
     const renewAtMs = this.renewAtMs(pod);
-    const due = renewAtMs !== undefined && renewAtMs <= this.parts.clock.nowMs();
+    const due = renewAtMs !== undefined && renewAtMs <= this.parts.clock.monotonicMs();
     if (!this.volumes && observed.sandboxes.length > 0) this.volumesStale = true;
     if (!this.volumesStale && !due) return;
     this.volumesStale = false;
@@ -145,7 +147,10 @@ export class PodStarter {
     for (const start of actions.start) {
       const { name } = start.container;
       await this.forgetOld(input, start);
-      if (start.ended) this.pauses.set(name, pauseAfter(start.ended, this.pauses.get(name), this.parts.clock.nowMs()));
+      if (start.ended) {
+        const endedAtMs = input.endedAtMs(start.ended);
+        this.pauses.set(name, pauseAfter(endedAtMs, this.pauses.get(name), this.parts.clock.monotonicMs()));
+      }
       const outcome = await startContainer(this.parts, {
         ...input,
         facts,

@@ -11,16 +11,17 @@ import type { PodStatus } from "#resources/core/pod-status.ts";
 import { lastWords } from "./act/last-words.ts";
 import { observePod } from "./act/observe.ts";
 import type { PodParts } from "./act/parts.ts";
+import { GrantedResources } from "./granted-resources.ts";
 import { PodStarter } from "./pod-starter.ts";
+import { PodTimes } from "./pod-times.ts";
 import { stopPod } from "./act/stop-containers.ts";
 import { PodCleaner } from "./pod-cleaner.ts";
 import { podText } from "./plan/identity.ts";
 import { containersOf, newestContainer, nothingObserved, type ObservedPod } from "./plan/observation.ts";
 import { planPod, type PodActions, type Waiting } from "./plan/pod-actions.ts";
 import type { Refusal } from "./plan/admission.ts";
-import { withGranted } from "./plan/resize.ts";
 import { ownConditions, podStatus } from "./plan/pod-status.ts";
-import { deadlineMs, graceSeconds } from "./plan/termination.ts";
+import { graceSeconds } from "./plan/termination.ts";
 import { Prober } from "./probes/prober.ts";
 import { VolumeError } from "./volumes/pod-volumes.ts";
 import { StatusWriter } from "./status-writer.ts";
@@ -45,17 +46,15 @@ export class PodWorker {
   readonly uid: string;
   /** As it was when it was last observed. */
   observed: ObservedPod = nothingObserved;
-  /** With the resources that were granted, which may be others than it asks for now. */
-  private pod: Pod;
-  private asked: Pod;
-  private resizePending: Refusal | undefined;
   /** Decides whether a change of resources fits on the node. */
   fits: (pod: Pod) => Refusal | undefined = () => undefined;
+  private readonly granted: GrantedResources;
   private readonly parts: PodParts;
   private readonly status: StatusWriter;
   private readonly prober: Prober;
   private readonly starter: PodStarter;
   private readonly cleaner: PodCleaner;
+  private readonly times: PodTimes;
   private phase: Phase = "living";
   private ending: Ending = {};
   private endingSinceMs: number | undefined;
@@ -66,33 +65,35 @@ export class PodWorker {
   private dirty = true;
   private wakeUp: (() => void) | undefined;
   private retryMs = 0;
+  private complaint = "";
   /** Stops what is being done, because something else has to be done now. */
   private acting = new AbortController();
   private readonly life: AbortSignal;
+  private readonly looked = Promise.withResolvers<void>();
 
   constructor(parts: PodParts, pod: Pod, life: AbortSignal) {
     this.parts = parts;
-    this.pod = pod;
-    this.asked = pod;
+    this.granted = new GrantedResources(pod);
     this.life = life;
     this.uid = pod.metadata.uid ?? "";
-    this.status = new StatusWriter(parts, pod, life);
+    this.status = new StatusWriter(parts, pod);
     this.prober = new Prober(
       { ...parts, network: parts.machine.network, counts: parts.probeCounts },
-      { changed: () => this.wake(), record: (event) => this.record(event) },
+      { changed: () => this.probed(), record: (event) => this.record(event) },
     );
     this.starter = new PodStarter(parts);
     this.cleaner = new PodCleaner(parts);
-    life.addEventListener("abort", () => this.wakeUp?.(), { once: true });
+    this.times = new PodTimes(parts.clock);
     if (pod.metadata.deletionTimestamp !== undefined || isOver(pod)) this.end({});
   }
 
   get waitsForRoom(): boolean {
-    return this.resizePending !== undefined;
+    return this.granted.pending !== undefined;
   }
 
+  /** With the resources that were granted, which may be others than it asks for. */
   get current(): Pod {
-    return this.pod;
+    return this.granted.pod;
   }
 
   get shownStatus(): PodStatus | undefined {
@@ -109,11 +110,16 @@ export class PodWorker {
     return this.phase === "ended";
   }
 
+  /** Resolves once the runtime told what there is of the pod. */
+  get whenLooked(): Promise<void> {
+    return this.looked.promise;
+  }
+
   /** The pod as the API has it now. */
   update(pod: Pod): void {
-    const before = this.asked;
-    this.asked = pod;
-    this.pod = this.granted(pod);
+    const before = this.granted.wanted;
+    this.granted.ask(pod);
+    this.granted.decide(this.fits);
     this.status.follow(pod);
     const deleted = pod.metadata.deletionTimestamp !== undefined;
     if (deleted || isOver(pod)) this.end({});
@@ -124,16 +130,6 @@ export class PodWorker {
       if (before.metadata !== pod.metadata) this.starter.volumesStale = true;
       this.wake();
     }
-  }
-
-  /** The pod with resources that the node can give. */
-  private granted(asked: Pod): Pod {
-    const had = new Map(containersOf(this.pod).map((one) => [one.name, one.resources]));
-    const kept = withGranted(asked, had);
-    const wants = JSON.stringify(containersOf(asked).map((one) => one.resources));
-    this.resizePending =
-      wants === JSON.stringify(containersOf(kept).map((one) => one.resources)) ? undefined : this.fits(asked);
-    return this.resizePending ? kept : asked;
   }
 
   /** For static pods: the API's mirror of it changed. */
@@ -171,9 +167,19 @@ export class PodWorker {
     this.wake();
   }
 
-  /** Works until nothing of the pod is left on this node. Never throws. */
+  /** Works until nothing of the pod is left on this node, or kedge ends. Whoever called it may call it again. */
   async run(): Promise<void> {
-    this.parts.references.watch(this.pod);
+    const over = new AbortController();
+    const leave = (): void => {
+      over.abort(new Error("the pod's work is over"));
+      this.interrupt();
+      this.wakeUp?.();
+    };
+    // Taken away at the end: the node outlives its pods, and would otherwise keep all of them.
+    this.life.addEventListener("abort", leave, { once: true });
+    if (this.life.aborted) leave();
+    const writing = this.status.run(over.signal);
+    this.parts.references.watch(this.current);
     try {
       while (!this.life.aborted) {
         this.dirty = false;
@@ -182,17 +188,21 @@ export class PodWorker {
         await this.sleepUntil(wakeAtMs);
       }
     } finally {
+      this.life.removeEventListener("abort", leave);
+      leave();
       this.prober.close();
       this.parts.references.release(this.uid);
+      await writing;
     }
   }
 
+  /** @returns When the next turn is due without an event, on the clock that only goes forward. */
   private async turn(): Promise<number | undefined | "gone"> {
     this.acting = new AbortController();
-    const signal = AbortSignal.any([this.acting.signal, this.life]);
+    const { signal } = this.acting;
+    if (this.life.aborted) this.interrupt();
     try {
-      this.observed = await observePod(this.parts.runtime, this.uid, signal);
-      await this.listen();
+      await this.look(signal);
       const next = this.phase === "living" ? await this.live(signal) : await this.finish(signal);
       this.retryMs = 0;
       return next;
@@ -200,19 +210,31 @@ export class PodWorker {
       if (signal.aborted) return 0;
       const maxMs = error instanceof VolumeError ? volumeRetryMaxMs : retryMaxMs;
       this.retryMs = Math.min(this.retryMs === 0 ? retryFirstMs : this.retryMs * 2, maxMs);
-      this.parts.log.warn("pod not synced", {
-        pod: `${this.pod.metadata.namespace}/${this.pod.metadata.name}`,
-        error: messageOf(error),
-      });
-      return this.parts.clock.nowMs() + this.retryMs;
+      this.complain(messageOf(error));
+      return this.parts.clock.monotonicMs() + this.retryMs;
     }
+  }
+
+  /** Says what fails: in the log each time, and in an event when an ended pod cannot be taken down for it. */
+  private complain(error: string): void {
+    const { namespace, name } = this.current.metadata;
+    this.parts.log.warn("pod not synced", { pod: `${namespace}/${name}`, error });
+    if (this.phase !== "ended" || error === this.complaint) return;
+    this.complaint = error;
+    this.record({ type: "Warning", reason: "FailedKillPod", message: `error killing pod: ${error}` });
+  }
+
+  private async look(signal: AbortSignal): Promise<void> {
+    this.observed = await observePod(this.parts.runtime, this.uid, signal);
+    this.times.look(this.observed);
+    await this.listen();
+    this.looked.resolve();
   }
 
   /** One step of a living pod. @returns When the next is due without an event. */
   private async live(signal: AbortSignal): Promise<number | undefined> {
-    const nowMs = this.parts.clock.nowMs();
-    const deadline = deadlineMs(this.pod);
-    if (deadline !== undefined && deadline <= nowMs) {
+    const deadline = this.times.deadlineAtMs(this.withLasting());
+    if (deadline !== undefined && deadline <= this.parts.clock.monotonicMs()) {
       const failure = {
         reason: "DeadlineExceeded",
         message: "Pod was active on the node longer than the specified deadline",
@@ -231,22 +253,23 @@ export class PodWorker {
       return 0;
     }
     const retryAtMs = await this.starter.act({
-      pod: this.pod,
+      pod: this.current,
       observed: this.observed,
       actions,
       told: this.told,
       waiting: this.waiting,
+      endedAtMs: (container) => this.times.endedAtMs(container),
       record: (event) => this.record(event),
       publish: () => void this.publish(),
       signal,
     });
-    const due = [retryAtMs, actions.wakeAtMs, deadline, this.starter.renewAtMs(this.pod)];
+    const due = [retryAtMs, actions.wakeAtMs, deadline, this.starter.renewAtMs(this.current)];
     return earliest(due);
   }
 
   private wait(name: string, waiting: Waiting): void {
     if (this.waiting.get(name)?.message !== waiting.message) {
-      const message = `Back-off restarting failed container ${name} in pod ${podText(this.pod)}`;
+      const message = `Back-off restarting failed container ${name} in pod ${podText(this.current)}`;
       this.record({ type: "Warning", reason: "BackOff", message, fieldPath: `spec.containers{${name}}` });
     }
     this.waiting.set(name, waiting);
@@ -254,13 +277,14 @@ export class PodWorker {
 
   private plan(): PodActions {
     // Others may have gone since, and made room.
-    if (this.resizePending) this.pod = this.granted(this.asked);
+    this.granted.decide(this.fits);
     return planPod({
-      pod: this.pod,
+      pod: this.current,
       observed: this.observed,
       probes: (id, kind) => this.prober.result(id, kind),
       pauses: this.starter.pauses,
-      nowMs: this.parts.clock.nowMs(),
+      endedAtMs: (container) => this.times.endedAtMs(container),
+      nowMs: this.parts.clock.monotonicMs(),
     });
   }
 
@@ -271,9 +295,9 @@ export class PodWorker {
       this.prober.stopRestarts();
       this.probe();
       this.publish();
-      const grace = graceSeconds(this.pod, this.ending.graceSeconds);
+      const grace = graceSeconds(this.current, this.ending.graceSeconds);
       await stopPod(this.parts, {
-        pod: this.pod,
+        pod: this.current,
         observed: this.observed,
         deadlineMs: this.endingSinceMs + grace * 1000,
         podIp: this.podIps()[0] ?? "",
@@ -281,25 +305,31 @@ export class PodWorker {
         record: (event) => this.record(event),
         signal,
       });
-      this.observed = await observePod(this.parts.runtime, this.uid, signal);
-      await this.listen();
+      await this.look(signal);
       this.phase = "ended";
     }
     this.prober.close();
     this.publish();
-    await this.cleaner.tidy(this.pod, this.observed, signal);
-    await this.status.flush();
-    const deleted = this.pod.metadata.deletionTimestamp !== undefined;
+    await this.cleaner.tidy(this.current, this.observed, signal);
+    await this.status.flush(signal);
+    const deleted = this.current.metadata.deletionTimestamp !== undefined;
     if (!deleted && !this.removedFromApi) return undefined;
-    await this.cleaner.erase(this.pod, this.observed, { inApi: !this.removedFromApi, signal });
+    await this.cleaner.erase(this.current, this.observed, { inApi: !this.removedFromApi, signal });
     return "gone";
+  }
+
+  /** A probe's result changed: shown at once, whatever is being done to the pod meanwhile. */
+  private probed(): void {
+    if (this.phase !== "ended") this.publish();
+    this.wake();
   }
 
   /** Computes the status, and has it written. */
   private publish(): PodStatus {
     const { failure, disruption } = this.ending;
+    const { pending } = this.granted;
     const status = podStatus({
-      pod: { ...this.pod, status: { ...this.pod.status, ...this.lasting() } },
+      pod: this.withLasting(),
       observed: this.observed,
       probes: (id, kind) => this.prober.result(id, kind),
       waiting: this.waiting,
@@ -310,37 +340,39 @@ export class PodWorker {
       nowMs: this.parts.clock.nowMs(),
       ...(failure && this.phase === "ended" && { failure }),
       ...(disruption && { disruption }),
-      ...(this.resizePending && { resizePending: this.resizePending }),
+      ...(pending && { resizePending: pending }),
     });
-    this.status.write(status);
+    this.status.want(status);
     return status;
   }
 
-  /** What stays as it was once given, though the API may not show it yet. */
-  private lasting(): Partial<PodStatus> {
-    const latest = this.status.latest;
-    if (!latest) return {};
-    const others = (this.pod.status?.conditions ?? []).filter(
+  /** The pod with what stays as it was once given, whatever the API shows. */
+  private withLasting(): Pod {
+    const { latest } = this.status;
+    const pod = this.current;
+    if (!latest) return pod;
+    const others = (pod.status?.conditions ?? []).filter(
       (one) => !latest.conditions?.some((own) => own.type === one.type),
     );
-    return {
-      ...(latest.startTime !== undefined && { startTime: latest.startTime }),
-      ...(latest.podIPs && { podIPs: latest.podIPs }),
-      conditions: [...(latest.conditions ?? []), ...others],
-    };
+    const { phase, reason, message } = pod.status ?? {};
+    // Whoever says that the pod is over is believed; of everything else this node knows better.
+    const over = isOver(pod) && { phase, reason, message };
+    const conditions = [...(latest.conditions ?? []), ...others];
+    return { ...pod, status: { ...pod.status, ...latest, ...over, conditions } };
   }
 
   private podIps(): readonly string[] {
-    return (this.status.latest?.podIPs ?? this.pod.status?.podIPs ?? []).map(({ ip }) => ip);
+    return (this.status.latest?.podIPs ?? this.current.status?.podIPs ?? []).map(({ ip }) => ip);
   }
 
   /** Probes what runs. */
   private probe(): void {
-    const podIp = this.observed.sandboxes[0]?.network?.ip ?? this.parts.config.nodeIps[0] ?? "";
+    const { hostNetwork } = this.current.spec;
+    const podIp = (hostNetwork ? this.parts.config.nodeIps[0] : this.observed.sandboxes[0]?.network?.ip) ?? "";
     this.prober.watch(
-      containersOf(this.pod).flatMap((container) => {
+      containersOf(this.current).flatMap((container) => {
         const state = newestContainer(this.observed, container.name);
-        return state ? [{ pod: this.pod, container, state, podIp }] : [];
+        return state ? [{ pod: this.current, container, state, podIp }] : [];
       }),
     );
   }
@@ -356,11 +388,11 @@ export class PodWorker {
   }
 
   private get wordsAt(): Parameters<typeof lastWords>[0] {
-    return { files: this.parts.machine.files, podFolder: this.parts.volumes.podFolder(this.pod) };
+    return { files: this.parts.machine.files, podFolder: this.parts.volumes.podFolder(this.current) };
   }
 
   private record(event: ObjectEvent): void {
-    this.parts.recorder.record(this.pod, event);
+    this.parts.recorder.record(this.current, event);
   }
 
   private interrupt(): void {
@@ -372,7 +404,7 @@ export class PodWorker {
     let timer: Timer | undefined;
     await new Promise<void>((resolve) => {
       this.wakeUp = resolve;
-      if (wakeAtMs !== undefined) timer = this.parts.clock.after(wakeAtMs - this.parts.clock.nowMs(), resolve);
+      if (wakeAtMs !== undefined) timer = this.parts.clock.after(wakeAtMs - this.parts.clock.monotonicMs(), resolve);
     });
     this.wakeUp = undefined;
     timer?.cancel();

@@ -1,21 +1,23 @@
-/** The pods of this node: a worker for each, woken by the API, the runtime and one another. */
+/** The pods of this node: a worker for each, woken by the API, by one another, and by runtime-watch.ts. */
 import { messageOf } from "#base/assert.ts";
 import { Backoff } from "#base/backoff.ts";
+import { Reconciled } from "#base/reconciled.ts";
 import type { Change, Informer } from "#client/informer.ts";
 import type { Node } from "#resources/core/node.ts";
 import type { Pod } from "#resources/core/pod.ts";
-import type { ContainerEvent } from "#host/cri.ts";
 import type { PodParts } from "./act/parts.ts";
-import { orphanPod } from "./orphans.ts";
-import { refusalOf, resizeRefusal } from "./plan/admission.ts";
+import { guarded } from "./guard.ts";
+import { refusalOf, resizeRefusal, type Refusal } from "./plan/admission.ts";
 import { labelsOf } from "./node-facts.ts";
 import { annotation, label } from "./plan/identity.ts";
 import { isRunning } from "./plan/observation.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { QosGroups } from "./qos-groups.ts";
 
-// Everything is driven by events; this is the net below them.
-const relistMs = 300_000;
+interface Difference {
+  readonly gone: readonly PodWorker[];
+  readonly missing: readonly Pod[];
+}
 
 export class Pods {
   private readonly parts: PodParts;
@@ -24,6 +26,11 @@ export class Pods {
   private readonly groups: QosGroups;
   private readonly workers = new Map<string, PodWorker>();
   private readonly running = new Set<Promise<void>>();
+  /** Uids of pods that the API had. */
+  private readonly fromApi = new Set<string>();
+  private readonly listed = Promise.withResolvers<void>();
+  private leaving: (() => void)[] = [];
+  private allKnown = false;
   /** Told of mirrors of static pods that somebody deleted. */
   mirrorGone: (mirror: Pod) => void = () => undefined;
   /** Resolves once every pod that does not come from the API is known: until then none is an orphan. */
@@ -67,15 +74,58 @@ export class Pods {
     for (const uid of podUids) this.workers.get(uid)?.referencesChanged();
   }
 
+  /** Resolves once every pod of the API is known here. */
+  get whenListed(): Promise<void> {
+    return this.listed.promise;
+  }
+
   /** Runs until the signal is aborted; containers go on then. */
   async run(signal: AbortSignal): Promise<void> {
+    const { clock, log, services } = this.parts;
     this.life = signal;
     // Services are part of every container's environment, the node's labels decide about every pod.
-    const needed = [this.informer, this.node, this.parts.services];
+    const needed = [this.informer, this.node, services];
     await Promise.all([...needed.map((one) => one.whenSynced(signal)), this.groups.make()]);
-    this.informer.onChange((change) => this.changed(change), signal);
-    await Promise.all([this.adoptOrphans(signal), this.followRuntime(signal), this.relist(signal)]);
+    this.informer.onChange(
+      guarded(log, "pod of the API", (change: Change<Pod>) => this.changed(change)),
+      signal,
+    );
+    this.listed.resolve();
+    await this.removeFolders();
+    const loop = new Reconciled<string, readonly Pod[], Difference>(
+      {
+        name: "pods-of-the-api",
+        observe: () => Promise.resolve(this.informer.list()),
+        compare: (_, pods) => this.difference(pods),
+        act: async (difference) => this.follow(difference),
+      },
+      { clock, log },
+    );
+    loop.want(this.parts.config.nodeName);
+    await loop.run(signal);
     await Promise.all(this.running);
+  }
+
+  /** Between the pods of the API and those that are worked on: work may have failed, changes may have been missed. */
+  private difference(pods: readonly Pod[]): Difference | undefined {
+    const there = new Set(pods.map(({ metadata }) => metadata.uid ?? ""));
+    const gone = this.all().filter(({ uid }) => this.fromApi.has(uid) && !there.has(uid));
+    const missing = pods.filter(
+      ({ metadata }) =>
+        metadata.annotations?.[annotation.configMirror] === undefined && !this.workers.has(metadata.uid ?? ""),
+    );
+    return gone.length + missing.length > 0 ? { gone, missing } : undefined;
+  }
+
+  private follow({ gone, missing }: Difference): void {
+    const add = guarded(this.parts.log, "pod of the API", (pod: Pod) => this.addFromApi(pod));
+    for (const pod of missing) add(pod);
+    for (const worker of gone) worker.removed();
+  }
+
+  private addFromApi(pod: Pod): void {
+    this.fromApi.add(pod.metadata.uid ?? "");
+    this.add(pod);
   }
 
   /** A pod that should run here. Static pods come through here too. */
@@ -91,22 +141,59 @@ export class Pods {
     return worker;
   }
 
+  /** Ends a pod that nobody knows of but the runtime. */
+  end(pod: Pod): void {
+    if (!this.workers.has(pod.metadata.uid ?? "")) this.begin(pod).removed();
+  }
+
   private begin(pod: Pod): PodWorker {
     const uid = pod.metadata.uid ?? "";
     const worker = new PodWorker(this.parts, pod, this.life);
-    worker.fits = (asked) =>
-      resizeRefusal({ pod: asked, others: this.others(worker), allocatable: this.parts.allocatable });
+    worker.fits = (asked) => this.fits(worker, asked);
     this.workers.set(uid, worker);
     this.followClasses();
-    const run = worker.run().finally(() => {
+    const run = this.keep(worker).finally(() => {
       this.workers.delete(uid);
+      this.fromApi.delete(uid);
       this.followClasses();
       // Whoever waits for room may have it now.
       for (const other of this.workers.values()) if (other.waitsForRoom) other.wake();
       this.running.delete(run);
+      for (const told of this.leaving.splice(0)) told();
     });
     this.running.add(run);
     return worker;
+  }
+
+  /** Works on the pod until it is gone, again after whatever fails. Never throws. */
+  private async keep(worker: PodWorker): Promise<void> {
+    const { clock, log, recorder } = this.parts;
+    const backoff = new Backoff({ firstMs: 1_000, maxMs: 60_000, resetAfterMs: 300_000, clock });
+    while (!this.life.aborted) {
+      try {
+        await worker.run();
+        return;
+      } catch (error) {
+        const message = `Error syncing pod, skipping: ${messageOf(error)}`;
+        log.error("work on a pod failed", { pod: worker.current.metadata.name, error: messageOf(error) });
+        recorder.record(worker.current, { type: "Warning", reason: "FailedSync", message });
+        await clock.sleep(backoff.nextMs(), this.life).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Whether other resources can be given: not said before it is known who else is here. */
+  private fits(worker: PodWorker, asked: Pod): Refusal | undefined {
+    const { allocatable } = this.parts;
+    if (!this.allKnown) return { reason: "Deferred", message: "the node does not know all of its pods yet" };
+    return resizeRefusal({ pod: asked, others: this.others(worker), allocatable });
+  }
+
+  /** Resolves with the next pod that is gone, or when the kubelet ends. */
+  whenOneIsGone(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.leaving.push(resolve);
+    return promise;
   }
 
   private followClasses(): void {
@@ -147,64 +234,31 @@ export class Pods {
     // A pod of the same name may have taken its place between two lists.
     if (old && (change.type === "deleted" || old.metadata.uid !== object.metadata.uid))
       this.workers.get(old.metadata.uid ?? "")?.removed();
-    if (change.type !== "deleted") this.add(object);
+    if (change.type !== "deleted") this.addFromApi(object);
   }
 
-  /** Ends what the runtime has and the API does not. */
-  private async adoptOrphans(signal: AbortSignal): Promise<void> {
-    const { runtime, machine, volumes, config } = this.parts;
+  /** Folders of pods that went while kedge was not running. */
+  private async removeFolders(): Promise<void> {
+    const { machine, volumes, config, log, runtime } = this.parts;
     await this.othersKnown;
-    const [sandboxes, containers] = await Promise.all([
-      runtime.listPodSandboxes({}, signal),
-      runtime.listContainers({}, signal),
-    ]);
-    for (const sandbox of sandboxes) {
-      const uid = sandbox.labels[label.podUid];
-      if (uid === undefined || this.workers.has(uid)) continue;
-      this.parts.log.info("ending a pod that the API no longer knows", { pod: sandbox.metadata.name });
-      this.begin(orphanPod(sandbox, containers)).removed();
-    }
-    for (const uid of await machine.files.list(`${config.rootFolder}/pods`))
-      if (!this.workers.has(uid)) await volumes.remove(uid);
-  }
-
-  private async followRuntime(signal: AbortSignal): Promise<void> {
-    const { clock, log, runtime } = this.parts;
-    const backoff = new Backoff({ firstMs: 100, maxMs: 10_000, resetAfterMs: 60_000, clock });
-    while (!signal.aborted) {
-      try {
-        const events = runtime.events(signal);
-        // What happened before the stream began is in nobody's events.
-        this.wakeAll();
-        for await (const event of events) this.happened(event);
-      } catch (error) {
-        if (signal.aborted) return;
-        log.warn("lost the runtime's events", { error: messageOf(error) });
-      }
-      await clock.sleep(backoff.nextMs(), signal).catch(() => undefined);
+    this.allKnown = true;
+    for (const worker of this.workers.values()) if (worker.waitsForRoom) worker.wake();
+    try {
+      const sandboxes = await runtime.listPodSandboxes({}, this.life);
+      const running = new Set(sandboxes.map(({ labels }) => labels[label.podUid]));
+      for (const uid of await machine.files.list(`${config.rootFolder}/pods`))
+        if (!this.workers.has(uid) && !running.has(uid)) await volumes.remove(uid);
+    } catch (error) {
+      if (!this.life.aborted) log.warn("folders of pods that are gone not removed", { error: messageOf(error) });
     }
   }
 
-  private happened(event: ContainerEvent): void {
-    const uid =
-      event.podSandboxStatus?.metadata.uid ??
-      event.containersStatuses.map((status) => status.labels[label.podUid]).find(Boolean);
-    if (uid === undefined) {
-      const owner = this.all().find(({ observed }) =>
-        [...observed.containers, ...observed.sandboxes].some((one) => one.id === event.containerId),
-      );
-      owner?.wake();
-    } else this.workers.get(uid)?.wake();
+  /** The machine was suspended, or its clock set: every pod is looked at. */
+  timeJumped(): void {
+    for (const worker of this.workers.values()) worker.referencesChanged();
   }
 
-  private async relist(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.parts.clock.sleep(relistMs, signal).catch(() => undefined);
-      this.wakeAll();
-    }
-  }
-
-  private wakeAll(): void {
+  wakeAll(): void {
     for (const worker of this.workers.values()) worker.wake();
   }
 }

@@ -55,7 +55,7 @@ export class StaticPods {
   async run(signal: AbortSignal): Promise<void> {
     const { files, clock, log, folder } = this.parts;
     await files.makeFolder(folder, 0o700);
-    this.pods.mirrorGone = (mirror) => void this.restoreMirror(mirror, signal);
+    this.pods.mirrorGone = (mirror) => void this.restoreMirror(mirror, signal).catch(() => undefined);
     let wake = (): void => undefined;
     files.watch(folder, () => wake(), signal);
     for (let first = true; !signal.aborted; first = false) {
@@ -92,9 +92,25 @@ export class StaticPods {
     for (const [path, pod] of found) {
       if (this.known.has(path)) continue;
       this.known.set(path, pod);
-      this.pods.add(pod);
-      void this.mirror(pod, signal);
+      void this.begin(pod, signal);
     }
+  }
+
+  /** Starts the pod once the one of its name that it replaces is gone: until then that one has its ports and more. */
+  private async begin(pod: Pod, signal: AbortSignal): Promise<void> {
+    const { namespace = "", name = "" } = pod.metadata;
+    while (this.isWanted(pod) && this.pods.find(namespace, name)) await this.pods.whenOneIsGone();
+    if (signal.aborted || !this.isWanted(pod)) return;
+    try {
+      this.pods.add(pod);
+    } catch (error) {
+      this.parts.log.error("static pod not started", { pod: name, error: messageOf(error) });
+    }
+    await this.mirror(pod, signal);
+  }
+
+  private isWanted(pod: Pod): boolean {
+    return [...this.known.values()].includes(pod);
   }
 
   private async podAt(path: string): Promise<Pod | undefined> {
@@ -116,7 +132,7 @@ export class StaticPods {
   private async mirror(pod: Pod, signal: AbortSignal): Promise<void> {
     const { client, clock, log } = this.parts;
     const backoff = new Backoff({ firstMs: 200, maxMs: 30_000, resetAfterMs: 60_000, clock });
-    while (!signal.aborted && [...this.known.values()].includes(pod)) {
+    while (!signal.aborted && this.isWanted(pod)) {
       const node = this.parts.node();
       try {
         if (node) {

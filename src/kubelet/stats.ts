@@ -36,6 +36,7 @@ const nanosPerTick = 10_000_000;
 
 export class Stats {
   private readonly parts: StatsParts;
+  /** The time on the clock that only goes forward. */
   private last: { readonly timeMs: number; readonly cpuNanoSeconds: number } | undefined;
 
   constructor(parts: StatsParts) {
@@ -77,7 +78,8 @@ export class Stats {
     const cpuNanoSeconds = (user + nice + system + irq + softirq + steal) * nanosPerTick;
     const timeMs = clock.nowMs();
     const { last } = this;
-    this.last = { timeMs, cpuNanoSeconds };
+    const passedMs = last ? clock.monotonicMs() - last.timeMs : 0;
+    this.last = { timeMs: clock.monotonicMs(), cpuNanoSeconds };
     const total = memoryFigure(memInfo, "MemTotal");
     const usage = total - memoryFigure(memInfo, "MemFree");
     const workingSet = Math.max(usage - memoryFigure(memInfo, "Inactive(file)"), 0);
@@ -85,9 +87,7 @@ export class Stats {
       timeMs,
       cpuNanoSeconds,
       cpuNanoCores:
-        last && timeMs > last.timeMs
-          ? Math.round(((cpuNanoSeconds - last.cpuNanoSeconds) * 1000) / (timeMs - last.timeMs))
-          : undefined,
+        last && passedMs > 0 ? Math.round(((cpuNanoSeconds - last.cpuNanoSeconds) * 1000) / passedMs) : undefined,
       memoryAvailableBytes: total - workingSet,
       memoryUsageBytes: usage,
       memoryWorkingSetBytes: workingSet,

@@ -1,14 +1,18 @@
-/** Writes a pod's status to the API: the newest only, one write at a time, again after a failure. */
-import { messageOf } from "#base/assert.ts";
-import { Backoff } from "#base/backoff.ts";
+/**
+ * Keeps a pod's status in the API as this node knows it. Others write there too - the control plane while it hears
+ * nothing of the node, people, other programs - so that what counts is what the API shows, never what was last written.
+ */
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import { Reconciled } from "#base/reconciled.ts";
 import type { Client } from "#client/client.ts";
+import { deepEqual } from "#machinery/equal.ts";
 import { keyOf } from "#machinery/meta.ts";
 import type { JsonObject } from "#machinery/shape.ts";
 import { isReason } from "#machinery/status.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
 import type { PodCondition, PodStatus } from "#resources/core/pod-status.ts";
+import { newer } from "./plan/newer.ts";
 import { ownConditions } from "./plan/pod-status.ts";
 
 export interface StatusParts {
@@ -17,24 +21,47 @@ export interface StatusParts {
   readonly log: Log;
 }
 
-/** Fields of a status that vanish when they are no longer given. */
-const clearable = ["reason", "message", "podIP", "initContainerStatuses", "ephemeralContainerStatuses"] as const;
+/** Fields of a pod's status that others write. */
+const foreign: ReadonlySet<string> = new Set([
+  "conditions",
+  "resourceClaimStatuses",
+  "extendedResourceClaimStatus",
+  "nominatedNodeName",
+]);
+
+/** Two writers that want different things never write more often than this against each other. */
+const correctEveryMs = 1_000;
+
+interface Change {
+  readonly status: PodStatus;
+  readonly seen: Pod;
+}
 
 export class StatusWriter {
   private readonly parts: StatusParts;
-  private readonly signal: AbortSignal;
-  private target: Pod;
+  private readonly loop: Reconciled<PodStatus, Pod, Change>;
   private wanted: PodStatus | undefined;
-  /** What the API holds as far as is known, as text. */
-  private written: string | undefined;
-  /** The last status that was written: newer than what the API's watch has told so far. */
-  private confirmed: PodStatus | undefined;
-  private writing: Promise<void> | undefined;
+  /** The pod as the API has it: of what its watch told and what it answered, the newer. */
+  private shown: Pod;
+  /** What the API made of the last status that was written: it may store it in another form. */
+  private accepted: { readonly wanted: PodStatus; readonly made: PodStatus | undefined } | undefined;
+  /** True when the pod is gone, or another of its name is there: nobody is left to tell. */
+  private lost = false;
+  private writtenAtMs = Number.NEGATIVE_INFINITY;
+  private waiting: (() => void)[] = [];
 
-  constructor(parts: StatusParts, pod: Pod, signal: AbortSignal) {
+  constructor(parts: StatusParts, pod: Pod) {
     this.parts = parts;
-    this.target = pod;
-    this.signal = signal;
+    this.shown = pod;
+    this.loop = new Reconciled(
+      {
+        name: `status of ${pod.metadata.namespace}/${pod.metadata.name}`,
+        observe: () => Promise.resolve(this.shown),
+        compare: (status) => this.difference(status),
+        act: (change) => this.write(change),
+      },
+      parts,
+    );
   }
 
   /** The last status that was given. */
@@ -42,72 +69,83 @@ export class StatusWriter {
     return this.wanted;
   }
 
+  run(signal: AbortSignal): Promise<void> {
+    return this.loop.run(signal).finally(() => this.settle());
+  }
+
   /** The pod as the API has it now; for static pods its mirror. */
   follow(pod: Pod): void {
-    if (pod.metadata.uid !== this.target.metadata.uid) {
-      // A new mirror of a static pod knows nothing yet.
-      this.written = undefined;
-      this.confirmed = undefined;
-    }
-    this.target = pod;
+    const shown = newer(pod, this.shown);
+    if (shown === this.shown) return;
+    this.shown = shown;
+    this.lost = false;
+    if (!this.wanted || this.difference(this.wanted) === undefined) return;
+    const sinceMs = this.parts.clock.monotonicMs() - this.writtenAtMs;
+    this.loop.look(Math.max(correctEveryMs - sinceMs, 0));
   }
 
-  write(status: PodStatus): void {
-    this.wanted = status;
-    this.writing ??= this.run().finally(() => {
-      this.writing = undefined;
-    });
+  want(status: PodStatus): void {
+    // A status that says the same is the same: what the API made of it need not be asked again.
+    if (!this.wanted || !deepEqual(this.wanted, status)) this.wanted = status;
+    this.loop.want(this.wanted);
   }
 
-  /** Resolves once the newest status is written, or cannot be any more. */
-  async flush(): Promise<void> {
-    while (this.writing) await this.writing;
-  }
-
-  private async run(): Promise<void> {
-    const { clock, log } = this.parts;
-    const backoff = new Backoff({ firstMs: 200, maxMs: 10_000, resetAfterMs: 60_000, clock });
-    while (!this.signal.aborted) {
-      const status = this.wanted;
-      const text = JSON.stringify(status);
-      if (!status || text === this.written || sameStatus(status, this.target.status)) {
-        this.written = text;
-        return;
-      }
-      try {
-        await this.patch(status);
-        this.written = text;
-        this.confirmed = status;
-      } catch (error) {
-        // The pod is gone, or another of its name is there: nobody is left to tell.
-        if (isReason(error, "NotFound") || isReason(error, "Conflict")) return;
-        log.warn("status not written", { pod: this.target.metadata.name, error: messageOf(error) });
-        await clock.sleep(backoff.nextMs(), this.signal).catch(() => undefined);
-      }
+  /** Resolves once the API shows the newest status, or cannot any more. */
+  async flush(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.wanted && this.difference(this.wanted) !== undefined) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.waiting.push(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      await promise;
     }
   }
 
-  private async patch(status: PodStatus): Promise<void> {
-    const { metadata, status: before } = this.target;
-    const cleared = clearable.filter(
-      (field) => status[field] === undefined && (before?.[field] ?? this.confirmed?.[field]) !== undefined,
-    );
-    const body: Record<string, unknown> = { ...status, ...Object.fromEntries(cleared.map((field) => [field, null])) };
-    // Lists with merge keys keep what is not named; these two are the node's alone.
-    const replace = { $patch: "replace" };
-    if (status.podIPs ?? before?.podIPs) body["podIPs"] = [...(status.podIPs ?? []), replace];
-    if (status.hostIPs) body["hostIPs"] = [...status.hostIPs, replace];
-    body["conditions"] = conditionsPatch(status, [
-      ...(before?.conditions ?? []),
-      ...(this.confirmed?.conditions ?? []),
-    ]);
-    await this.parts.client.patch(
-      { resource: pods, key: keyOf(this.target) },
-      // Holds because a status is JSON.
-      { type: "strategic", body: { metadata: { uid: metadata.uid ?? "" }, status: body } as unknown as JsonObject },
-      { subresource: "status" },
-    );
+  private difference(status: PodStatus): Change | undefined {
+    const { shown, accepted } = this;
+    const asMade = accepted?.wanted === status && accepted.made !== undefined && showsSame(accepted.made, shown.status);
+    if (this.lost || asMade || showsSame(status, shown.status)) {
+      this.settle();
+      return undefined;
+    }
+    return { status, seen: shown };
   }
+
+  private settle(): void {
+    for (const resolve of this.waiting.splice(0)) resolve();
+  }
+
+  private async write(change: Change): Promise<void> {
+    const { client, clock } = this.parts;
+    this.writtenAtMs = clock.monotonicMs();
+    try {
+      const pod = await client.patch(
+        { resource: pods, key: keyOf(change.seen) },
+        // Holds because a status is JSON.
+        { type: "strategic", body: bodyOf(change) as unknown as JsonObject },
+        { subresource: "status" },
+      );
+      this.accepted = { wanted: change.status, made: pod.status };
+      this.shown = newer(pod, this.shown);
+    } catch (error) {
+      if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) throw error;
+      this.lost = true;
+    }
+    this.settle();
+  }
+}
+
+/** The patch that makes the status of `seen` the wanted one. */
+function bodyOf({ status, seen }: Change): object {
+  const { metadata, status: before } = seen;
+  const given = new Map(Object.entries(status));
+  const cleared = Object.keys(before ?? {}).filter((field) => !foreign.has(field) && given.get(field) === undefined);
+  const body: Record<string, unknown> = { ...status, ...Object.fromEntries(cleared.map((field) => [field, null])) };
+  // Lists with merge keys keep what is not named; these two are the node's alone.
+  const replace = { $patch: "replace" };
+  if (status.podIPs ?? before?.podIPs) body["podIPs"] = [...(status.podIPs ?? []), replace];
+  if (status.hostIPs) body["hostIPs"] = [...status.hostIPs, replace];
+  body["conditions"] = conditionsPatch(status, before?.conditions ?? []);
+  return { metadata: { uid: metadata.uid ?? "" }, status: body };
 }
 
 /** Conditions are merged by type: what an earlier one had and the new one has not must be taken away by name. */
@@ -125,7 +163,7 @@ function conditionsPatch(status: PodStatus, before: readonly PodCondition[]): re
 }
 
 /** Whether the API already shows this, other parties' conditions aside. */
-function sameStatus(status: PodStatus, shown: PodStatus | undefined): boolean {
+function showsSame(status: PodStatus, shown: PodStatus | undefined): boolean {
   if (!shown) return false;
   const own = (conditions: PodStatus["conditions"]): unknown =>
     (conditions ?? [])
@@ -142,9 +180,8 @@ function sameStatus(status: PodStatus, shown: PodStatus | undefined): boolean {
   const plain = (one: PodStatus): string =>
     sortedJson({
       ...one,
+      ...Object.fromEntries([...foreign].map((field) => [field, undefined])),
       conditions: own(one.conditions),
-      resourceClaimStatuses: undefined,
-      nominatedNodeName: undefined,
     });
   return plain(status) === plain(shown);
 }

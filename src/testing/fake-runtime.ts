@@ -58,6 +58,8 @@ export class FakeRuntime implements ContainerRuntime {
   private readonly listeners = new Set<BoundedStream<ContainerEvent>>();
   private readonly imageNames: Set<string>;
   private made = 0;
+  /** Ends with whoever follows the events. */
+  followedFor: AbortSignal | undefined;
 
   constructor(options: FakeRuntimeOptions) {
     this.options = options;
@@ -91,7 +93,8 @@ export class FakeRuntime implements ContainerRuntime {
       state: "SANDBOX_READY",
       createdAt: this.nowNs(),
       runtimeHandler: "",
-      ...(!isHost && { network: { ip: `10.0.0.${this.made}`, additionalIps: [] } }),
+      // As containerd says it: a sandbox in the host's network has a network, and no address.
+      network: { ip: isHost ? "" : `10.0.0.${this.made}`, additionalIps: [] },
     });
     this.tell(id, "CONTAINER_STARTED_EVENT", id);
     return id;
@@ -278,6 +281,7 @@ export class FakeRuntime implements ContainerRuntime {
   async *events(signal: AbortSignal): AsyncGenerator<ContainerEvent> {
     const stream = new BoundedStream<ContainerEvent>(eventsMax);
     this.listeners.add(stream);
+    this.followedFor = signal;
     const end = (): void => stream.end(signal.reason);
     signal.addEventListener("abort", end, { once: true });
     try {
@@ -285,6 +289,12 @@ export class FakeRuntime implements ContainerRuntime {
     } finally {
       this.listeners.delete(stream);
     }
+  }
+
+  /** A container ends and is forgotten, and no event says so: as after a crash of the runtime. */
+  vanish(id: string): void {
+    this.containers.get(id)?.timer?.cancel();
+    this.containers.delete(id);
   }
 
   /** Ends every stream of events, as a runtime does that goes away. */

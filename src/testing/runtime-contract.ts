@@ -89,6 +89,20 @@ export function testRuntime(name: string, given: RuntimeUnderTest): void {
     await listen;
   });
 
+  test(`${name}: a sandbox in the host's network has no address of its own`, async () => {
+    const runtime = given.runtime();
+    const config: PodSandboxConfig = {
+      ...sandboxConfig,
+      metadata: { ...sandboxConfig.metadata, uid: "contract-2" },
+      hostname: "",
+      linux: { securityContext: { namespaceOptions: { network: "NODE", pid: "CONTAINER", ipc: "POD" } } },
+    };
+    const id = await runtime.runPodSandbox({ config }, never);
+    const { network } = must(await runtime.podSandboxStatus(id, never), "the sandbox was made").status;
+    assert.equal(network?.ip, "");
+    await runtime.removePodSandbox(id, never);
+  });
+
   test(`${name}: what does not exist is absent, or refused with NotFound`, async () => {
     const runtime = given.runtime();
     assert.equal(await runtime.containerStatus("none", never), undefined);

@@ -25,9 +25,10 @@ export async function observePod(runtime: ContainerRuntime, uid: string, signal:
   };
 }
 
+/** By the number that the kubelet gave each: the runtime's times are of a clock that may have been set in between. */
 function newestFirst(
   a: { readonly createdAt: number; readonly metadata: { readonly attempt: number } },
   b: { readonly createdAt: number; readonly metadata: { readonly attempt: number } },
 ): number {
-  return b.createdAt - a.createdAt || b.metadata.attempt - a.metadata.attempt;
+  return b.metadata.attempt - a.metadata.attempt || b.createdAt - a.createdAt;
 }

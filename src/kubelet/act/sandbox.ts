@@ -31,6 +31,10 @@ export async function createSandbox(
   made: { readonly attempt: number; readonly signal: AbortSignal },
 ): Promise<string> {
   const { machine, runtime, config } = parts;
+  // Differs from upstream: refused whatever the runtime supports, because no ranges of ids are given to pods yet; to
+  // run such a pod as root of the machine would be the opposite of what it asks for.
+  if (pod.spec.hostUsers === false)
+    throw new Error("can't set `spec.hostUsers: false`, this node gives pods no user namespaces of their own yet");
   await machine.cgroups.ensure(podCgroup(config.cgroupRoot, pod), podLimits(pod));
   const sandbox = await configOfSandbox(parts, pod, made.attempt);
   await machine.files.makeFolder(sandbox.logDirectory ?? "", 0o750);

@@ -33,6 +33,7 @@ export type StartOutcome =
   | { readonly kind: "started"; readonly containerId: string }
   /** Its postStart hook failed: it has to be stopped again. */
   | { readonly kind: "unwell"; readonly containerId: string; readonly why: string }
+  /** To be tried again then, on the clock that only goes forward. */
   | { readonly kind: "waiting"; readonly waiting: Waiting; readonly retryAtMs: number };
 
 const retryMs = 10_000;
@@ -53,7 +54,7 @@ export async function startContainer(parts: PodParts, input: StartInput): Promis
     return { kind: "unwell", containerId, why };
   } catch (error) {
     input.signal.throwIfAborted();
-    const retryAtMs = parts.clock.nowMs() + retryMs;
+    const retryAtMs = parts.clock.monotonicMs() + retryMs;
     if (error instanceof ImageError)
       return { kind: "waiting", waiting: { reason: error.reason, message: error.message }, retryAtMs: error.retryAtMs };
     const message = messageOf(error);

@@ -233,6 +233,7 @@ for (const [name, { spec, seen: what, probes = {}, pauses = {}, plan }] of Objec
       observed: what,
       probes: asProbes(probes),
       pauses: new Map(Object.entries(pauses)),
+      endedAtMs: ({ finishedAt }: { readonly finishedAt: number }) => finishedAt / 1e6,
       nowMs,
     };
     assert.equal(text(planPod(input)), plan);

@@ -27,6 +27,8 @@ export interface PlanInput {
   readonly probes: ProbeResults;
   /** By container name. */
   readonly pauses: ReadonlyMap<string, RestartPause>;
+  /** When a container ended, on the same clock as `nowMs`: the one that only goes forward. */
+  readonly endedAtMs: (container: ObservedContainer) => number;
   readonly nowMs: number;
 }
 
@@ -90,9 +92,9 @@ class Plan {
 
   /** Starts the container, or has it wait for the end of its pause. */
   startOrWait(role: StartContainer["role"], container: Container, ended: ObservedContainer | undefined): void {
-    const { pod, pauses, nowMs } = this.input;
+    const { pod, pauses, nowMs, endedAtMs } = this.input;
     const pause = pauses.get(container.name);
-    const due = ended?.state === "CONTAINER_EXITED" ? dueAtMs(ended, pause) : 0;
+    const due = ended?.state === "CONTAINER_EXITED" ? dueAtMs(endedAtMs(ended), pause) : 0;
     if (pause && due > nowMs) {
       const message = crashLoopMessage(pod, container.name, pause.delayMs);
       this.waiting.set(container.name, { reason: "CrashLoopBackOff", message });

@@ -4,9 +4,11 @@
  * @see https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
  */
 import type { LinuxContainerResources } from "#host/cri.ts";
+import { deepEqual } from "#machinery/equal.ts";
 import type { Container } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
-import { isRunning, type ObservedContainer } from "./observation.ts";
+import { millisOf, wholeOf } from "./amounts.ts";
+import { containersOf, isRunning, type ObservedContainer } from "./observation.ts";
 import { containerResources } from "./qos.ts";
 
 export interface Resize {
@@ -45,6 +47,36 @@ export function resizeOf(pod: Pod, container: Container, state: ObservedContaine
       memoryLimitInBytes: unlimited(wanted.memoryLimitInBytes, actual.memoryLimitInBytes),
     },
   };
+}
+
+/**
+ * What containers of a pod that ran before were granted, by name: from its status, for nothing else outlives kedge.
+ * Containers that have what they ask for are left out, in whatever form that is written.
+ */
+export function grantedBefore(pod: Pod): ReadonlyMap<string, Container["resources"]> {
+  const granted = new Map<string, Container["resources"]>();
+  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
+  for (const { name, allocatedResources, resources } of [...initContainerStatuses, ...containerStatuses]) {
+    const container = containersOf(pod).find((one) => one.name === name);
+    if (!container || !allocatedResources) continue;
+    const had = { ...container.resources, requests: allocatedResources, limits: resources?.limits ?? {} };
+    if (!sameAmounts(had, container.resources)) granted.set(name, had);
+  }
+  return granted;
+}
+
+function sameAmounts(a: Container["resources"], b: Container["resources"]): boolean {
+  return deepEqual(amounts(a), amounts(b));
+}
+
+/** What is not requested is requested as it is limited. */
+function amounts({ requests, limits }: NonNullable<Container["resources"]> = {}): readonly number[] {
+  return [
+    millisOf(requests?.["cpu"] ?? limits?.["cpu"]),
+    millisOf(limits?.["cpu"]),
+    wholeOf(requests?.["memory"] ?? limits?.["memory"]),
+    wholeOf(limits?.["memory"]),
+  ];
 }
 
 /** The pod with the resources its containers were last granted, by name. */

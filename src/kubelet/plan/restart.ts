@@ -1,14 +1,13 @@
 /** When a container that ended is started again: restart policies, rules by exit code, and growing pauses. */
 import type { Container } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
-import type { ObservedContainer } from "./observation.ts";
 
 const firstMs = 10_000;
 const maxMs = 300_000;
 // A container that ran this long begins with the first pause again.
 const resetAfterMs = 2 * maxMs;
 
-/** The pause of one container: how long, and when it was last started. */
+/** The pause of one container: how long, and when it was last started, on the clock that only goes forward. */
 export interface RestartPause {
   readonly delayMs: number;
   readonly startedAtMs: number;
@@ -30,16 +29,15 @@ export function retriesInit(pod: Pod, container: Container, exitCode: number): b
   return policy === "Never" ? wantsRestart(pod, container, exitCode) : true;
 }
 
-/** When the next start is due after this end; 0 when at once. */
-export function dueAtMs(ended: ObservedContainer, pause: RestartPause | undefined): number {
-  const endedAtMs = ended.finishedAt / 1e6;
+/** When the next start is due after an end at `endedAtMs`; 0 when at once. */
+export function dueAtMs(endedAtMs: number, pause: RestartPause | undefined): number {
   if (!pause || endedAtMs - pause.startedAtMs > resetAfterMs) return 0;
   return endedAtMs + pause.delayMs;
 }
 
 /** The pause that follows a start at `nowMs`. */
-export function pauseAfter(ended: ObservedContainer, pause: RestartPause | undefined, nowMs: number): RestartPause {
-  const fresh = !pause || ended.finishedAt / 1e6 - pause.startedAtMs > resetAfterMs;
+export function pauseAfter(endedAtMs: number, pause: RestartPause | undefined, nowMs: number): RestartPause {
+  const fresh = !pause || endedAtMs - pause.startedAtMs > resetAfterMs;
   return { delayMs: fresh ? firstMs : Math.min(pause.delayMs * 2, maxMs), startedAtMs: nowMs };
 }
 

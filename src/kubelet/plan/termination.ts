@@ -25,10 +25,14 @@ export function stopOrder(pod: Pod, observed: ObservedPod): readonly (readonly O
   return main.length > 0 ? [main, ...late] : late;
 }
 
-/** The moment a pod with a deadline has to end; undefined without one, or before it started. */
-export function deadlineMs(pod: Pod): number | undefined {
+/**
+ * How much of its time a pod with a deadline has left; undefined without one, or before it started. Never more than the
+ * deadline itself, whatever the wall clock says.
+ */
+export function deadlineLeftMs(pod: Pod, nowMs: number): number | undefined {
   const { activeDeadlineSeconds } = pod.spec;
   const startTime = pod.status?.startTime;
   if (activeDeadlineSeconds === undefined || startTime === undefined) return undefined;
-  return Date.parse(startTime) + activeDeadlineSeconds * 1000;
+  const limitMs = activeDeadlineSeconds * 1000;
+  return Math.min(limitMs, Date.parse(startTime) + limitMs - nowMs);
 }

@@ -3,13 +3,15 @@
  *
  * @see https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes
  */
-import type { Clock } from "#base/clock.ts";
+import { messageOf } from "#base/assert.ts";
+import { abortReason, type Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
-import type { Metrics } from "#base/metrics.ts";
+import type { Labels, Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
 import type { ObjectEvent } from "#client/recorder.ts";
 import type { Container } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
+import type { ContainerStatus } from "#resources/core/pod-status.ts";
 import type { Probe } from "#resources/core/probe.ts";
 import { isRunning, type ObservedContainer, type ProbeKind, type ProbeResult } from "../plan/observation.ts";
 import { previousStatus } from "../plan/container-status.ts";
@@ -26,6 +28,8 @@ export interface ProberParts extends AskParts {
 /** How often each probe had which result; `/metrics/probes`. */
 export interface ProbeCounts {
   add(pod: Pod, probe: { readonly container: string; readonly kind: ProbeKind; readonly result: string }): void;
+  /** Forgets the pod. */
+  forget(pod: Pod): void;
 }
 
 export interface ProbeListener {
@@ -36,6 +40,8 @@ export interface ProbeListener {
 
 const kinds = ["startup", "liveness", "readiness"] as const;
 const secondsDefault = { period: 10, timeout: 1 };
+/** Longer than periods are, so that what is spread over it is spread over each of them. */
+const spreadMs = 3_600_000;
 
 interface Running {
   readonly stop: AbortController;
@@ -43,6 +49,8 @@ interface Running {
   /** Resolves once the startup probe succeeded. */
   readonly started: Promise<void>;
   readonly start: () => void;
+  /** True when it ran before kedge did. */
+  readonly ranBefore: boolean;
 }
 
 export interface Probed {
@@ -58,6 +66,9 @@ export class Prober {
   private readonly listener: ProbeListener;
   /** By container id. */
   private readonly running = new Map<string, Running>();
+  /** What the beats of all probes of the pod are counted from, on the clock that only goes forward. */
+  private beatsFromMs: number | undefined;
+  private counted: Pod | undefined;
 
   constructor(parts: ProberParts, listener: ProbeListener) {
     this.parts = parts;
@@ -76,7 +87,19 @@ export class Prober {
       stop.abort();
       this.running.delete(id);
     }
+    this.beatsFromMs ??= this.firstBeatMs(containers);
     for (const [id, probed] of wanted) if (!this.running.has(id)) this.begin(probed);
+  }
+
+  /**
+   * As upstream, probes beat from the moment on at which the pod came here, not from the start of a container: the first
+   * one comes a part of a period after it. Containers that ran before kedge did are spread over the period, so that a
+   * start of kedge does not ask all of them at once.
+   */
+  private firstBeatMs(containers: readonly Probed[]): number {
+    const { clock, random } = this.parts;
+    const ranBefore = containers.some(({ pod, container, state }) => knownBefore(pod, container, state));
+    return clock.monotonicMs() - (ranBefore ? random.fraction() * spreadMs : 0);
   }
 
   /** Once a pod ends, only its readiness still matters. */
@@ -90,6 +113,7 @@ export class Prober {
   close(): void {
     for (const { stop } of this.running.values()) stop.abort();
     this.running.clear();
+    if (this.counted) this.parts.counts.forget(this.counted);
   }
 
   private begin(probed: Probed): void {
@@ -98,11 +122,11 @@ export class Prober {
     const started = new Promise<void>((resolve) => {
       start = resolve;
     });
-    const running: Running = { stop: new AbortController(), tallies: new Map(), started, start };
-    this.running.set(state.id, running);
     // A container that was known before kedge started anew keeps what was known of it.
-    const before = previousStatus(pod, container.name);
-    const known = before?.containerID?.endsWith(`//${state.id}`) === true ? before : undefined;
+    const known = knownBefore(pod, container, state);
+    const ranBefore = known !== undefined;
+    const running: Running = { stop: new AbortController(), tallies: new Map(), started, start, ranBefore };
+    this.running.set(state.id, running);
     for (const kind of kinds) {
       const probe = container[`${kind}Probe`];
       if (!probe) continue;
@@ -111,10 +135,8 @@ export class Prober {
     }
     if (!container.startupProbe || known?.started) start();
     for (const kind of running.tallies.keys())
-      // The loop ends without an error when the signal is aborted.
-      void this.loop(probed, kind, running).catch((error: unknown) => {
-        if (!running.stop.signal.aborted) this.parts.log.error("probe loop ended", { kind, error: String(error) });
-      });
+      // Every wait in it ends with an error when the signal is aborted, and only then.
+      void this.loop(probed, kind, running).catch(() => undefined);
   }
 
   private async loop(probed: Probed, kind: ProbeKind, running: Running): Promise<void> {
@@ -122,10 +144,15 @@ export class Prober {
     const { signal } = running.stop;
     const probe = probed.container[`${kind}Probe`];
     if (!probe) return;
-    if (kind !== "startup") await running.started;
-    const dueMs = probed.state.startedAt / 1e6 + (probe.initialDelaySeconds ?? 0) * 1000;
-    await clock.sleep(Math.max(dueMs - clock.nowMs(), 0), signal);
     const periodMs = (probe.periodSeconds ?? secondsDefault.period) * 1000;
+    const delayMs = (probe.initialDelaySeconds ?? 0) * 1000;
+    // How long it has run by the wall clock, which may have been set since: never before now, nor after the delay.
+    const ranMs = Math.min(Math.max(clock.nowMs() - probed.state.startedAt / 1e6, 0), delayMs);
+    const dueMs = clock.monotonicMs() - ranMs + delayMs;
+    if (kind !== "startup") await Promise.race([running.started, whenAborted(signal)]);
+    await clock.sleep(Math.max(dueMs - clock.monotonicMs(), 0), signal);
+    // Whoever waits for a pod waits for its readiness: that is asked at once.
+    if (kind !== "readiness" || running.ranBefore) await this.beat(periodMs, signal);
     while (!signal.aborted) {
       const tally = running.tallies.get(kind);
       // The startup probe's work is done; a container that failed is about to be killed.
@@ -135,10 +162,21 @@ export class Prober {
         (kind === "liveness" && tally.result === "failure")
       )
         return;
-      const beganMs = clock.monotonicMs();
-      await this.probeOnce(probed, { kind, probe, running });
-      await clock.sleep(Math.max(periodMs - (clock.monotonicMs() - beganMs), 0), signal);
+      try {
+        await this.probeOnce(probed, { kind, probe, running });
+      } catch (error) {
+        if (signal.aborted) return;
+        this.parts.log.error("probe failed by itself", { kind, error: messageOf(error) });
+      }
+      await this.beat(periodMs, signal);
     }
+  }
+
+  /** Resolves with the next beat; beats that passed while a probe took its time are left out. */
+  private async beat(periodMs: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.parts;
+    const sinceMs = clock.monotonicMs() - (this.beatsFromMs ?? 0);
+    await clock.sleep(periodMs - (sinceMs % periodMs), signal);
   }
 
   private async probeOnce(
@@ -155,6 +193,7 @@ export class Prober {
     });
     const result = { success: "successful", failure: "failed", unknown: "unknown" }[answer.result];
     this.parts.counts.add(pod, { container: container.name, kind, result });
+    this.counted = pod;
     if (answer.result !== "success" || answer.warns) this.tell(container, kind, answer);
     const before = running.tallies.get(kind);
     // An answer that is none changes nothing.
@@ -182,15 +221,43 @@ export function probeCounts(metrics: Metrics): ProbeCounts {
     "Results of liveness, readiness and startup probes of containers.",
   );
   const title = { startup: "Startup", liveness: "Liveness", readiness: "Readiness" } as const;
+  /** What was counted, by pod uid, then by what tells the series apart. */
+  const series = new Map<string, Map<string, Labels>>();
   return {
-    add: (pod, { container, kind, result }) =>
-      counter.add({
+    add: (pod, { container, kind, result }) => {
+      const { name = "", namespace = "", uid = "" } = pod.metadata;
+      const ofPod = series.get(uid) ?? new Map<string, Labels>();
+      series.set(uid, ofPod);
+      const key = `${kind} ${result} ${container}`;
+      const labels = ofPod.get(key) ?? {
         probe_type: title[kind],
         result,
         container,
-        pod: pod.metadata.name ?? "",
-        namespace: pod.metadata.namespace ?? "",
-        pod_uid: pod.metadata.uid ?? "",
-      }),
+        pod: name,
+        namespace,
+        pod_uid: uid,
+      };
+      ofPod.set(key, labels);
+      counter.add(labels);
+    },
+    forget: (pod) => {
+      const uid = pod.metadata.uid ?? "";
+      for (const labels of series.get(uid)?.values() ?? []) counter.forget(labels);
+      series.delete(uid);
+    },
   };
+}
+
+/** What was known of this very container before kedge started anew. */
+function knownBefore(pod: Pod, container: Container, state: ObservedContainer): ContainerStatus | undefined {
+  const before = previousStatus(pod, container.name);
+  return before?.containerID?.endsWith(`//${state.id}`) === true ? before : undefined;
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(abortReason(signal));
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  return promise;
 }

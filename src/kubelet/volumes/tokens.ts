@@ -15,10 +15,21 @@ import type { ServiceAccountTokenProjection } from "#resources/core/volume-sourc
 const lifeSecondsDefault = 3607;
 const ageMsMax = 24 * 3_600_000;
 const jitterMs = 10_000;
+/** No token is asked for more often than this, however short its life is said to be. */
+const pauseMsMin = 10_000;
+const pauseMsMax = 300_000;
+/** Clocks that part by more than this were set: what a token says of its life means another time now. */
+const clockSetMs = 60_000;
 
 interface Token {
   readonly text: string;
+  /** Both on the clock that only goes forward. */
   readonly renewAtMs: number;
+  readonly expiresAtMs: number;
+  /** How far the wall clock was ahead of the other when it was given. */
+  readonly wallAheadMs: number;
+  /** After failures to renew it: how long the last pause was. */
+  readonly pauseMs: number;
 }
 
 export class Tokens {
@@ -35,17 +46,44 @@ export class Tokens {
     const key = `${audience}\0${expirationSeconds}`;
     const uid = pod.metadata.uid ?? "";
     const known = this.tokens.get(uid)?.get(key);
-    const nowMs = this.parts.clock.nowMs();
-    if (known && nowMs < known.renewAtMs) return known.text;
-    const { token, expirationTimestamp } = await this.request(pod, { audience, expirationSeconds });
-    const lifeMs = Date.parse(expirationTimestamp) - nowMs;
-    const renewAtMs = nowMs + Math.min(lifeMs * 0.8, ageMsMax) - this.parts.random.fraction() * jitterMs;
-    const ofPod = this.tokens.get(uid) ?? new Map<string, Token>();
-    this.tokens.set(uid, ofPod.set(key, { text: token, renewAtMs }));
-    return token;
+    if (known && !this.isDue(known)) return known.text;
+    const keep = (token: Token): string => {
+      const ofPod = this.tokens.get(uid) ?? new Map<string, Token>();
+      this.tokens.set(uid, ofPod.set(key, token));
+      return token.text;
+    };
+    try {
+      return keep(this.tokenOf(await this.request(pod, { audience, expirationSeconds })));
+    } catch (error) {
+      if (!known) throw error;
+      const nowMs = this.parts.clock.monotonicMs();
+      const pauseMs = Math.min(Math.max(known.pauseMs * 2, pauseMsMin), pauseMsMax);
+      keep({ ...known, pauseMs, renewAtMs: nowMs + pauseMs, wallAheadMs: this.wallAheadMs() });
+      // As upstream: one that is still good is used on.
+      if (nowMs < known.expiresAtMs) return known.text;
+      throw error;
+    }
   }
 
-  /** When the first of a pod's tokens is to be renewed. */
+  private isDue(token: Token): boolean {
+    const setByMs = Math.abs(this.wallAheadMs() - token.wallAheadMs);
+    return setByMs > clockSetMs || this.parts.clock.monotonicMs() >= token.renewAtMs;
+  }
+
+  private wallAheadMs(): number {
+    return this.parts.clock.nowMs() - this.parts.clock.monotonicMs();
+  }
+
+  private tokenOf(answer: { readonly token: string; readonly expirationTimestamp: string }): Token {
+    const { clock, random } = this.parts;
+    const nowMs = clock.monotonicMs();
+    const lifeMs = Date.parse(answer.expirationTimestamp) - clock.nowMs();
+    const restMs = Math.max(Math.min(lifeMs * 0.8, ageMsMax) - random.fraction() * jitterMs, pauseMsMin);
+    const wallAheadMs = this.wallAheadMs();
+    return { text: answer.token, renewAtMs: nowMs + restMs, expiresAtMs: nowMs + lifeMs, wallAheadMs, pauseMs: 0 };
+  }
+
+  /** When the first of a pod's tokens is to be renewed, on the clock that only goes forward. */
   renewAtMs(podUid: string): number | undefined {
     const due = [...(this.tokens.get(podUid)?.values() ?? [])].map((token) => token.renewAtMs);
     return due.length === 0 ? undefined : Math.min(...due);

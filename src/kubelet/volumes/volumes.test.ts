@@ -216,7 +216,12 @@ test("who owns a local volume is settled when a pod starts, not again when kedge
   const machine = {
     files,
     mounts: { memory: nothing, isMounted: () => Promise.resolve(false) },
-    cgroups: { ensure: nothing, remove: nothing, usage: () => Promise.resolve(undefined) },
+    cgroups: {
+      ensure: nothing,
+      remove: nothing,
+      children: () => Promise.resolve([]),
+      usage: () => Promise.resolve(undefined),
+    },
     network: { http: () => Promise.reject(new Error("none")), tcp: nothing, grpcHealth: () => Promise.resolve("") },
   };
   const clock = new VirtualClock();
