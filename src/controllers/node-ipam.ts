@@ -4,7 +4,7 @@ import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
 import { untyped } from "#machinery/resource.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 import { patch, warning } from "./actions.ts";
-import { nothing, type Action, type Controller, type Plan } from "./controller.ts";
+import { type Action, type Controller, type Plan } from "./controller.ts";
 import { NodeNetworks } from "./node/networks.ts";
 
 export interface NodeIpamObservation {

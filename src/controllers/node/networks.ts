@@ -74,8 +74,9 @@ export class NodeNetworks {
   /** Other nodes whose networks share addresses with this one's. */
   sharing(node: string): readonly string[] {
     const held = this.byNode.get(node);
+    if (!held) return [];
     const others = new Set<string>();
-    for (let slot = held?.first ?? 0; held && slot <= held.last; slot += 1)
+    for (let slot = held.first; slot <= held.last; slot += 1)
       for (const other of this.bySlot.get(slot) ?? []) if (other !== node) others.add(other);
     return [...others];
   }
