@@ -31,6 +31,7 @@ import type { ResourceSource } from "#client/resource-source.ts";
 import { rootCaPublisher } from "./root-ca-publisher.ts";
 import { runController } from "./runner.ts";
 import { serviceAccountController } from "./service-account.ts";
+import { staleDisruptionController } from "./stale-disruption.ts";
 import { statefulSetController } from "./stateful-set.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
 import { tokenCleaner } from "./token-cleaner.ts";
@@ -103,6 +104,7 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     run(taintEvictionController(), nodeAccount),
     run(ttlController),
     run(disruptionController),
+    run(staleDisruptionController, disruptionController.name),
     resourceQuotaController({ ...all, client: clientFor("resourcequota-controller") }),
     run(endpointSliceMirroringController),
     run(tokenCleaner),

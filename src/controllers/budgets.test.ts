@@ -1,6 +1,7 @@
 /** What the controllers of budgets and quotas plan, and those that mirror and clean, as tables of what they see. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { planStaleDisruption } from "./stale-disruption.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { PodDisruptionBudget, PodDisruptionBudgetSpec } from "#resources/policy/pod-disruption-budget.ts";
@@ -141,4 +142,20 @@ test("an expired bootstrap token is deleted, another looked at when it expires",
   });
   assert.equal(planToken({ secret: secret("2026-01-01T00:09:00Z"), nowMs }).actions[0]?.kind, "delete");
   assert.equal(planToken({ secret: secret("2026-01-01T01:11:00+01:00"), nowMs }).againAfterMs, 60_000);
+});
+
+test("a pod that was to be evicted and still lives after two minutes says so no longer", () => {
+  const at = Date.parse("2026-01-01T00:00:00Z");
+  const condition = { type: "DisruptionTarget", status: "True", lastTransitionTime: "2026-01-01T00:00:00Z" } as const;
+  const pod: Pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { namespace: "default", name: "p", uid: "p" },
+    spec: { containers: [] },
+    status: { conditions: [condition] },
+  };
+  assert.deepEqual(planStaleDisruption({ pod, nowMs: at + 60_000 }), { actions: [], againAfterMs: 60_000 });
+  const [action] = planStaleDisruption({ pod, nowMs: at + 120_000 }).actions;
+  assert.ok(action?.kind === "patch" && action.patch.type === "strategic");
+  assert.match(JSON.stringify(action.patch.body), /"type":"DisruptionTarget","status":"False"/);
 });

@@ -1,10 +1,12 @@
 /** What the CronJob and TTL controllers plan, as tables of what they see. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseCron } from "#machinery/cron.ts";
 import type { CronJob, CronJobSpec, CronJobStatus } from "#resources/batch/cron-job.ts";
 import type { Job } from "#resources/batch/job.ts";
 import type { Action } from "./controller.ts";
 import { planCronJob } from "./cron-job.ts";
+import { dueTimes } from "./cron-job/schedule.ts";
 import { planTtl } from "./ttl-after-finished.ts";
 
 const created = "2026-01-01T00:00:00Z";
@@ -187,4 +189,30 @@ test("a finished Job is deleted with its pods when its time to live is over", ()
   const [action] = planTtl({ job: mortal, nowMs: Date.parse(created) + 60_000 }).actions;
   assert.ok(action?.kind === "delete" && action.request?.propagationPolicy === "Foreground");
   assert.deepEqual(planTtl({ job: finished, nowMs: Date.parse(created) + 1e9 }).actions, []);
+});
+
+test("a schedule that was idle for years is looked up in few steps, and finds the last time that has come", () => {
+  const cases: readonly [schedule: string, now: string, last: string][] = [
+    ["* * * * 1", "2028-01-07T12:00:00Z", "2028-01-03T23:59:00Z"],
+    ["*/5 3 * * *", "2028-01-07T12:00:00Z", "2028-01-07T03:55:00Z"],
+    ["* * * * *", "2028-01-07T12:00:30Z", "2028-01-07T12:00:00Z"],
+    ["0 0 29 2 *", "2031-01-01T00:00:00Z", "2028-02-29T00:00:00Z"],
+    ["@every 90s", "2028-01-07T12:00:20Z", "2028-01-07T12:00:00Z"],
+  ];
+  for (const [text, now, last] of cases) {
+    let asked = 0;
+    const schedule = parseCron(text);
+    const counted = { nextMs: (ms: number) => ((asked += 1), schedule.nextMs(ms)) };
+    const due = dueTimes(cronJob({ schedule: text }), counted, Date.parse(now));
+    assert.equal(new Date(due.missedMs ?? 0).toISOString(), last.replace("Z", ".000Z"), text);
+    assert.ok(asked < 50, `${text}: ${asked}`);
+  }
+  // The first two times are a week apart, and those after them a minute.
+  let asked = 0;
+  const mondays = parseCron("* * * * 1");
+  const counted = { nextMs: (ms: number) => ((asked += 1), mondays.nextMs(ms)) };
+  const late = { ...cronJob(), status: { lastScheduleTime: "2026-01-05T23:58:00Z" } };
+  const due = dueTimes(late, counted, Date.parse("2026-12-31T00:00:00Z"));
+  assert.equal(new Date(due.missedMs ?? 0).toISOString(), "2026-12-28T23:59:00.000Z");
+  assert.ok(asked < 200, String(asked));
 });

@@ -59,7 +59,7 @@ export function daemonSetController(): Controller<DaemonSetObservation> {
         nodes: caches.list(nodes, ""),
         pods: owners.flatMap((value) => caches.byIndex(pods, { name: byOwner, value })),
         revisions: owners.flatMap((value) => caches.byIndex(controllerRevisions, { name: byOwner, value })),
-        waitMsOf: (pod) => failedPods.waitMs({ setUid, nodeName: nodeNameOf(pod) ?? "" }, pod, caches.nowMs),
+        waitMsOf: (pod) => failedPods.waitMs({ setUid, nodeName: nodeNameOf(pod) ?? "" }, pod, caches.monotonicMs),
         nowMs: caches.nowMs,
       };
     },

@@ -8,7 +8,12 @@ import { untyped } from "#machinery/resource.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
 import { services, type Service } from "#resources/core/service.ts";
-import { endpointSlices, type Endpoint, type EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
+import {
+  endpointSlices,
+  type Endpoint,
+  type EndpointHints,
+  type EndpointSlice,
+} from "#resources/discovery/endpoint-slice.ts";
 import { nothing, type Caches, type Controller, type Plan } from "./controller.ts";
 import { backendsOf, hostnameIn, type Backend } from "./endpoints/from-pods.ts";
 import { managedByLabel, planSlices, serviceNameLabel, type EndpointGroup } from "./endpoints/slices.ts";
@@ -104,6 +109,7 @@ function endpointOf(service: Service, backend: Backend, zone: EndpointSliceObser
   const { nodeName } = pod.spec;
   const inZone = nodeName === undefined ? undefined : zone(nodeName);
   const hostname = hostnameIn(service, pod);
+  const hints = ready ? hintsOf(service, { nodeName, zone: inZone }) : undefined;
   return {
     addresses: [address],
     conditions: { ready, serving, terminating },
@@ -111,5 +117,18 @@ function endpointOf(service: Service, backend: Backend, zone: EndpointSliceObser
     targetRef: { kind: "Pod", namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid },
     ...(nodeName === undefined ? {} : { nodeName }),
     ...(inZone === undefined ? {} : { zone: inZone }),
+    ...(hints ? { hints } : {}),
   };
+}
+
+/** Who is to use the endpoint while it is there: those near it, as far as the Service wants that. */
+function hintsOf(
+  { spec: { trafficDistribution } }: Service,
+  at: { readonly nodeName: string | undefined; readonly zone: string | undefined },
+): EndpointHints | undefined {
+  const forZones = at.zone === undefined ? {} : { forZones: [{ name: at.zone }] };
+  const forNodes = at.nodeName === undefined ? {} : { forNodes: [{ name: at.nodeName }] };
+  if (trafficDistribution === "PreferSameNode") return { ...forZones, ...forNodes };
+  const nearZone = trafficDistribution === "PreferSameZone" || trafficDistribution === "PreferClose";
+  return nearZone && at.zone !== undefined ? forZones : undefined;
 }

@@ -47,7 +47,7 @@ export function planEndpoints({ service, pods, existing }: EndpointsObservation)
   if (!service) return existing ? { actions: [remove(endpoints, existing)] } : nothing;
   if (service.metadata.deletionTimestamp !== undefined) return nothing;
   const backends = backendsOf(service, pods).filter(
-    ({ terminating, serving }) => !terminating || (serving && service.spec.publishNotReadyAddresses === true),
+    ({ terminating }) => !terminating || service.spec.publishNotReadyAddresses === true,
   );
   const kept = backends.slice(0, addressesMax);
   const subsets = subsetsOf(service, kept);

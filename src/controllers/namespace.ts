@@ -11,10 +11,11 @@ import { WorkQueue } from "#base/queue.ts";
 import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import { deepEqual } from "#machinery/equal.ts";
-import { isReason } from "#machinery/status.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import { namespaces, type Namespace, type NamespaceCondition } from "#resources/core/namespace.ts";
 import type { ResourceSource } from "#client/resource-source.ts";
+import { isQuiet } from "./refusals.ts";
+import { everyKindServed } from "./served-kinds.ts";
 
 export interface NamespaceParts {
   readonly client: Client;
@@ -25,7 +26,10 @@ export interface NamespaceParts {
 }
 
 const workers = 4;
-const retryMs = 1_000;
+// What is left goes when its owners let it go, of which no event tells: looked at ever more rarely while nothing changes.
+const lookFirstMs = 1_000;
+const lookMsMax = 30_000;
+const retryMsMax = 300_000;
 const kubernetesFinalizer = "kubernetes";
 
 /** What is left of one resource in a namespace. */
@@ -47,18 +51,26 @@ async function run(parts: NamespaceParts, signal: AbortSignal): Promise<void> {
   informer.onChange(({ type, object }) => {
     if (type !== "deleted" && object.metadata.deletionTimestamp !== undefined) queue.add(object.metadata.name ?? "");
   }, signal);
+  const pauses = new Map<string, Pause>();
+  const again = (name: string, left: number, maxMs: number): void => {
+    const before = pauses.get(name);
+    const ms = before?.left === left ? Math.min(before.ms * 2, maxMs) : lookFirstMs;
+    pauses.set(name, { left, ms });
+    queue.addAfter(name, ms);
+  };
   const work = async (): Promise<void> => {
     while (!signal.aborted) {
       const name = await queue.next(signal);
       try {
         const namespace = informer.get({ namespace: "", name });
-        const done = !namespace || (await empty(parts, namespace));
-        if (!done) queue.addAfter(name, retryMs);
+        const left = namespace ? await empty(parts, namespace, signal) : 0;
+        if (left > 0) again(name, left, lookMsMax);
+        else pauses.delete(name);
       } catch (error) {
         if (signal.aborted) return;
-        if (!isReason(error, "NotFound") && !isReason(error, "Conflict"))
+        if (!isQuiet(error))
           parts.log.for("namespace-controller").warn("trying again", { namespace: name, error: messageOf(error) });
-        queue.addAfter(name, retryMs);
+        again(name, unknownLeft, retryMsMax);
       } finally {
         queue.done(name);
       }
@@ -71,12 +83,21 @@ async function run(parts: NamespaceParts, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** One round. @returns True when the namespace is on its way out and nothing is left to do. */
-async function empty(parts: NamespaceParts, namespace: Namespace): Promise<boolean> {
+/** How long until the next look, and what was left when that was decided. */
+interface Pause {
+  readonly left: number;
+  readonly ms: number;
+}
+
+const unknownLeft = -1;
+
+/** One round. @returns How many objects are left, and how many resources could not be emptied: 0 when it is done. */
+async function empty(parts: NamespaceParts, namespace: Namespace, signal: AbortSignal): Promise<number> {
   const name = namespace.metadata.name ?? "";
-  if (namespace.metadata.deletionTimestamp === undefined) return true;
+  if (namespace.metadata.deletionTimestamp === undefined) return 0;
   const finalizers = namespace.spec.finalizers ?? [];
-  if (!finalizers.includes(kubernetesFinalizer)) return true;
+  if (!finalizers.includes(kubernetesFinalizer)) return 0;
+  await everyKindServed(parts.client, parts.resources, signal);
   const failures: string[] = [];
   const remains: Remains[] = [];
   for (const resource of contentResources(parts.resources)) {
@@ -90,11 +111,11 @@ async function empty(parts: NamespaceParts, namespace: Namespace): Promise<boole
   }
   const left = remains.filter(({ count }) => count > 0);
   await writeConditions(parts, namespace, { left, failures });
-  if (left.length > 0 || failures.length > 0) return false;
+  if (left.length > 0 || failures.length > 0) return left.reduce((sum, { count }) => sum + count, 0) + failures.length;
   const live = await parts.client.get(namespaces, { namespace: "", name });
   const spec = { ...live.spec, finalizers: (live.spec.finalizers ?? []).filter((one) => one !== kubernetesFinalizer) };
   await parts.client.update(namespaces, { ...live, spec }, { subresource: "finalize" });
-  return true;
+  return 0;
 }
 
 /** Pods first. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "#base/assert.ts";
-import { parseCidr } from "#base/cidr.ts";
+import { formatCidr, parseCidr, type Cidr } from "#base/cidr.ts";
 import type { Node, Taint } from "#resources/core/node.ts";
 import type { Toleration } from "#resources/core/pod-spec.ts";
 import type { Pod } from "#resources/core/pod.ts";
@@ -10,6 +10,7 @@ import type { Action } from "./controller.ts";
 import { planNodeIpam } from "./node-ipam.ts";
 import { planNode, type NodeObservation } from "./node-life-cycle.ts";
 import { Heartbeats } from "./node/heartbeats.ts";
+import { NodeNetworks } from "./node/networks.ts";
 import { TaintTimes } from "./node/taint-times.ts";
 import { wishedTaints } from "./node/taints.ts";
 import { Zones } from "./node/zones.ts";
@@ -25,23 +26,64 @@ function node(conditions: Readonly<Record<string, string>> = {}, spec: Partial<N
   return {
     apiVersion: "v1",
     kind: "Node",
-    metadata: { name: "one" },
+    metadata: { name: "one", resourceVersion: "1" },
     spec,
     status: { conditions: list },
   } as unknown as Node;
 }
 
-const cluster = must(parseCidr("10.42.0.0/22"), "a network");
+const networksOf = (cidr: string): NodeNetworks => new NodeNetworks(must(parseCidr(cidr), "a network"));
+const shown = (cidr: Cidr | undefined): string => (cidr ? formatCidr(cidr) : "none");
 
-test("a node gets the lowest free network, and is told when there is none", () => {
-  const given = (taken: string[]): unknown => {
-    const [action] = planNodeIpam({ node: node(), taken, cluster }).actions;
-    return action?.kind === "patch" && action.patch.type === "merge" ? action.patch.body : action?.kind;
-  };
-  assert.deepEqual(given(["10.42.0.0/24", "10.42.2.0/24"]), {
-    spec: { podCIDR: "10.42.1.0/24", podCIDRs: ["10.42.1.0/24"] },
-  });
-  assert.equal(given(["10.42.0.0/24", "10.42.1.0/24", "10.42.2.0/24", "10.42.3.0/24"]), "event");
+test("a node gets the lowest free network, which is kept for it, and is told when there is none", () => {
+  const networks = networksOf("10.42.0.0/22");
+  networks.note("a", "10.42.0.0/24");
+  networks.note("b", "10.42.2.0/24");
+  assert.equal(shown(networks.offer("c")), "10.42.1.0/24");
+  assert.equal(shown(networks.offer("d")), "10.42.3.0/24");
+  assert.equal(shown(networks.offer("c")), "10.42.1.0/24", "asked again before it was written");
+  assert.equal(shown(networks.offer("e")), "none");
+  networks.forget("a");
+  assert.equal(shown(networks.offer("e")), "10.42.0.0/24");
+  for (const name of ["b", "c", "d", "e"]) networks.forget(name);
+  assert.equal(networks.size, 0);
+  const [given] = planNodeIpam({ node: node(), free: parseCidr("10.42.1.0/24"), clashesWith: undefined }).actions;
+  assert.ok(given?.kind === "patch" && given.patch.type === "merge");
+  assert.deepEqual(given.patch.body["spec"], { podCIDR: "10.42.1.0/24", podCIDRs: ["10.42.1.0/24"] });
+  assert.ok("resourceVersion" in Object(given.patch.body["metadata"]));
+  const told = planNodeIpam({ node: node(), free: undefined, clashesWith: undefined });
+  assert.equal(firstEvent(told.actions), "CIDRNotAvailable: Node one status is now: CIDRNotAvailable");
+});
+
+test("two nodes with one network are found, whatever the sizes, and the younger is told", () => {
+  const networks = networksOf("10.42.0.0/16");
+  networks.note("old", "10.42.0.0/23");
+  networks.note("young", "10.42.1.0/24");
+  assert.deepEqual(networks.sharing("young"), ["old"]);
+  assert.equal(shown(networks.offer("third")), "10.42.2.0/24");
+  const twice = node({}, { podCIDR: "10.42.1.0/24" });
+  assert.match(
+    firstEvent(planNodeIpam({ node: twice, free: undefined, clashesWith: "old" }).actions) ?? "",
+    /delete one/,
+  );
+});
+
+test("a small cluster network is divided so that each node still holds its pods", () => {
+  for (const [cluster, first] of [
+    ["10.0.0.0/8", "10.0.0.0/24"],
+    ["10.42.0.0/22", "10.42.0.0/24"],
+    ["10.42.0.0/23", "10.42.0.0/25"],
+    ["10.42.0.0/24", "10.42.0.0/25"],
+    ["10.42.0.0/26", "10.42.0.0/26"],
+  ] as const)
+    assert.equal(shown(networksOf(cluster).offer("one")), first, cluster);
+});
+
+test("5,000 nodes get their networks in time that grows with their number, not its square", () => {
+  const networks = networksOf("10.0.0.0/8");
+  const startMs = performance.now();
+  for (let at = 0; at < 5_000; at += 1) networks.note(`n${at}`, shown(networks.offer(`n${at}`)));
+  assert.ok(performance.now() - startMs < 500);
 });
 
 const taintCases: readonly [conditions: Record<string, string>, spec: Partial<Node["spec"]>, taints: string[]][] = [

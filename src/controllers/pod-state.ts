@@ -45,6 +45,25 @@ const phaseRank: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Ru
 
 /** Orders pods so that the first is the one whose loss matters least. */
 export function compareForDeletion(a: Pod, b: Pod): number {
+  return compareRanked(noRank, a, b);
+}
+
+/**
+ * The same for pods of owners that share an owner: of pods that are otherwise alike, one goes first that shares its node
+ * with more of them.
+ *
+ * @param related Active pods of all these owners.
+ */
+export function byDeletion(related: readonly Pod[]): (a: Pod, b: Pod) => number {
+  const onNode = new Map<string, number>();
+  for (const { spec } of related.filter(isActive))
+    if (spec.nodeName !== undefined) onNode.set(spec.nodeName, (onNode.get(spec.nodeName) ?? 0) + 1);
+  return (a, b) => compareRanked((pod) => onNode.get(pod.spec.nodeName ?? "") ?? 0, a, b);
+}
+
+const noRank = (): number => 0;
+
+function compareRanked(rank: (pod: Pod) => number, a: Pod, b: Pod): number {
   const cost = (pod: Pod): number =>
     Number(pod.metadata.annotations?.["controller.kubernetes.io/pod-deletion-cost"] ?? 0) || 0;
   const restarts = (pod: Pod): number =>
@@ -55,6 +74,7 @@ export function compareForDeletion(a: Pod, b: Pod): number {
     (phaseRank[a.status.phase ?? "Pending"] ?? 0) - (phaseRank[b.status.phase ?? "Pending"] ?? 0) ||
     Number(isReady(a)) - Number(isReady(b)) ||
     cost(a) - cost(b) ||
+    rank(b) - rank(a) ||
     readyOrder ||
     restarts(b) - restarts(a) ||
     (b.metadata.creationTimestamp ?? "").localeCompare(a.metadata.creationTimestamp ?? "")

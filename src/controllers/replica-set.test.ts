@@ -75,7 +75,14 @@ function shown(action: Action): string {
 
 function planned(owner: ReplicaSet, candidates: readonly Pod[]): string[] {
   const selector = selectorOfMap(labels);
-  return planReplicas({ owner, resource: untyped(replicaSets), selector, candidates, nowMs }).actions.map(shown);
+  return planReplicas({
+    owner,
+    resource: untyped(replicaSets),
+    selector,
+    candidates,
+    related: () => candidates,
+    nowMs,
+  }).actions.map(shown);
 }
 
 const full = { replicas: 2, fullyLabeledReplicas: 2, readyReplicas: 2, availableReplicas: 2 };
@@ -113,7 +120,14 @@ test("a refusal is written into the status once, so that writing it does not wak
   const refusedBy = (status: Partial<ReplicaSet["status"]>): string[] => {
     const owner = replicaSet(1, status);
     const selector = selectorOfMap(labels);
-    const { actions } = planReplicas({ owner, resource: untyped(replicaSets), selector, candidates: [], nowMs });
+    const { actions } = planReplicas({
+      owner,
+      resource: untyped(replicaSets),
+      selector,
+      candidates: [],
+      related: () => [],
+      nowMs,
+    });
     const [together] = actions.filter(({ kind }) => kind === "ramp");
     if (together?.kind !== "ramp") return [];
     const [create] = together.actions;
@@ -123,4 +137,14 @@ test("a refusal is written into the status once, so that writing it does not wak
   assert.deepEqual(refusedBy({}), ["event FailedCreate", "patch web"]);
   const failing = { type: "ReplicaFailure", status: "True", reason: "FailedCreate" } as const;
   assert.deepEqual(refusedBy({ conditions: [failing] }), ["event FailedCreate"]);
+});
+
+test("of pods that are alike one goes that shares its node with more of its Deployment's", () => {
+  const on = (name: string, nodeName: string): Pod => ({ ...pod(name), spec: { containers: [], nodeName } });
+  const owned = [on("a", "lonely"), on("b", "shared"), on("c", "other")];
+  const related = [...owned, on("older", "shared")];
+  const selector = selectorOfMap(labels);
+  const owner = replicaSet(2, full);
+  const seen = { owner, resource: untyped(replicaSets), selector, candidates: owned, related: () => related, nowMs };
+  assert.ok(planReplicas(seen).actions.map(shown).includes("delete b, event SuccessfulDelete"));
 });

@@ -16,8 +16,8 @@ import { create, each, normal, patch, ramp, remove, sequence, updateStatus, warn
 import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
 import { claim } from "./ownership.ts";
 import { podFromTemplate } from "./pod-from-template.ts";
-import { availableInMs, compareForDeletion, isActive, isAvailable, isEnding, isReady } from "./pod-state.ts";
-import { byOwner, own, ownedBy } from "./watches.ts";
+import { availableInMs, byDeletion, isActive, isAvailable, isEnding, isReady } from "./pod-state.ts";
+import { byOwner, own, ownedBy, ownerIndex } from "./watches.ts";
 
 type Owner = ReplicaSet | ReplicationController;
 
@@ -27,6 +27,8 @@ export interface ReplicaSetObservation {
   readonly selector: Selector;
   /** Owned pods and orphans of the namespace. */
   readonly candidates: readonly Pod[];
+  /** Pods of all owners that have the same owner as this one, asked for when pods are to go. */
+  readonly related: () => readonly Pod[];
   readonly nowMs: number;
 }
 
@@ -60,7 +62,7 @@ function replicaController<T extends Owner>(variant: Variant<T>): Controller<Rep
       .map(keyOf);
   return {
     name: variant.name,
-    watches: [own(resource), ownedBy(pods, resource.kind, adopters)],
+    watches: [own(resource, { [byOwner]: ownerIndex }), ownedBy(pods, resource.kind, adopters)],
     observe: (key, caches) => {
       const owner = caches.get(resource, key);
       if (!owner) return undefined;
@@ -72,6 +74,7 @@ function replicaController<T extends Owner>(variant: Variant<T>): Controller<Rep
         resource: untyped(resource),
         selector: variant.selectorOf(owner),
         candidates,
+        related: () => relatedPods(owner, resource, caches),
         nowMs: caches.nowMs,
       };
     },
@@ -79,15 +82,21 @@ function replicaController<T extends Owner>(variant: Variant<T>): Controller<Rep
   };
 }
 
+function relatedPods<T extends Owner>(owner: T, resource: ResourceDefinition<T>, caches: Caches): readonly Pod[] {
+  const above = controllerOf(owner)?.uid;
+  const siblings = above === undefined ? [owner] : caches.byIndex(resource, { name: byOwner, value: above });
+  return siblings.flatMap(({ metadata }) => caches.byIndex(pods, { name: byOwner, value: metadata.uid ?? "" }));
+}
+
 /** Pure: which pods to make or delete, and the status that follows from what is seen. */
-export function planReplicas({ owner, resource, selector, candidates, nowMs }: ReplicaSetObservation): Plan {
+export function planReplicas({ owner, resource, selector, candidates, related, nowMs }: ReplicaSetObservation): Plan {
   const claimed = claim({ owner, selector, candidates: candidates.filter(isActive), resource: pods });
   const { owned } = claimed;
   const wanted = owner.spec.replicas ?? 1;
   const minReady = owner.spec.minReadySeconds ?? 0;
   const ending = candidates.filter((pod) => isEnding(pod) && controllerOf(pod)?.uid === owner.metadata.uid);
   const scaling =
-    owner.metadata.deletionTimestamp === undefined ? scale({ owner, resource, owned, wanted, nowMs }) : [];
+    owner.metadata.deletionTimestamp === undefined ? scale({ owner, resource, owned, related, wanted, nowMs }) : [];
   const status = statusAction({ owner, resource, owned, nowMs, ending });
   const waits = owned.map((pod) => availableInMs(pod, minReady, nowMs)).filter((ms) => ms !== undefined);
   const actions = [...claimed.actions, ...status, ...scaling];
@@ -99,6 +108,7 @@ interface Scaling {
   readonly owner: Owner;
   readonly resource: ResourceDefinition;
   readonly owned: readonly Pod[];
+  readonly related: () => readonly Pod[];
   readonly wanted: number;
   readonly nowMs: number;
 }
@@ -108,7 +118,7 @@ function scale(scaling: Scaling): Action[] {
   const missing = Math.min(wanted - owned.length, burstMax);
   if (missing > 0) return [createPods(scaling, missing)];
   if (missing === 0 || owned.length <= wanted) return [];
-  const surplus = owned.toSorted(compareForDeletion).slice(0, Math.min(owned.length - wanted, burstMax));
+  const surplus = owned.toSorted(byDeletion(scaling.related())).slice(0, Math.min(owned.length - wanted, burstMax));
   const deleted = surplus.map((pod) =>
     sequence([remove(pods, pod), normal(owner, "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`)]),
   );
@@ -145,7 +155,7 @@ function failureActions({ owner, resource, nowMs }: Scaling, error: StatusError)
   return [patch({ resource, object: owner }, body, "status")];
 }
 
-interface Seen extends Omit<Scaling, "wanted"> {
+interface Seen extends Omit<Scaling, "wanted" | "related"> {
   /** Owned pods that were deleted and have not ended. */
   readonly ending: readonly Pod[];
 }

@@ -34,7 +34,12 @@ export function planTtl({ job, nowMs }: TtlObservation): Plan {
     return nothing;
   const leftMs = Date.parse(finished.lastTransitionTime ?? "") + ttlSecondsAfterFinished * 1000 - nowMs;
   if (leftMs > 0) return { actions: [], againAfterMs: leftMs };
-  const { uid } = job.metadata;
-  const request = { propagationPolicy: "Foreground" as const, ...(uid === undefined ? {} : { uid }) };
+  const { uid, resourceVersion } = job.metadata;
+  // Exactly what was judged: a Job whose time was made longer meanwhile is judged anew.
+  const request = {
+    propagationPolicy: "Foreground" as const,
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
   return { actions: [{ kind: "delete", resource: untyped(jobs), key: keyOf(job), request }] };
 }

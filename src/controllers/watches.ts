@@ -40,7 +40,7 @@ export function ownedBy<T extends KubeObject>(
   };
 }
 
-function ownerIndex(object: KubeObject): readonly string[] {
+export function ownerIndex(object: KubeObject): readonly string[] {
   return [controllerOf(object)?.uid ?? `orphan/${object.metadata.namespace ?? ""}`];
 }
 

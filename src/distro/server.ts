@@ -48,6 +48,7 @@ interface Started extends ServerRun {
   readonly certificates: Renewed<ServerCertificates>;
   readonly founding: Founding;
   readonly api: Api;
+  readonly metrics: Metrics;
   readonly listener: HttpServer;
   readonly address: string;
   readonly nodeName: string;
@@ -77,7 +78,8 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
   const { serviceCidr } = config;
   const destinations = new Destinations({ nodeName, serviceCidr, apiPort: () => listener.port });
   const kubelets = new KubeletClients(certificates, destinations);
-  const parts = { config, store, clock, random, destinations, metrics: new Metrics(), checks: [] };
+  const metrics = new Metrics();
+  const parts = { config, store, clock, random, destinations, metrics, checks: [] };
   const api = createApi(
     {
       ...parts,
@@ -103,7 +105,7 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
   certificates.onChange((now) => listener.replaceTls(tlsOf(now)), life.signal);
   const renew = renewal("certificates", () => renewCertificates(certificates, made, run.log), { clock, log: run.log });
   try {
-    const started = { ...run, store, certificates, founding, api, listener, address, nodeName, kubelets };
+    const started = { ...run, store, certificates, founding, api, metrics, listener, address, nodeName, kubelets };
     const until = AbortSignal.any([signal, life.signal]);
     await Promise.all([supervise(renew, { clock, log: run.log }, until), serve(started, until)]);
   } finally {
@@ -128,6 +130,7 @@ async function serve(started: Started, signal: AbortSignal): Promise<void> {
         clock,
         log,
         random,
+        metrics: started.metrics,
         rootCa: certificates.now.serverCa.certificate,
         localStoragePath: join(config.dataDir, "storage"),
       },

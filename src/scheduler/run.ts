@@ -129,6 +129,11 @@ export class SchedulerRun {
       await bind(this.parts, this.waiting(pod) ?? pod.pod, nodeName);
     } catch (error) {
       this.observed(queued, "error", startMs);
+      // The pod was deleted before it was bound: its cache does not say so yet, and there is nothing to tell.
+      const gone = isReason(error, "NotFound") && error.details?.kind === "pods";
+      if (gone) this.queue.remove(pod.uid);
+      if (gone && this.snapshot.forget(pod.uid)) this.queue.event({ kind: "podGone", pod });
+      if (gone) return;
       await this.unbound(pod, `running ${plugin}: ${messageOf(error)}`);
       return;
     }

@@ -27,6 +27,7 @@ export interface Due {
 
 // More missed times than this are a sign of a clock that is wrong or a controller that was off for long.
 const missedMax = 100;
+const secondMs = 1_000;
 
 export function dueTimes(cronJob: CronJob, schedule: CronSchedule, nowMs: number): Due {
   const first = schedule.nextMs(earliestMs(cronJob, nowMs));
@@ -34,16 +35,47 @@ export function dueTimes(cronJob: CronJob, schedule: CronSchedule, nowMs: number
   if (nowMs < first) return { missedMs: undefined, tooMany: false, nextMs: first };
   const second = schedule.nextMs(first);
   if (second === undefined || nowMs < second) return { missedMs: first, tooMany: false, nextMs: second };
+  const missed = estimate(second - first, nowMs - first);
+  const last = lastBefore(schedule, { first, second, missed }, nowMs);
+  return { missedMs: last, tooMany: missed > missedMax, nextMs: schedule.nextMs(last) };
+}
+
+function estimate(periodMs: number, sinceMs: number): number {
+  return Math.floor(sinceMs / periodMs) + 1;
+}
+
+/** The last time that has come. Few are walked; many are jumped over, so that years of idleness cost as little as a day. */
+function lastBefore(
+  schedule: CronSchedule,
+  { first, second, missed }: { readonly first: number; readonly second: number; readonly missed: number },
+  nowMs: number,
+): number {
+  const walked = missed <= missedMax ? walk(schedule, second, nowMs) : undefined;
+  if (walked !== undefined) return walked;
   const periodMs = second - first;
-  const missed = Math.floor((nowMs - first) / periodMs) + 1;
-  // Near the end of the times that were missed, as far as the first period tells; the rest is walked.
-  let last = missed > missedMax ? (schedule.nextMs(first + (missed - 2) * periodMs - 1) ?? first) : second;
-  if (last > nowMs) last = second;
-  for (;;) {
+  const near = first + (missed - 2) * periodMs;
+  // One period for all: counted from the first time, which for "@every" is the only one that fits.
+  const grid = schedule.nextMs(near) === near + periodMs ? walk(schedule, near + periodMs, nowMs) : undefined;
+  if (grid !== undefined) return grid;
+  let [last, end] = [second, nowMs];
+  while (end - last > secondMs) {
+    const middle = Math.floor((last + end) / 2);
+    const next = schedule.nextMs(middle);
+    if (next !== undefined && next <= nowMs) last = next;
+    else end = middle;
+  }
+  return last;
+}
+
+/** From a time of the schedule to the last that is not after now; undefined when there are too many between them. */
+function walk(schedule: CronSchedule, from: number, nowMs: number): number | undefined {
+  let last = from;
+  for (let steps = 0; steps < missedMax; steps += 1) {
     const next = schedule.nextMs(last);
-    if (next === undefined || next > nowMs) return { missedMs: last, tooMany: missed > missedMax, nextMs: next };
+    if (next === undefined || next > nowMs) return last;
     last = next;
   }
+  return undefined;
 }
 
 /** Times before this are not made up for. */

@@ -18,7 +18,7 @@ export interface Backend {
   readonly address: string;
   readonly ports: readonly ResolvedPort[];
   readonly ready: boolean;
-  /** Ready to take traffic even while it ends. */
+  /** Able to take traffic, also while it ends, and whatever the Service publishes. */
   readonly serving: boolean;
   readonly terminating: boolean;
 }
@@ -30,7 +30,7 @@ export function backendsOf(service: Service, candidates: readonly Pod[]): Backen
     .filter((pod) => (pod.status.podIP ?? "") !== "" && !isEnded(pod))
     .map((pod) => {
       const terminating = pod.metadata.deletionTimestamp !== undefined;
-      const serving = notReadyToo || isReady(pod);
+      const serving = isReady(pod);
       return {
         pod,
         address: pod.status.podIP ?? "",

@@ -4,6 +4,7 @@ import { manifestDeployer } from "#addons/manifests.ts";
 import { supervise } from "#base/component.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import type { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
 import { serviceAccountUser } from "#apiserver/authentication.ts";
 import type { Client } from "#client/client.ts";
@@ -22,6 +23,8 @@ export interface ControlPlaneOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: Random;
+  /** What `/metrics` shows. */
+  readonly metrics: Metrics;
   /** PEM of the CA that signed the API server's certificate. */
   readonly rootCa: string;
   readonly localStoragePath: string;
@@ -68,6 +71,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     clock,
     random: options.random,
     log,
+    metrics: options.metrics,
   });
   const manifests = manifestDeployer({
     folder: openManifestFolder(join(config.dataDir, "server/manifests"), clock),
