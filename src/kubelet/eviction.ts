@@ -69,7 +69,7 @@ export class Evictor {
     const { clock, log, disk } = this.parts;
     while (!signal.aborted) {
       await clock.sleep(limitLookMs, signal).catch(() => undefined);
-      const limited = this.living().filter(({ current }) => mayBeEvicted(current) && limitsStorage(current));
+      const limited = this.living().filter(({ current }) => this.isLimited(current));
       if (limited.length === 0 || signal.aborted) continue;
       const layers = await disk.layers(signal).catch((error: unknown): Layers => {
         log.warn("containers not measured", { error: messageOf(error) });
@@ -81,6 +81,16 @@ export class Evictor {
           log.warn("pod not measured", { pod: current.metadata.name, error: messageOf(error) });
         });
       }
+    }
+  }
+
+  /** A pod that cannot be read keeps no other from being watched. */
+  private isLimited(pod: Pod): boolean {
+    try {
+      return mayBeEvicted(pod) && limitsStorage(pod);
+    } catch (error) {
+      this.parts.log.warn("pod not measured", { pod: pod.metadata.name, error: messageOf(error) });
+      return false;
     }
   }
 
