@@ -60,13 +60,18 @@ export async function replyList(
     return;
   }
   let sizeBytes = 0;
-  for (const object of page.objects) sizeBytes += object.jsonBytes;
+  let pieceBytesMax = pieceBytes;
+  for (const { jsonBytes } of page.objects) {
+    sizeBytes += jsonBytes;
+    pieceBytesMax = Math.max(pieceBytesMax, jsonBytes);
+  }
   const isLong = sizeBytes > wholeBytesMax;
   if (isLong) sending();
   using items = new KeptItems(kept, exchange.owner);
   const layout = await layoutOf(page, rendering, { turns, items });
   const pieces = piecesOf(layout, page.objects, turns);
-  if (isLong) await sendPieces(openStream(exchange, headers, layout), pieces, { kept, owner: exchange.owner });
+  if (isLong)
+    await sendPieces(openStream(exchange, headers, layout), pieces, { kept, owner: exchange.owner, pieceBytesMax });
   else exchange.reply(200, headers, await Array.fromAsync(pieces));
 }
 
@@ -77,25 +82,25 @@ function openStream(exchange: Exchange, headers: ReplyHeaders, { sizeBytes }: La
 interface Counted {
   readonly kept: ByteBudget;
   readonly owner: string;
+  /** What a piece may take. */
+  readonly pieceBytesMax: number;
 }
 
 async function sendPieces(
   stream: ResponseStream,
   pieces: AsyncIterator<Uint8Array>,
-  { kept, owner }: Counted,
+  { kept, owner, pieceBytesMax }: Counted,
 ): Promise<void> {
   try {
     while (!stream.signal.aborted) {
       // A piece may be a large object: no more of them are made than may wait to be read.
-      await kept.whenRoom(owner, stream.signal);
-      const { done, value } = await pieces.next();
-      if (done === true) return stream.end();
-      if (stream.write(value)) continue;
-      kept.hold(owner, value.length);
+      await kept.holdInTurn(owner, pieceBytesMax, stream.signal);
       try {
-        await stream.drained();
+        const { done, value } = await pieces.next();
+        if (done === true) return stream.end();
+        if (!stream.write(value)) await stream.drained();
       } finally {
-        kept.release(owner, value.length);
+        kept.release(owner, pieceBytesMax);
       }
     }
   } catch (error) {

@@ -36,8 +36,8 @@ export class ByteBudget {
     for (const wake of woken) wake();
   }
 
-  /** Resolves when there is room again, or the signal is aborted. */
-  async whenRoom(owner: string, signal: AbortSignal): Promise<void> {
+  /** Counts bytes as soon as there is room for this owner, or the signal is aborted. */
+  async holdInTurn(owner: string, sizeBytes: number, signal: AbortSignal): Promise<void> {
     while (this.isOverdrawn(owner) && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const wake = (): void => resolve();
@@ -47,6 +47,8 @@ export class ByteBudget {
       signal.removeEventListener("abort", wake);
       this.waiting.delete(wake);
     }
+    // In the turn that found the room: who is woken next finds it taken.
+    this.hold(owner, sizeBytes);
   }
 
   /** True when more is held for this one, or for all, than may be. */

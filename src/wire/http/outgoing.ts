@@ -159,7 +159,16 @@ export class Pieces implements ResponseStream {
     this.queued = [];
     this.queuedBytes = 0;
     if (this.parts.writable.destroyed) return;
-    this.sentBytes += sizeOf(queued);
-    this.parts.writable.write(queued.length === 1 ? queued[0] : Buffer.concat(queued));
+    const { writable } = this.parts;
+    const sizeBytes = sizeOf(queued);
+    this.sentBytes += sizeBytes;
+    if (queued.length === 1 || sizeBytes <= blockBytes) {
+      writable.write(queued.length === 1 ? queued[0] : Buffer.concat(queued));
+      return;
+    }
+    // A large piece may be shared by thousands of readers, who must not hold a copy each.
+    writable.cork();
+    for (const bytes of queued) writable.write(bytes);
+    writable.uncork();
   }
 }

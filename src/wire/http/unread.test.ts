@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type ClientHttp2Session } from "node:http2";
+import { Writable } from "node:stream";
 import { test } from "node:test";
 import { silentLog } from "#base/log.ts";
 import { listen } from "../http-server.ts";
 import { httpLimits, type Exchange } from "../http.ts";
 import { issue, issueCa } from "../x509.ts";
+import { Pieces } from "./outgoing.ts";
 import { Unread } from "./unread.ts";
 
 const life = { notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + 3_600_000 };
@@ -45,6 +47,24 @@ test("a reply of which nothing leaves for a minute is cut, one that moves or has
   for (let ms = 0; ms <= httpLimits.unreadMs; ms += httpLimits.unreadLookMs) unread.look(ms);
   assert.deepEqual(cut, ["stuck"]);
   assert.equal(unread.openCount, 2);
+});
+
+test("a large piece is handed on as it is, not copied for each reader", () => {
+  const written: unknown[] = [];
+  const writable = new Writable({
+    write: (chunk, _, done) => {
+      written.push(chunk);
+      done();
+    },
+  });
+  const { signal } = new AbortController();
+  const pieces = new Pieces({ writable, signal: () => signal, reset: () => undefined });
+  const large = Buffer.alloc(1_000_000);
+  pieces.write(Buffer.from("small"));
+  pieces.write(large);
+  pieces.end();
+  assert.equal(written.length, 2);
+  assert.equal(written[1], large);
 });
 
 test("ten thousand requests leave no reply counted and no timer", async () => {
