@@ -1,6 +1,6 @@
 /** What a user may get wrong: each gives one clear sentence, the right exit code or HTTP status, and nothing else stops. */
 import assert from "node:assert/strict";
-import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -254,6 +254,33 @@ test("a corrupt page of the database is told at the start, and nothing is writte
   closeSync(file);
   const ended = await kedge("server", ...own.args, "--https-listen-port", String(await freePort()));
   refuses(ended, 1, /state\.db/);
+});
+
+test("certificates without their database are refused, and the database without its authority too", async () => {
+  const own = await newPlace(networks, "--disable-agent");
+  await (await Server.start(own)).end("SIGTERM");
+  const moved = (path: string, away: boolean): void => {
+    const [here, there] = [join(own.dataDir, path), join(own.folder, "away")];
+    if (away) renameSync(here, there);
+    else renameSync(there, here);
+  };
+  for (const [path, sentence] of [
+    [
+      "server/db",
+      /expected the database .*state\.db beside the certificates.*restore the folder "server" from a backup/,
+    ],
+    [
+      "server/tls/server-ca.crt",
+      /expected .*server-ca\.crt, which belongs to the cluster .* restore the folder "server"/,
+    ],
+    ["server/tls/client-ca.key", /expected the key of the CA .*client-ca\.crt in .*found no such file; restore both/],
+    ["server/tls/service.key", /expected .*service\.key, which belongs to the cluster .* restore the folder "server"/],
+  ] as const) {
+    moved(path, true);
+    refuses(await kedge("server", ...own.args), 1, sentence);
+    moved(path, false);
+  }
+  await (await Server.start(own)).end("SIGTERM");
 });
 
 test("a full disk refuses writes and answers reads, and all is well once there is space", async (context) => {

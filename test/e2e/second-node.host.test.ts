@@ -16,7 +16,9 @@ import {
   type Place,
 } from "./kedge.ts";
 
-const segment = `10.99.${process.pid % 256}`;
+const segment = `198.18.${process.pid % 200}`;
+const block = 76 + (process.pid % 25) * 2;
+const networks = [`10.${block}.0.0/16`, `10.${block + 1}.0.0/16`] as const;
 const [near, far] = [`${segment}.1`, `${segment}.2`];
 // Of this process: another run may go on beside this one.
 const namespace = `kedge-e2e-${process.pid}`;
@@ -37,8 +39,8 @@ before(async () => {
   run("-n", namespace, "address", "add", `${far}/24`, "dev", "eth0");
   for (const name of ["lo", "eth0"]) run("-n", namespace, "link", "set", name, "up");
   run("-n", namespace, "route", "add", "default", "via", near);
-  place = await newPlace(["10.72.0.0/16", "10.73.0.0/16"], "--node-ip", near, "--advertise-address", near);
-  second = await newPlace(["10.72.0.0/16", "10.73.0.0/16"]);
+  place = await newPlace(networks, "--node-ip", near, "--advertise-address", near);
+  second = await newPlace(networks);
   // Before its namespace goes, from inside of it.
   atEnd(() =>
     command("nsenter", [...inNamespace.slice(1), launcher, "uninstall", "--data-dir", second.dataDir, "--yes"]),
