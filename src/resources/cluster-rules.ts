@@ -1,4 +1,5 @@
 /** Rules of small kinds of several groups: priority and runtime classes, leases, signing requests, API services. */
+import { own } from "#base/own.ts";
 import { at, child, forbidden, invalid, notSupported, required, type FieldError } from "#machinery/field-error.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { dnsLabel } from "#machinery/names.ts";
@@ -26,7 +27,7 @@ export function checkPriorityClass(
   const { name = "" } = metadata;
   const errors: FieldError[] = [];
   if (name.startsWith("system-")) {
-    if (systemPriorities[name] !== value || globalDefault === true)
+    if (own(systemPriorities, name) !== value || globalDefault === true)
       errors.push(
         forbidden("metadata.name", "priority class names with 'system-' prefix are reserved for system use only"),
       );

@@ -5,13 +5,15 @@
 import { deepFreeze } from "../freeze.ts";
 import { leaf, type FieldSet } from "./field-set.ts";
 
-// Enough for the kinds and writers of a cluster; a set is some kilobytes.
+// Enough for the kinds and writers of a cluster: both together at most 16 MB. A larger set is seldom had twice.
 const keptMax = 1_000;
+const keptLengthMax = 16_384;
 let kept = new Map<string, FieldSet>();
 
 /** The one frozen copy of an equal set. */
 export function interned(set: FieldSet): FieldSet {
   const text = JSON.stringify(set);
+  if (text.length > keptLengthMax) return set;
   const known = kept.get(text);
   if (known) return known;
   if (kept.size >= keptMax) kept = new Map();

@@ -4,6 +4,7 @@
  *
  * @see https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation
  */
+import { own } from "#base/own.ts";
 import { at, child, forbidden, invalid, notSupported, required, type FieldError } from "../field-error.ts";
 import { additionalSchema, isEmbedded, itemSchema, metaNames, type Schema } from "./schema.ts";
 
@@ -162,7 +163,7 @@ function checkMapKeys(schema: Schema, item: Schema | undefined, path: string): F
     ];
   for (const [index, key] of keys.entries()) {
     if (keys.indexOf(key) !== index) errors.push(invalid(where, keys, "must not contain duplicate entries"));
-    const part = item.properties?.[key];
+    const part = own(item.properties, key);
     const partPath = at(child(path, "items.properties"), key);
     if (!part) {
       errors.push(invalid(where, keys, "entries must all be names of item properties"));
