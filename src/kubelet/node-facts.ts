@@ -28,7 +28,7 @@ async function text(files: Files, path: string): Promise<string> {
 /** A figure of /proc/meminfo, in bytes. */
 export function memoryFigure(memInfo: string, name: string): number {
   const line = memInfo.split("\n").find((one) => one.startsWith(`${name}:`));
-  return Number(/(\d+) kB$/.exec(line ?? "")?.[1] ?? 0) * 1024;
+  return Number(/^[^:]*:\s*(\d+) kB$/.exec(line ?? "")?.[1] ?? 0) * 1024;
 }
 
 export async function nodeFacts(files: Files, config: KubeletConfig, runtimeVersion: string): Promise<NodeFacts> {
