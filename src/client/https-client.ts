@@ -5,6 +5,7 @@
  */
 import { messageOf } from "#base/assert.ts";
 import { textOf, utf8 } from "#base/bytes.ts";
+import { own } from "#base/own.ts";
 import { deepFreeze } from "#machinery/freeze.ts";
 import { isObject } from "#machinery/json-object.ts";
 import { readWrittenJson } from "#machinery/json-reader.ts";
@@ -231,7 +232,7 @@ function eventOf<T extends KubeObject>(resource: ResourceDefinition<T>, line: st
   const { type, object } = isObject(value) ? value : {};
   if (typeof type !== "string" || !isObject(object)) throw unavailable("expected a watch event, found something else");
   if (type === "ERROR") throw fromStatus(object, 500);
-  const known = eventTypes[type];
+  const known = own(eventTypes, type);
   if (known) return { type: known, object: deepFreeze(whole<T>(resource, object)) };
   const { metadata } = whole(resource, object);
   const initialEventsEnd = metadata.annotations?.["k8s.io/initial-events-end"] === "true";

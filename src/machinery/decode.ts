@@ -59,6 +59,9 @@ export function setKey(target: DraftObject, key: string, value: unknown): void {
   else target[key] = value;
 }
 
+// As many as upstream's decoder tells.
+export const problemsMax = 100;
+
 class Decoder {
   readonly problems: string[] = [];
   // Names and indices from the root to the value at hand, for sentences only.
@@ -85,7 +88,7 @@ class Decoder {
       const given = source[name];
       const field = plan.fields.get(name);
       if (field === undefined) {
-        this.problems.push(`unknown field "${this.pathText(name)}"`);
+        if (this.problems.length < problemsMax) this.problems.push(`unknown field "${this.pathText(name)}"`);
         continue;
       }
       if (given === null || given === undefined) continue;
@@ -184,7 +187,9 @@ class Decoder {
 }
 
 function isEmpty(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
+  if (typeof value !== "object" || value === null) return false;
+  for (const _ in value) return false;
+  return true;
 }
 
 function lastName(shape: ObjectShape): string {

@@ -73,6 +73,7 @@ export class Lookups {
   }
 
   private hasNumberKeysOnly(type: ts.Type): boolean {
+    if (type.flags & ts.TypeFlags.Any) return false;
     if (type.flags & ts.TypeFlags.StringLike || this.checker.isArrayLikeType(type)) return true;
     return (
       this.checker.getIndexInfosOfType(type).every(({ keyType }) => keyType.flags & ts.TypeFlags.Number) &&

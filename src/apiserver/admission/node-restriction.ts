@@ -4,6 +4,7 @@
  *
  * @see https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
  */
+import { own } from "#base/own.ts";
 import type { Informer } from "#client/informer.ts";
 import type { Node } from "#resources/core/node.ts";
 import type { Pod } from "#resources/core/pod.ts";
@@ -64,7 +65,7 @@ function checkNode(node: string, request: AdmissionRequest): void {
   const before = request.old?.metadata.labels ?? {};
   const after = request.object?.metadata.labels ?? {};
   const changed = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
-    (key) => before[key] !== after[key],
+    (key) => own(before, key) !== own(after, key),
   );
   const refused = changed.filter((key) => !mayLabelItself(key));
   if (refused.length > 0)

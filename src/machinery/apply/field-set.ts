@@ -133,6 +133,11 @@ export function below(set: FieldSet, element: string): FieldSet {
   return Object.hasOwn(node, self) ? difference(node, selfOnly) : node;
 }
 
+/** What `withSelf` gives, before there is anything in it: a large set is not copied. */
+export function startedSet(): FieldSetDraft {
+  return { [self]: leaf };
+}
+
 /** The set of one path and all in `inner`, to stand behind a step. */
 export function withSelf(inner: FieldSet): FieldSet {
   return isEmpty(inner) ? leaf : { [self]: leaf, ...inner };

@@ -161,14 +161,15 @@ function checkMapKeys(schema: Schema, item: Schema | undefined, path: string): F
         "must be object if parent array's x-kubernetes-list-type is map",
       ),
     ];
-  for (const [index, key] of keys.entries()) {
-    if (keys.indexOf(key) !== index) errors.push(invalid(where, keys, "must not contain duplicate entries"));
+  // What shows the whole list is said once, however often it is so.
+  if (new Set(keys).size < keys.length) errors.push(invalid(where, keys, "must not contain duplicate entries"));
+  if (keys.some((key) => !own(item.properties, key)))
+    errors.push(invalid(where, keys, "entries must all be names of item properties"));
+  const asked = new Set(item.required);
+  for (const key of new Set(keys)) {
     const part = own(item.properties, key);
     const partPath = at(child(path, "items.properties"), key);
-    if (!part) {
-      errors.push(invalid(where, keys, "entries must all be names of item properties"));
-      continue;
-    }
+    if (!part) continue;
     if (part.type === "array" || part.type === "object")
       errors.push(
         invalid(
@@ -177,7 +178,7 @@ function checkMapKeys(schema: Schema, item: Schema | undefined, path: string): F
           "must be a scalar type if parent array's x-kubernetes-list-type is map",
         ),
       );
-    if (item.required?.includes(key) !== true && part.default === undefined)
+    if (!asked.has(key) && part.default === undefined)
       errors.push(
         required(
           child(partPath, "default"),
