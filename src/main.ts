@@ -1,6 +1,9 @@
 /** kedge: a complete, lightweight Kubernetes. Turns arguments into a command; each loads only what it needs. */
 import { argv, env, exit, stderr, stdout, versions } from "node:process";
+import { forgetProto, own } from "#base/own.ts";
 import { helpText, unknownCommand, type CommandHelp } from "#cli/help.ts";
+
+forgetProto();
 
 interface Command extends CommandHelp {
   readonly run: (args: readonly string[]) => Promise<number>;
@@ -70,7 +73,7 @@ const aliases: Readonly<Record<string, string>> = {
   "-h": "help",
 };
 const [given = "help", ...args] = argv.slice(2);
-const command = commands.find(({ name }) => name === (aliases[given] ?? given));
+const command = commands.find(({ name }) => name === (own(aliases, given) ?? given));
 if (command) exit(await command.run(args));
 stderr.write(`kedge: ${unknownCommand(given, commands)}\n`);
 exit(2);

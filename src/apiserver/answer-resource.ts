@@ -1,9 +1,8 @@
 /** The verbs on resources over HTTP: options out of the query, body to draft, result to bytes. */
 import { unreachable } from "#base/assert.ts";
-import { textOf } from "#base/bytes.ts";
 import { decode } from "#machinery/decode.ts";
-import { duplicateKeys } from "#machinery/duplicate-keys.ts";
 import { deleteOptions as deleteOptionsShape, type DeleteOptions, type KubeObject } from "#machinery/meta.ts";
+import { isObject } from "#machinery/json-object.ts";
 import type { JsonObject } from "#machinery/shape.ts";
 import type { Verb } from "#machinery/resource.ts";
 import { badRequest, isReason } from "#machinery/status.ts";
@@ -253,8 +252,6 @@ async function answerPatch(server: Server, request: Request, place: Place): Prom
   return replyWritten(request, rendering, await patch(server, call, body));
 }
 
-const openingBrace = 0x7b;
-
 /** @throws StatusError 400, 415 */
 export async function readPatchBody(request: Request, served: Served): Promise<PatchBody> {
   const { info } = request;
@@ -262,34 +259,18 @@ export async function readPatchBody(request: Request, served: Served): Promise<P
   const bytes = request.body;
   if (type !== "apply") {
     if (info.query.has("force")) throw badRequest("force: Forbidden: may not be specified for non-apply patch");
-    const duplicates = duplicateKeys(bytes);
+    const { json, problems } = readPatch(bytes);
     return {
       type,
-      patch: readPatch(bytes),
-      problems: type === "json" ? duplicates.map((each) => `json patch ${each}`) : duplicates,
+      patch: json,
+      problems: type === "json" ? problems.map((each) => `json patch ${each}`) : problems,
     };
   }
   if ((info.query.get("fieldManager") ?? "") === "")
     throw badRequest("fieldManager: Required value: is required for apply patch");
-  const parsed = await parseYamlBody(bytes);
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
-    throw badRequest("expected an object to apply, found none");
-  // Holds because arrays and null are excluded above.
-  return {
-    type,
-    patch: parsed as JsonObject,
-    force: isTrue(info.query.get("force")),
-    problems: await duplicatesIn(bytes),
-  };
-}
-
-async function duplicatesIn(yaml: Uint8Array): Promise<string[]> {
-  // Programs send JSON, which is scanned far faster; only its complaints would be in other words.
-  if (yaml[0] === openingBrace && duplicateKeys(yaml).length === 0) return [];
-  const { duplicateYamlKeys } = await import("#wire/yaml.ts");
-  return duplicateYamlKeys(textOf(yaml)).map(
-    ({ key, line }) => `line ${line}: key ${JSON.stringify(key)} already set in map`,
-  );
+  const { json, problems } = await parseYamlBody(bytes);
+  if (!isObject(json)) throw badRequest("expected an object to apply, found none");
+  return { type, patch: json, force: isTrue(info.query.get("force")), problems };
 }
 
 /** Options of a deletion, from the body or, without one, from the query. */

@@ -1,4 +1,5 @@
 /** Requests to subresources over HTTP. */
+import { own } from "#base/own.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import { untyped } from "#machinery/resource.ts";
 import { scales, scaleShape, type Scale } from "#resources/autoscaling/scale-v1.ts";
@@ -141,7 +142,7 @@ async function answerConnect(
 ): Promise<number> {
   const { exchange, info, user } = request;
   const { served, path } = place;
-  const hook = server.connect[`${path.resource}/${path.subresource}`];
+  const hook = own(server.connect, `${path.resource}/${path.subresource}`);
   const asksOptions = info.method === "OPTIONS" && path.subresource === "proxy";
   if (!hook || !(asksOptions || subresource.verbs.some((verb) => verb === info.verb))) throw notAllowed();
   const { key } = callOf(request, place);

@@ -2,14 +2,19 @@
 import { messageOf } from "#base/assert.ts";
 import type { ByteBudget } from "#base/byte-budget.ts";
 import { textOf } from "#base/bytes.ts";
-import { duplicateKeys } from "#machinery/duplicate-keys.ts";
 import { invalid as invalidField, notSupported, tooLong, type FieldError } from "#machinery/field-error.ts";
+import {
+  JsonError,
+  readJson as parseJson,
+  readWrittenJson,
+  type JsonRead,
+  type Literals,
+} from "#machinery/json-reader.ts";
 import { decodeEnvelope, decodeMessage } from "#machinery/protobuf.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject, JsonValue, ObjectShape } from "#machinery/shape.ts";
 import { badRequest, invalid, tooLarge, tooManyRequests } from "#machinery/status.ts";
 import { BodyTooLargeError, httpLimits, type Exchange } from "#wire/http.ts";
-import { jsonDepth, jsonDepthMax } from "#wire/json.ts";
 import type { FieldValidation } from "./call.ts";
 import type { Encoding } from "./negotiate.ts";
 import type { RequestInfo } from "./request-info.ts";
@@ -62,6 +67,8 @@ export interface ReadBody {
   readonly json: JsonValue;
   /** What strict validation refuses: duplicate keys. */
   readonly problems: readonly string[];
+  /** How numbers were written, where that says more than their values. */
+  readonly literals?: Literals | undefined;
 }
 
 export interface Expected {
@@ -78,25 +85,21 @@ export async function readJson(bytes: Uint8Array, encoding: Encoding, expected: 
       const json = { ...decodeMessage(expected.shape, raw), apiVersion, kind } as JsonObject;
       return { json, problems: [] };
     }
-    case "json":
-      return { json: parseJson(bytes, expected), problems: duplicateKeys(bytes) };
-    case "yaml":
-      return { json: await parseYamlBody(bytes), problems: [] };
+    case "json": {
+      const { value, duplicates, literals } = readBody(bytes, expected);
+      return { json: value, problems: duplicates, literals };
+    }
+    case "yaml": {
+      const { json, problems } = await parseYamlBody(bytes);
+      const sentence = problems.length === 0 ? [] : [`yaml: unmarshal errors:\n  ${problems.join("\n  ")}`];
+      return { json, problems: sentence };
+    }
   }
 }
 
-/** What is nested too deep would end in the stack's end, wherever it is walked. @throws StatusError 400 */
-function checkDepth(bytes: Uint8Array): void {
-  // Each level takes a byte.
-  const depth = bytes.length > jsonDepthMax ? jsonDepth(bytes) : 0;
-  if (depth > jsonDepthMax) throw badRequest(`expected at most ${jsonDepthMax} levels of nesting, found ${depth}`);
-}
-
-function parseJson(bytes: Uint8Array, expected: Pick<Expected, "kind">): JsonValue {
-  checkDepth(bytes);
+function readBody(bytes: Uint8Array, expected: Pick<Expected, "kind">): JsonRead {
   try {
-    // Holds because JSON.parse makes nothing else.
-    return JSON.parse(textOf(bytes)) as JsonValue;
+    return parseJson(textOf(bytes));
   } catch (error) {
     throw badRequest(
       `the object provided is unrecognized (must be of type ${expected.kind}): couldn't get version/kind; json parse error: ${messageOf(error)}`,
@@ -104,27 +107,39 @@ function parseJson(bytes: Uint8Array, expected: Pick<Expected, "kind">): JsonVal
   }
 }
 
-/** YAML, of which JSON is a part: what starts like JSON is read as such. @throws StatusError 400 */
-export async function parseYamlBody(bytes: Uint8Array): Promise<JsonValue> {
-  checkDepth(bytes);
+/** YAML, of which JSON is a part, and the keys in it that stand twice. @throws StatusError 400 */
+export async function parseYamlBody(bytes: Uint8Array): Promise<ReadBody> {
+  const text = textOf(bytes);
+  const asJson = jsonIn(text);
+  // Programs send JSON, which is read far faster; only its complaints would be in other words.
+  if (asJson?.duplicates.length === 0) return { json: asJson.value, problems: [] };
   try {
-    const text = textOf(bytes);
-    // Holds because JSON.parse makes nothing else.
-    if (/^\s*\{/.test(text)) return JSON.parse(text) as JsonValue;
-    const { parseYaml } = await import("#wire/yaml.ts");
-    // Holds because of the text only JSON's values are kept.
-    return JSON.parse(JSON.stringify(parseYaml(text) ?? null)) as JsonValue;
+    const { parseYamlStrictly } = await import("#wire/yaml.ts");
+    const { value, duplicates } = parseYamlStrictly(text);
+    const problems = duplicates.map(({ key, line }) => `line ${line}: key ${JSON.stringify(key)} already set in map`);
+    // Of the text only JSON's values are kept.
+    return { json: readWrittenJson(JSON.stringify(value ?? null)), problems };
   } catch (error) {
     throw badRequest(`error decoding YAML: ${messageOf(error)}`);
   }
 }
 
-/** A patch. @throws StatusError 400 */
-export function readPatch(bytes: Uint8Array): JsonValue {
-  checkDepth(bytes);
+/** Undefined for YAML that is no JSON. */
+function jsonIn(text: string): JsonRead | undefined {
+  if (!text.trimStart().startsWith("{")) return undefined;
   try {
-    // Holds because JSON.parse makes nothing else.
-    return JSON.parse(textOf(bytes)) as JsonValue;
+    return parseJson(text);
+  } catch (error) {
+    if (error instanceof JsonError) return undefined;
+    throw error;
+  }
+}
+
+/** A patch. @throws StatusError 400 */
+export function readPatch(bytes: Uint8Array): ReadBody {
+  try {
+    const { value, duplicates } = parseJson(textOf(bytes));
+    return { json: value, problems: duplicates };
   } catch (error) {
     throw badRequest(`error decoding patch: ${messageOf(error)}`);
   }

@@ -2,6 +2,7 @@
  * What a cluster holds before anyone wrote anything: namespaces, roles, priorities, and the Service by which pods reach
  * the API. Written at start, once the log is open; what is there already stays as it is.
  */
+import { own } from "#base/own.ts";
 import type { Client } from "#client/client.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
@@ -71,7 +72,7 @@ async function writePriorities(client: Client): Promise<void> {
     "system-node-critical": "For pods their node cannot work without.",
   };
   for (const [name, value] of Object.entries(systemPriorities)) {
-    const description = describe[name];
+    const description = own(describe, name);
     await createMissing(client, priorityClasses, {
       apiVersion: "scheduling.k8s.io/v1",
       kind: "PriorityClass",

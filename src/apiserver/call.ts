@@ -1,6 +1,7 @@
 /** What every verb is given: the parts of the server it needs, and who asks for what. */
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import { own } from "#base/own.ts";
 import type { Random } from "#base/random.ts";
 import type { Turns } from "#base/turns.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
@@ -53,7 +54,7 @@ export type Draft = Record<string, unknown> & { metadata: Record<string, unknown
 
 /** A text of a draft's metadata; "" when there is none. */
 export function metaText(draft: Draft, name: string): string {
-  const value = draft.metadata[name];
+  const value = own(draft.metadata, name);
   return typeof value === "string" ? value : "";
 }
 

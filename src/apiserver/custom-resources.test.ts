@@ -103,3 +103,58 @@ test("a definition waits for its objects to go when it is deleted", async (t) =>
   const left = await cluster.ask(`GET ${crds}/toys.example.com`);
   assert.deepEqual(left.at("metadata.finalizers"), ["customresourcecleanup.apiextensions.k8s.io"]);
 });
+
+test("integers of 64 bits come back as they were sent, by every way of writing and reading", async (t) => {
+  const cluster = new Cluster();
+  t.after(() => cluster.ending.abort());
+  const free = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  await cluster.define([version("v1", { size: { type: "integer", format: "int64" }, free })]);
+  const large = "9007199254740993";
+  const object = (name: string, spec: string): string =>
+    `{"apiVersion":"example.com/v1","kind":"Toy","metadata":{"name":"${name}"},"spec":${spec}}`;
+  const json = { "content-type": "application/json" };
+  const made = await cluster.ask(`POST ${toys}`, { body: object("x", `{"size":${large}}`), headers: json });
+  assert.equal(made.code, 201);
+  assert.match(made.text, new RegExp(`"size":${large}`));
+  const written: readonly (readonly [string, string, string])[] = [
+    [`PATCH ${toys}/x`, '{"spec":{"free":{"a":[-9223372036854775808]}}}', "application/merge-patch+json"],
+    [
+      `PATCH ${toys}/x`,
+      '[{"op":"add","path":"/spec/free/b","value":9223372036854775807}]',
+      "application/json-patch+json",
+    ],
+    [
+      `PATCH ${toys}/x?fieldManager=m`,
+      object("x", '{"free":{"c":1234567890123456789}}'),
+      "application/apply-patch+yaml",
+    ],
+    [
+      `PATCH ${toys}/x?fieldManager=n`,
+      object("x", "{}").replace('"spec":{}', '"spec": {free: {d: 1234567890123456788}}'),
+      "application/apply-patch+yaml",
+    ],
+  ];
+  for (const [line, body, type] of written)
+    assert.equal((await cluster.ask(line, { body, headers: { "content-type": type } })).code, 200, body);
+  const spec = `"size":${large},"free":{"a":[-9223372036854775808],"b":9223372036854775807,"c":1234567890123456789,"d":1234567890123456788}`;
+  for (const target of [`${toys}/x`, toys])
+    assert.match((await cluster.ask(`GET ${target}`)).text, new RegExp(spec.replaceAll("[", "\\[")));
+  const asYaml = await cluster.ask(`GET ${toys}/x`, { headers: { accept: "application/yaml" } });
+  assert.match(asYaml.text, new RegExp(`size: ${large}`));
+  const refused = await cluster.ask(`POST ${toys}`, { body: object("y", '{"size":1e400}'), headers: json });
+  assert.equal(refused.code, 400);
+  assert.match(refused.text, /json: cannot unmarshal number 1e400 into Go value of type float64/);
+});
+
+test("names that every object inherits are fields like any other", async (t) => {
+  const cluster = new Cluster();
+  t.after(() => cluster.ending.abort());
+  const properties = { constructor: text, toString: { ...text, format: "__proto__" } };
+  await cluster.define([version("v1", properties)]);
+  const body = '{"metadata":{"name":"x","labels":{"constructor":"a"}},"spec":{"constructor":"b","toString":"c"}}';
+  const made = await cluster.ask(`POST ${toys}`, { body, headers: { "content-type": "application/json" } });
+  assert.equal(made.code, 201, made.text);
+  assert.match(made.text, /"spec":\{"constructor":"b","toString":"c"\}/);
+  assert.equal((await cluster.ask(`GET ${toys}?labelSelector=constructor%3Da`)).at("items.0.metadata.name"), "x");
+  assert.equal((await cluster.ask(`GET ${toys}?labelSelector=toString`)).at("items.0"), undefined);
+});

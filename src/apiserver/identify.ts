@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/reference/access-authn-authz/authentication/
  */
+import { own } from "#base/own.ts";
 import { badRequest, forbidden, unauthorized } from "#machinery/status.ts";
 import type { Exchange, RequestHeaders } from "#wire/http.ts";
 import {
@@ -126,7 +127,7 @@ function accountOf(name: string): { namespace: string; name: string } | undefine
 }
 
 function valuesOf(headers: RequestHeaders, name: string): readonly string[] {
-  const found = headers[name];
+  const found = own(headers, name);
   if (found === undefined) return [];
   return typeof found === "string" ? found.split(",").map((value) => value.trim()) : found;
 }

@@ -1,5 +1,6 @@
 /** The API server's own figures, by upstream's names. */
 import type { Labels, Metrics } from "#base/metrics.ts";
+import { own } from "#base/own.ts";
 import type { RequestInfo } from "./request-info.ts";
 import type { Seats } from "./seats.ts";
 
@@ -72,7 +73,7 @@ function labelsOf(info: RequestInfo | undefined): Readonly<Record<string, string
   if (!info?.resource) return { verb: info?.method === "GET" ? "GET" : "OTHER", ...noLabels };
   const { group, version, resource, subresource } = info.resource;
   const scope = scopeOf(info.resource);
-  return { verb: verbs[info.verb] ?? "OTHER", group, version, resource, subresource, scope };
+  return { verb: own(verbs, info.verb) ?? "OTHER", group, version, resource, subresource, scope };
 }
 
 function scopeOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {

@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-encodings
  */
+import { own } from "#base/own.ts";
 import { notAcceptable, unsupportedMediaType } from "#machinery/status.ts";
 import type { RequestInfo } from "./request-info.ts";
 
@@ -135,7 +136,7 @@ export function bodyEncoding(info: RequestInfo, encodings: readonly Encoding[] =
   const header = info.header("content-type") ?? "";
   if (header === "") return "json";
   const type = (header.split(";")[0] ?? "").trim().toLowerCase();
-  const encoding = encodingOf[type];
+  const encoding = own(encodingOf, type);
   if (encoding && encodings.includes(encoding)) return encoding;
   throw unsupportedMediaType(
     `the body of the request was in an unknown format - accepted media types include: ${encodings.map((each) => mediaTypes[each]).join(", ")}`,
@@ -154,9 +155,9 @@ const patchTypes: Readonly<Record<string, PatchType>> = {
 /** @throws StatusError 415 */
 export function patchTypeOf(info: RequestInfo, allowed: readonly PatchType[]): PatchType {
   const type = ((info.header("content-type") ?? "").split(";")[0] ?? "").trim();
-  const patchType = patchTypes[type];
+  const patchType = own(patchTypes, type);
   if (patchType && allowed.includes(patchType)) return patchType;
-  const names = Object.keys(patchTypes).filter((name) => allowed.includes(patchTypes[name] ?? "json"));
+  const names = Object.keys(patchTypes).filter((name) => allowed.includes(own(patchTypes, name) ?? "json"));
   throw unsupportedMediaType(
     `the body of the request was in an unknown format - accepted media types include: ${names.join(", ")}`,
   );

@@ -7,6 +7,7 @@
  */
 import { textOf, utf8 } from "#base/bytes.ts";
 import { deepFreeze } from "#machinery/freeze.ts";
+import { readWrittenJson } from "#machinery/json-reader.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject } from "#machinery/shape.ts";
@@ -61,7 +62,7 @@ export class StoredKind {
     const head = entry.value.subarray(0, this.storedHead.length);
     if (!renewed && this.storedHead.equals(head)) return new StoredObject(this, entry, entry.modRevision);
     // Holds because only objects are ever stored below this prefix.
-    const found = JSON.parse(textOf(entry.value)) as KubeObject;
+    const found = readWrittenJson(textOf(entry.value)) as unknown as KubeObject;
     const object = { ...found, kind, apiVersion };
     const value = this.encode(renewed ? renewed(object) : object);
     return new StoredObject(this, { ...entry, value }, entry.modRevision);
@@ -93,8 +94,7 @@ export class StoredObject {
   get object(): KubeObject {
     const known = this.decoded?.deref();
     if (known) return known;
-    // Holds because only objects are ever stored, and `fromEntry` brought them in form.
-    const parsed = JSON.parse(textOf(this.entry.value)) as KubeObject & { metadata: { resourceVersion?: string } };
+    const parsed = this.parsed();
     parsed.metadata.resourceVersion = String(this.revision);
     const made = deepFreeze(parsed);
     this.decoded = new WeakRef(made);
@@ -110,9 +110,14 @@ export class StoredObject {
   /** A copy of the object that the caller owns and may change. */
   draft(): JsonObject & KubeObject {
     // Holds as in `object`.
-    const parsed = JSON.parse(textOf(this.entry.value)) as KubeObject & { metadata: { resourceVersion?: string } };
+    const parsed = this.parsed();
     parsed.metadata.resourceVersion = String(this.revision);
     return parsed as JsonObject & KubeObject;
+  }
+
+  private parsed(): KubeObject & { metadata: { resourceVersion?: string } } {
+    // Holds because only objects are ever stored, and `fromEntry` brought them in form.
+    return readWrittenJson(textOf(this.entry.value)) as unknown as ReturnType<StoredObject["parsed"]>;
   }
 
   get labels(): Readonly<Record<string, string>> {

@@ -1,4 +1,5 @@
 /** Which subresources each kind has, as upstream has them. */
+import { own } from "#base/own.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import { tokenRequests } from "#resources/authentication/token-request.ts";
 import { untyped } from "#machinery/resource.ts";
@@ -75,8 +76,8 @@ export function subresourcesOf(
   { custom, hooks }: SubresourceOptions,
 ): ReadonlyMap<string, Subresource> {
   const { id } = definition;
-  const made = new Map<string, Subresource>(Object.entries(special[id] ?? {}));
-  if (definition.status) made.set("status", specialStatus[id] ?? (custom ? customStatusPart : statusPart(id)));
+  const made = new Map<string, Subresource>(Object.entries(own(special, id) ?? {}));
+  if (definition.status) made.set("status", own(specialStatus, id) ?? (custom ? customStatusPart : statusPart(id)));
   if (definition.scale) made.set("scale", { kind: "scale" });
   if (id === "serviceaccounts") made.set("token", tokenSubresource(hooks));
   return new Map([...made].sort(([a], [b]) => (a < b ? -1 : 1)));

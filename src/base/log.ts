@@ -1,5 +1,6 @@
 /** Structured logging with a level a component. Lines go to a sink that is given; secrets never go into fields. */
 import type { Clock } from "./clock.ts";
+import { own } from "./own.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -26,7 +27,7 @@ const rank: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, erro
 
 /** A log that writes `time level component: message key=value …`. */
 export function createLog(options: LogOptions, component = "kedge"): Log {
-  const least = rank[options.levels?.[component] ?? options.level];
+  const least = rank[own(options.levels, component) ?? options.level];
   const at = (level: Level) => (message: string, fields?: Fields) => {
     if (rank[level] < least) return;
     const time = new Date(options.clock.nowMs()).toISOString();

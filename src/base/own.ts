@@ -10,7 +10,8 @@ export function own<T>(record: Readonly<Record<string, T>> | undefined, key: str
 
 /**
  * Takes `__proto__` away from all objects of this thread: from then on it is a member like any other, so that writing
- * a user's key never changes what an object is. Called first by every entry point (src/main.ts, worker threads, tests).
+ * a user's key never changes what an object is. Called first by src/main.ts and by
+ * every thread; tools/node.sh does it for tests and tools.
  */
 export function forgetProto(): void {
   Reflect.deleteProperty(Object.prototype, "__proto__");

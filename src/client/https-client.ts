@@ -5,8 +5,10 @@
  */
 import { messageOf } from "#base/assert.ts";
 import { textOf, utf8 } from "#base/bytes.ts";
+import { own } from "#base/own.ts";
 import { deepFreeze } from "#machinery/freeze.ts";
 import { isObject } from "#machinery/json-object.ts";
+import { readWrittenJson } from "#machinery/json-reader.ts";
 import { keyOf, type KubeObject, type ListMeta, type ObjectKey } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject, JsonValue } from "#machinery/shape.ts";
@@ -166,7 +168,7 @@ export class HttpsClient implements Client {
   private async json(call: Call): Promise<JsonValue> {
     const reply = await this.send(call);
     try {
-      return parsed(textOf(await reply.bytes(replyBytesMax)));
+      return readWrittenJson(textOf(await reply.bytes(replyBytesMax)));
     } catch (error) {
       throw call.signal?.aborted ? call.signal.reason : unreachableUnlessRefused(error);
     }
@@ -194,7 +196,7 @@ export class HttpsClient implements Client {
 async function refusalOf(reply: HttpReply): Promise<StatusError> {
   const text = await reply.bytes(replyBytesMax).then(textOf, () => "");
   try {
-    const value = parsed(text);
+    const value = readWrittenJson(text);
     if (isObject(value) && value["kind"] === "Status") return fromStatus(value, reply.status);
   } catch {
     // A proxy in between answers with text of its own, which is told below.
@@ -212,11 +214,6 @@ function unreachableUnlessRefused(error: unknown): StatusError {
   return error instanceof StatusError ? error : unavailable(messageOf(error));
 }
 
-function parsed(text: string): JsonValue {
-  // Holds because JSON.parse gives JSON.
-  return JSON.parse(text) as JsonValue;
-}
-
 /** Objects in lists come without their kind. */
 function whole<T extends KubeObject>(resource: ResourceDefinition<T>, object: JsonObject): T {
   const { apiVersion, kind } = resource;
@@ -231,11 +228,11 @@ const eventTypes: Readonly<Record<string, "added" | "modified" | "deleted">> = {
 };
 
 function eventOf<T extends KubeObject>(resource: ResourceDefinition<T>, line: string): WatchEvent<T> {
-  const value = parsed(line);
+  const value = readWrittenJson(line);
   const { type, object } = isObject(value) ? value : {};
   if (typeof type !== "string" || !isObject(object)) throw unavailable("expected a watch event, found something else");
   if (type === "ERROR") throw fromStatus(object, 500);
-  const known = eventTypes[type];
+  const known = own(eventTypes, type);
   if (known) return { type: known, object: deepFreeze(whole<T>(resource, object)) };
   const { metadata } = whole(resource, object);
   const initialEventsEnd = metadata.annotations?.["k8s.io/initial-events-end"] === "true";

@@ -2,6 +2,7 @@
 import type { Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
+import { own } from "#base/own.ts";
 import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
@@ -127,6 +128,6 @@ export function createControllers(all: ControllersOptions): readonly Component[]
     namespaceController({ client: clientFor("namespace-controller"), informers, resources, clock, log }),
   ];
   return components.filter(
-    ({ name }) => !options.disabled.has(name) && !options.disabled.has(shortNames[name] ?? name),
+    ({ name }) => !options.disabled.has(name) && !options.disabled.has(own(shortNames, name) ?? name),
   );
 }

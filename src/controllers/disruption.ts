@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/tasks/run-application/configure-pdb/
  */
+import { own } from "#base/own.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { scaledValue } from "#machinery/int-or-string.ts";
 import { selectorOf } from "#machinery/label-selector.ts";
@@ -18,7 +19,7 @@ import { normal, updateStatus, warning } from "./actions.ts";
 import { withCondition, conditionOf } from "./conditions.ts";
 import type { Action, Caches, Controller, Plan } from "./controller.ts";
 import { isReady } from "./pod-state.ts";
-import { own } from "./watches.ts";
+import { own as watchOwn } from "./watches.ts";
 
 /** The number of pods an owner of pods wants to have. */
 export type Scale =
@@ -40,7 +41,7 @@ const evictionMs = 120_000;
 export const disruptionController: Controller<DisruptionObservation> = {
   name: "disruption-controller",
   watches: [
-    own(podDisruptionBudgets),
+    watchOwn(podDisruptionBudgets),
     {
       resource: untyped(pods),
       keysOf: (change, caches) =>
@@ -118,7 +119,7 @@ export function planDisruption(seen: DisruptionObservation): Plan {
   const currentHealthy = selected.filter(
     (pod) =>
       pod.metadata.deletionTimestamp === undefined &&
-      disruptedPods[pod.metadata.name ?? ""] === undefined &&
+      own(disruptedPods, pod.metadata.name ?? "") === undefined &&
       isReady(pod),
   ).length;
   const spare = currentHealthy - expected.desired;
@@ -180,7 +181,7 @@ function disrupted({ budget, pods: selected, nowMs }: DisruptionObservation) {
   const late: Action[] = [];
   for (const pod of selected) {
     const name = pod.metadata.name ?? "";
-    const since = budget.status.disruptedPods?.[name];
+    const since = own(budget.status.disruptedPods, name);
     if (since === undefined || pod.metadata.deletionTimestamp !== undefined) continue;
     const leftMs = Date.parse(since) + evictionMs - nowMs;
     if (leftMs > 0) {

@@ -4,6 +4,7 @@
  */
 import { must } from "#base/assert.ts";
 import { type Cidr, cidrContains, formatIpv4, parseCidr, parseIpv4 } from "#base/cidr.ts";
+import { own } from "#base/own.ts";
 import type { Taint } from "#resources/core/node.ts";
 import { readConfigFiles } from "./config/files.ts";
 import { readFlags } from "./config/flags.ts";
@@ -119,7 +120,7 @@ function fromEnvironment(
 ): { readonly named: NamedSetting; readonly written: Written }[] {
   if (named.setting.env === undefined) return [];
   for (const variable of [`KEDGE_${named.setting.env}`, `K3S_${named.setting.env}`]) {
-    const value = env[variable];
+    const value = own(env, variable);
     if (value !== undefined && value !== "") return [{ named, written: { value, source: `variable ${variable}` } }];
   }
   return [];

@@ -8,6 +8,7 @@ import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
+import { own } from "#base/own.ts";
 import { WorkQueue } from "#base/queue.ts";
 import type { ContainerRuntime } from "./cri.ts";
 import { importImages } from "./image-archive.ts";
@@ -87,7 +88,8 @@ export class ImageFolder implements Component {
     const path = join(folder, name);
     const stamp = stampOf(path);
     const isList = name.endsWith(".txt");
-    if (stamp === undefined || (!isList && !archiveName.test(name)) || this.imported()[name] === stamp.text) return;
+    if (stamp === undefined || (!isList && !archiveName.test(name)) || own(this.imported(), name) === stamp.text)
+      return;
     const quietMs = clock.nowMs() - stamp.changedMs;
     // A file from the future is taken as it is: its time says nothing.
     if (quietMs >= 0 && quietMs < settledMs) {

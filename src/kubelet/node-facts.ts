@@ -1,4 +1,5 @@
 /** What a node says of itself: what it has, what pods may use of it, what it is. Read from the kernel's files. */
+import { own } from "#base/own.ts";
 import type { Files } from "#host/files.ts";
 import type { NodeAddress, NodeSystemInfo } from "#resources/core/node.ts";
 import type { KubeletConfig } from "./config.ts";
@@ -28,7 +29,7 @@ async function text(files: Files, path: string): Promise<string> {
 /** A figure of /proc/meminfo, in bytes. */
 export function memoryFigure(memInfo: string, name: string): number {
   const line = memInfo.split("\n").find((one) => one.startsWith(`${name}:`));
-  return Number(/(\d+) kB$/.exec(line ?? "")?.[1] ?? 0) * 1024;
+  return Number(/^[^:]*:\s*(\d+) kB$/.exec(line ?? "")?.[1] ?? 0) * 1024;
 }
 
 export async function nodeFacts(files: Files, config: KubeletConfig): Promise<NodeFacts> {
@@ -41,7 +42,7 @@ export async function nodeFacts(files: Files, config: KubeletConfig): Promise<No
     .filter((kib) => kib > 0)
     .map((kib) => [`hugepages-${kib >= 1 << 20 ? `${kib >> 20}Gi` : `${kib >> 10}Mi`}`, "0"] as const);
   const fixed = { ...Object.fromEntries(hugePages), pods: String(config.podsMax) };
-  const reserved = (name: string): number => wholeOf(config.reserved[name]);
+  const reserved = (name: string): number => wholeOf(own(config.reserved, name));
   const cpuMillis = cpus * 1000 - millisOf(config.reserved["cpu"]);
   const memoryLeft = memoryBytes - reserved("memory") - evictionThresholds.memoryAvailableBytes;
   const diskLeft =

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Clock } from "#base/clock.ts";
+import { own } from "#base/own.ts";
 import type { Client } from "#client/client.ts";
 import { forbidden, unauthorized } from "#machinery/status.ts";
 import { tokenReviews } from "#resources/authentication/token-review.ts";
@@ -67,7 +68,7 @@ export class ServerAccess {
   async require(exchange: Exchange): Promise<void> {
     const asker = await this.askerOf(exchange);
     if (!asker) throw unauthorized();
-    const verb = verbs[exchange.method] ?? "get";
+    const verb = own(verbs, exchange.method) ?? "get";
     const known = subresources.find(
       ([prefix]) => exchange.path === prefix || exchange.path.startsWith(`${prefix}/`),
     )?.[1];

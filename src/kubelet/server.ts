@@ -6,6 +6,7 @@
 import { messageOf } from "#base/assert.ts";
 import { utf8 } from "#base/bytes.ts";
 import type { Metrics } from "#base/metrics.ts";
+import { own } from "#base/own.ts";
 import { badRequest, internal, notFound, StatusError } from "#machinery/status.ts";
 import type { Exchange, ResponseStream } from "#wire/http.ts";
 import { acceptPortForward, bridgePair } from "#wire/port-forward.ts";
@@ -58,7 +59,7 @@ const answers: Readonly<Record<string, Answer>> = {
       resource: () => resourceMetrics(stats, exchange.signal),
       cadvisor: () => cadvisorMetrics(stats, machine, exchange.signal),
     };
-    const text = texts[what ?? ""];
+    const text = own(texts, what ?? "");
     if (!text) throw notFound({ group: "", resource: "metrics", name: what ?? "" });
     reply(exchange, metricsType, await text());
   },
@@ -94,7 +95,7 @@ export async function answerKubelet(parts: ServerParts, exchange: Exchange): Pro
       .split("/")
       .filter((part) => part !== "")
       .map(decodeURIComponent);
-    const answer = Object.hasOwn(answers, first) ? answers[first] : undefined;
+    const answer = own(answers, first);
     await parts.require?.(exchange);
     if (!answer) throw notFound({ group: "", resource: "path", name: exchange.path });
     await answer(parts, exchange, names);

@@ -10,7 +10,7 @@ import { appliedSet } from "./apply/applied-set.ts";
 import { problemsOf } from "./apply/check.ts";
 import { changedIn, compareObjects, type Difference } from "./apply/compare.ts";
 import { conflictError, type Conflict } from "./apply/conflict.ts";
-import { intersection, isEmpty, leaf, union, without, type FieldSet } from "./apply/field-set.ts";
+import { intersection, isEmpty, leaf, union, unionOf, without, type FieldSet } from "./apply/field-set.ts";
 import { interned } from "./apply/intern.ts";
 import { allowedByLastApplied, withLastApplied } from "./apply/last-applied.ts";
 import {
@@ -95,7 +95,7 @@ export function applyPatch(write: FieldWrite & { readonly force: boolean }, appl
   const { shape } = write.kind;
   const set = without(appliedSet(applied, shape), resetFields(write.kind, write.subresource));
   managers.set(id, { ...mine, time: last?.time, set });
-  const held = [...managers.values()].reduce((all, manager) => union(all, manager.set), leaf);
+  const held = unionOf([...managers.values()].map(({ set }) => set));
   const merged = pruneReleased({
     merged: mergeApplied(live, applied, shape),
     shape,
@@ -105,7 +105,7 @@ export function applyPatch(write: FieldWrite & { readonly force: boolean }, appl
   const found = comparedFor(write, live, merged);
   if (found) {
     const conflicts = conflictsIn(managers, changedIn(found), id);
-    const fields = conflicts.reduce((all, conflict) => union(all, conflict.fields), leaf);
+    const fields = unionOf(conflicts.map((conflict) => conflict.fields));
     if (conflicts.length > 0 && !write.force && !allowedByLastApplied(write, live, fields))
       throw conflictError(conflicts);
     release(managers, union(fields, found.removed), id);

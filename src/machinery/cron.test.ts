@@ -49,11 +49,31 @@ test("what is no schedule is refused with upstream's sentences", () => {
     ["1/2/3 * * * *", "too many slashes: 1/2/3"],
     ["x * * * *", 'failed to parse int from x: strconv.Atoi: parsing "x": invalid syntax'],
     ["@fortnightly", "unrecognized descriptor: @fortnightly"],
-    ["@every 5", 'failed to parse duration 5: time: invalid duration "5"'],
+    ["@every 5", 'failed to parse duration @every 5: time: missing unit in duration "5"'],
+    ["@constructor", "unrecognized descriptor: @constructor"],
+    ["-1 * * * *", 'failed to parse int from : strconv.Atoi: parsing "": invalid syntax'],
+    ["TZ=UTC", "expected a schedule after the time zone: TZ=UTC"],
     ["TZ=Mars/Base 0 0 * * *", "provided bad location Mars/Base: unknown time zone Mars/Base"],
   ];
   for (const [schedule, message] of rows)
     assert.throws(() => parseCron(schedule), { name: "CronError", message }, schedule);
   assert.equal(isTimeZone("Europe/Zurich"), true);
   assert.equal(isTimeZone("Nowhere"), false);
+});
+
+test("long texts are refused in a time that grows with the text", () => {
+  const startedMs = performance.now();
+  const zeros = "0".repeat(500_000);
+  for (const text of [
+    `@every ${zeros}!`,
+    `@every ${"1h".repeat(300_000)}x`,
+    `TZ=${"x".repeat(500_000)}`,
+    `TZ=UTC${" ".repeat(500_000)}x`,
+    `* * * * ${"1,".repeat(200_000)}x`,
+    `* * * * ${"-".repeat(500_000)}`,
+    `${zeros} * * * *`,
+    " *".repeat(300_000),
+  ])
+    assert.throws(() => parseCron(text), { name: "CronError" });
+  assert.ok(performance.now() - startedMs < 20_000);
 });

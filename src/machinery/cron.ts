@@ -3,6 +3,8 @@
  *
  * @see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax
  */
+import { own } from "#base/own.ts";
+import { GoDurationError, goDurationNanos } from "./go-duration.ts";
 
 export interface CronSchedule {
   /** The first time after `afterMs`, in milliseconds since the epoch; undefined when there is none in five years. */
@@ -20,17 +22,22 @@ export class CronError extends Error {
  */
 export function parseCron(text: string, timeZone = "UTC"): CronSchedule {
   if (text === "") throw new CronError("empty spec string");
-  const zoned = /^(?:CRON_)?TZ=(\S*)\s+([\s\S]*)$/.exec(text);
-  if (!zoned && /^(?:CRON_)?TZ=/.test(text)) throw new CronError(`expected a schedule after the time zone: ${text}`);
-  const zone = zoned?.[1] ?? timeZone;
+  const zoned = /^(?:CRON_)?TZ=/.exec(text)?.[0].length;
+  const zoneEnd = zoned === undefined ? 0 : text.search(/\s/);
+  if (zoneEnd < 0) throw new CronError(`expected a schedule after the time zone: ${text}`);
+  const zone = zoned === undefined ? timeZone : text.slice(zoned, zoneEnd);
   if (!isTimeZone(zone)) throw new CronError(`provided bad location ${zone}: unknown time zone ${zone}`);
-  const spec = (zoned?.[2] ?? text).trim();
-  if (spec.startsWith("@every ")) return everyMs(durationMs(spec.slice(7)));
+  const spec = text.slice(zoneEnd).trim();
+  if (spec.startsWith(every)) return everyMs(durationMs(spec));
   return new FieldSchedule(fieldsOf(spec), zone);
 }
 
+const every = "@every ";
+
 /** True for a time zone that this machine knows. */
 export function isTimeZone(name: string): boolean {
+  // Offsets such as "+02:00" are no names of zones.
+  if (!/^[A-Za-z]/.test(name)) return false;
   try {
     epoch.toZonedDateTimeISO(name);
     return true;
@@ -74,7 +81,7 @@ const descriptors: Readonly<Record<string, string>> = {
 };
 
 function fieldsOf(spec: string): readonly TimeField[] {
-  const expanded = spec.startsWith("@") ? descriptors[spec] : spec;
+  const expanded = spec.startsWith("@") ? own(descriptors, spec) : spec;
   if (expanded === undefined) throw new CronError(`unrecognized descriptor: ${spec}`);
   const parts = expanded.split(/\s+/);
   if (parts.length !== bounds.length)
@@ -170,25 +177,13 @@ function startOf(date: Temporal.PlainDate, zone: string): Temporal.ZonedDateTime
   return date.toZonedDateTime(zone);
 }
 
-const unitsMs: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1_000,
-  m: minuteMs,
-  h: 60 * minuteMs,
-};
-
-function durationMs(text: string): number {
-  if (!/^[+-]?(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.test(text)) {
-    const shown = JSON.stringify(text);
-    throw new CronError(`failed to parse duration ${text}: time: invalid duration ${shown}`);
+function durationMs(descriptor: string): number {
+  try {
+    return Number(goDurationNanos(descriptor.slice(every.length)) / 1_000_000n);
+  } catch (error) {
+    if (!(error instanceof GoDurationError)) throw error;
+    throw new CronError(`failed to parse duration ${descriptor}: ${error.message}`);
   }
-  let sum = 0;
-  for (const [, amount, unit = ""] of text.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g))
-    sum += Number(amount) * (unitsMs[unit] ?? 0);
-  return text.startsWith("-") ? -sum : sum;
 }
 
 /** Whole seconds, at least one. */

@@ -180,3 +180,136 @@ test("schemas are held to being structural, with defaults that fit", () => {
       expected,
     );
 });
+
+function checked(spec: JsonObject, properties: Readonly<Record<string, Schema>>, old?: JsonObject): readonly string[] {
+  const made = customKind("v1.Toy", {
+    type: "object",
+    properties: { spec: { type: "object", properties } },
+  });
+  const whole = (of: JsonObject): KubeObject => ({ metadata: {}, spec: of }) as unknown as KubeObject;
+  const context = { old: old && whole(old), subresource: "" } as unknown as Parameters<typeof check>[1];
+  const check = made.check ?? (() => []);
+  return check(whole(spec), context).map(({ field, message }) => `${field}: ${message}`);
+}
+
+test("patterns are Go's: flags in front are read, and what Go does not read is refused with the definition", () => {
+  const problems = (pattern: string): readonly string[] =>
+    checkSchema({ type: "object", properties: { a: { type: "string", pattern } } }, "schema").map(
+      ({ field, message }) => `${field}: ${message}`,
+    );
+  assert.deepEqual(problems("(?i)^(ab)+$"), []);
+  assert.deepEqual(problems("^(0|(([0-9]+)y)?(([0-9]+)ms)?)$"), []);
+  for (const pattern of ["(a)\\1", "(?=a)b", "(?!a)b", "("])
+    assert.match(
+      problems(pattern).join(),
+      /^schema\.properties\[a\]\.pattern: .*must be a valid regular expression, but isn't: error parsing regexp: /,
+      pattern,
+    );
+  assert.deepEqual(checked({ a: "ABab" }, { a: { type: "string", pattern: "(?i)^(ab)+$" } }), []);
+});
+
+test("patterns and formats of hostile definitions take no more time than the text is long", () => {
+  const startedMs = performance.now();
+  const long = "a".repeat(200_000);
+  assert.equal(checked({ a: `${long}!` }, { a: { type: "string", pattern: "^(a+)+$" } }).length, 1);
+  assert.throws(() => checked({ a: long }, { a: { type: "string", pattern: "(a?){1000}a{1000}" } }), { code: 413 });
+  const zeros = "0".repeat(1_000_000);
+  for (const format of [
+    "duration",
+    "date-time",
+    "hostname",
+    "email",
+    "uri",
+    "mac",
+    "rgbcolor",
+    "creditcard",
+    "cidr",
+    "ipv6",
+    "byte",
+    "isbn",
+  ])
+    for (const text of [
+      `${zeros}!`,
+      `${"0 ".repeat(300_000)}!`,
+      `${"-".repeat(300_000)}!`,
+      `rgb(${" ".repeat(300_000)}`,
+      "a@".repeat(300_000),
+      ":".repeat(300_000),
+      `${"1s".repeat(300_000)}!`,
+    ])
+      checked({ a: text }, { a: { type: "string", format } });
+  assert.ok(performance.now() - startedMs < 20_000);
+});
+
+test("a keyed list with one wrong item is compared with what was there by its keys, once", () => {
+  const items: Schema = {
+    type: "array",
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-list-map-keys": ["name"],
+    items: { type: "object", properties: { name: { type: "string" }, size: { type: "integer" } } },
+  };
+  const many = Array.from({ length: 100_000 }, (_, at): JsonObject => ({ name: `n${at}`, size: 1 }));
+  const startedMs = performance.now();
+  const after = [{ name: "n5", size: "wrong" }, ...many.slice(6).toReversed()];
+  const before = [...many.slice(0, 5), { name: "n5", size: 5 }, ...many.slice(6)];
+  assert.equal(checked({ items: after }, { items }, { items: before }).length, 1);
+  assert.equal(
+    checked({ items: after.map((one) => ({ ...one, size: "x" })) }, { items }, { items: before }).length,
+    1_000,
+  );
+  assert.ok(performance.now() - startedMs < 20_000);
+});
+
+test("names that every object inherits are names like any other", () => {
+  const properties: Readonly<Record<string, Schema>> = {
+    constructor: { type: "integer", default: 3 },
+    toString: { type: "string", format: "__proto__" },
+  };
+  assert.deepEqual(checked({ constructor: 1, toString: "x" }, properties), []);
+  assert.equal(checked({ constructor: "x" }, properties).length, 1);
+  assert.deepEqual(checked({ a: "x" }, { a: { type: "string", format: "constructor" } }), []);
+  assert.deepEqual(checkSchema({ type: "object", properties }, "schema"), []);
+});
+
+test("formats are judged as upstream judges them", () => {
+  const rows: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+    ["date", ["2024-02-29"], ["2023-02-29", "2024-13-01", "2024-1-1"]],
+    [
+      "date-time",
+      ["2024-02-29T23:59:59Z", "2024-02-29t10:00:00.5+01:00"],
+      ["2023-02-29T00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01 10:00:00Z", "2024-01-01T10:00:00"],
+    ],
+    [
+      "duration",
+      ["1h30m", "22 ns", "3 days", "1w and 2 hours", "0"],
+      ["", "h", "5", "5 years", "99999999999999999999 s"],
+    ],
+    [
+      "hostname",
+      ["a", "host", "example.com", "a.b-c.example", "1.2.3.example"],
+      ["my-long-host", "-a", "a..b", "example.c", "x.a--b", ""],
+    ],
+    ["ipv4", ["1.2.3.4"], ["::1", "1.2.3"]],
+    ["ipv6", ["::1", "::ffff:1.2.3.4"], ["1.2.3.4"]],
+    [
+      "mac",
+      ["01:02:03:04:05:06", "01-02-03-04-05-06-07-08", "0102.0304.0506"],
+      ["01:02:03:04:05", "01:02-03:04:05:06"],
+    ],
+    ["creditcard", ["4111 1111 1111 1111"], ["4111 1111 1111 1112"]],
+    ["rgbcolor", ["rgb(0, 10,255)"], ["rgb(0,10)", "rgb(0,0,256)", "rgba(0,0,0)"]],
+    ["uuid4", ["6ba7b810-9dad-41d1-80b4-00c04fd430c8"], ["6ba7b810-9dad-31d1-80b4-00c04fd430c8"]],
+  ];
+  for (const [format, right, wrong] of rows) {
+    const problems = (text: string): number => checked({ a: text }, { a: { type: "string", format } }).length;
+    for (const text of right) assert.equal(problems(text), 0, `${format} ${text}`);
+    for (const text of wrong) assert.equal(problems(text), 1, `${format} ${text}`);
+  }
+});
+
+test("integers beyond 53 bits are kept, and held to limits exactly", () => {
+  const size: Schema = { type: "integer", format: "int64", maximum: 9_007_199_254_740_992 };
+  assert.deepEqual(checked({ a: 9_007_199_254_740_993n }, { a: { type: "integer", format: "int64" } }), []);
+  assert.equal(checked({ a: 9_007_199_254_740_993n }, { a: size }).length, 1);
+  assert.equal(checked({ a: 9_007_199_254_740_993n }, { a: { type: "string" } }).length, 1);
+});

@@ -5,7 +5,9 @@
  * @see https://kubernetes.io/docs/reference/using-api/api-concepts/
  */
 import { base64, fromBase64 } from "#base/bytes.ts";
+import { GoDurationError, goDurationNanos, goDurationText } from "./go-duration.ts";
 import { canonicalQuantity, QuantityError } from "./quantity.ts";
+import { parseTime, TimeError, type ParsedTime } from "./rfc3339.ts";
 import type { JsonValue, ScalarType } from "./shape.ts";
 
 /** What the decoder was given where `goType` was expected. Becomes a sentence with the place in it. */
@@ -29,6 +31,7 @@ export class UnreadableError extends Error {
 /** "string", "number", "bool", "array" or "object". */
 function jsonTypeOf(value: JsonValue): string {
   if (typeof value === "boolean") return "bool";
+  if (typeof value === "bigint") return "number";
   return Array.isArray(value) ? "array" : typeof value;
 }
 
@@ -40,15 +43,27 @@ function text(value: JsonValue, goType = "string"): string {
   return value;
 }
 
-function integer(value: JsonValue, goType: "int32" | "int64"): number {
+/** Go reads an integer from digits alone: `1.0` and `1e3` are none, whatever their value. */
+function integer(value: JsonValue, goType: "int32" | "int64", given: string | undefined): number {
+  if (typeof value === "bigint") {
+    if (goType === "int32") throw new WrongTypeError(value, goType, value.toString());
+    // Differs from upstream: a built-in field holds what a number holds exactly. Larger is refused, never rounded.
+    throw new UnreadableError(
+      `expected an integer between -${Number.MAX_SAFE_INTEGER} and ${Number.MAX_SAFE_INTEGER}, found ${value}`,
+    );
+  }
   if (typeof value !== "number") throw new WrongTypeError(value, goType);
-  if (!Number.isInteger(value) || (goType === "int32" && (value < int32Min || value > int32Max)))
-    throw new WrongTypeError(value, goType, String(value));
+  const literal = given ?? String(value);
+  const isDigits = Number.isSafeInteger(value) && integerText.test(literal);
+  if (!isDigits || (goType === "int32" && (value < int32Min || value > int32Max)))
+    throw new WrongTypeError(value, goType, literal);
   return value;
 }
 
-function intOrString(value: JsonValue): string | number {
-  return typeof value === "number" ? integer(value, "int32") : text(value, "intstr.IntOrString");
+const integerText = /^-?\d+$/;
+
+function intOrString(value: JsonValue, literal?: string): string | number {
+  return typeof value === "string" ? value : integer(value, "int32", literal);
 }
 
 function base64Text(value: JsonValue): string {
@@ -60,39 +75,39 @@ function base64Text(value: JsonValue): string {
   throw new UnreadableError(`illegal base64 data at input byte ${wrongAt < 0 ? given.length & ~3 : wrongAt}`);
 }
 
-function quantity(value: JsonValue): string {
-  if (typeof value !== "string" && typeof value !== "number") throw new WrongTypeError(value, "resource.Quantity");
+function quantity(value: JsonValue, literal: string | undefined): string {
+  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "bigint")
+    throw new WrongTypeError(value, "resource.Quantity");
   try {
-    return canonicalQuantity(String(value));
+    return canonicalQuantity(literal ?? String(value));
   } catch (thrown) {
     throw thrown instanceof QuantityError ? new UnreadableError(thrown.message) : thrown;
   }
 }
 
-const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d+))?(?:Z|[+-]\d\d:\d\d)$/;
-
 function time(value: JsonValue, layout: "time" | "microTime"): string {
   const given = text(value, layout === "time" ? "v1.Time" : "v1.MicroTime");
-  const fraction = rfc3339.exec(given);
-  const ms = fraction === null ? Number.NaN : Date.parse(given);
-  if (Number.isNaN(ms)) {
-    const goLayout = layout === "time" ? "2006-01-02T15:04:05Z07:00" : "2006-01-02T15:04:05.000000Z07:00";
-    throw new UnreadableError(
-      `parsing time ${JSON.stringify(given)} as "${goLayout}": cannot parse ${JSON.stringify(given)} as "2006"`,
-    );
-  }
+  const { ms, fraction } = parsedTime(given, layout);
   if (layout === "time" && given.length === 20) return given;
   const seconds = new Date(ms).toISOString().slice(0, 19);
-  // Date keeps milliseconds only, so the microseconds are taken from the text.
-  return layout === "time" ? `${seconds}Z` : `${seconds}.${(fraction?.[1] ?? "").padEnd(6, "0").slice(0, 6)}Z`;
+  return layout === "time" ? `${seconds}Z` : `${seconds}.${fraction.padEnd(6, "0").slice(0, 6)}Z`;
 }
 
-const goDuration = /^[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
+function parsedTime(given: string, layout: "time" | "microTime"): ParsedTime {
+  try {
+    return parseTime(given, layout === "time" ? undefined : "2006-01-02T15:04:05.000000Z07:00");
+  } catch (error) {
+    throw error instanceof TimeError ? new UnreadableError(error.message) : error;
+  }
+}
 
 function duration(value: JsonValue): string {
   const given = text(value, "v1.Duration");
-  if (!goDuration.test(given)) throw new UnreadableError(`time: invalid duration ${JSON.stringify(given)}`);
-  return given;
+  try {
+    return goDurationText(goDurationNanos(given));
+  } catch (error) {
+    throw error instanceof GoDurationError ? new UnreadableError(error.message) : error;
+  }
 }
 
 function jsonObject(value: JsonValue, goType: string): JsonValue {
@@ -106,15 +121,16 @@ function bool(value: JsonValue): boolean {
 }
 
 function double(value: JsonValue): number {
+  if (typeof value === "bigint") return Number(value);
   if (typeof value !== "number") throw new WrongTypeError(value, "float64");
   return value;
 }
 
-const decoders: Readonly<Record<ScalarType, (value: JsonValue) => JsonValue>> = {
+const decoders: Readonly<Record<ScalarType, (value: JsonValue, literal: string | undefined) => JsonValue>> = {
   string: (value) => text(value),
   bool,
-  int32: (value) => integer(value, "int32"),
-  int64: (value) => integer(value, "int64"),
+  int32: (value, literal) => integer(value, "int32", literal),
+  int64: (value, literal) => integer(value, "int64", literal),
   double,
   intOrString,
   bytes: base64Text,
@@ -131,10 +147,11 @@ const decoders: Readonly<Record<ScalarType, (value: JsonValue) => JsonValue>> = 
  * The value in canonical form: the same for JSON text that says the same.
  *
  * @param value Not null: null is absence, which the caller decides about.
+ * @param literal How a number was written, when not as JavaScript writes it.
  * @throws WrongTypeError or UnreadableError.
  */
-export function decodeScalar(type: ScalarType, value: JsonValue): JsonValue {
-  return decoders[type](value);
+export function decodeScalar(type: ScalarType, value: JsonValue, literal?: string): JsonValue {
+  return decoders[type](value, literal);
 }
 
 const zeros: Readonly<Record<ScalarType, JsonValue | undefined>> = {

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { applyDefaults, decode, validate } from "./decode.ts";
+import { readJson } from "./json-reader.ts";
 import { kind } from "./resource.ts";
 import {
   bool,
   bytes,
   int32,
+  int64,
   intOrString,
   list,
   listMap,
@@ -33,6 +35,7 @@ const spec = object("api.core.v1.ThingSpec", {
   title: string(9).required(),
   at: time(10),
   className: string(11).keepZero(),
+  seconds: int64(12),
 });
 const thing = kind("api.core.v1.Thing", { spec: of(2, spec).always() });
 
@@ -122,4 +125,47 @@ test("validate() gives all causes at once", () => {
     "spec.replicas: Invalid value: -1: must be greater than or equal to 0",
     "spec.title: Required value",
   ]);
+});
+
+test("numbers are judged by how they are written, as Go does", () => {
+  const read = (text: string): unknown => {
+    const { value, literals } = readJson(`{"spec":${text}}`);
+    return decode(thing, value, literals).object["spec"];
+  };
+  for (const [field, literal] of [
+    ["replicas", "1.0"],
+    ["replicas", "1e2"],
+    ["seconds", "1.0"],
+    ["seconds", "1e30"],
+    ["seconds", "99999999999999999999"],
+    ["replicas", "2147483648"],
+  ] as const)
+    assert.throws(() => read(`{"${field}":${literal}}`), {
+      message: new RegExp(
+        `json: cannot unmarshal number ${literal} into Go struct field ThingSpec\\.spec\\.${field} of type int`,
+      ),
+    });
+  assert.throws(() => read('{"seconds":9007199254740993}'), /expected an integer between .*, found 9007199254740993/);
+  assert.deepEqual(read('{"seconds":9007199254740991}'), read('{"seconds": 9007199254740991}'));
+  const limits = (literal: string): unknown => Object(read(`{"limits":{"cpu":${literal}}}`)).limits.cpu;
+  assert.deepEqual(["1e3", "0.0000000005", "1.50", "10000000000000000001"].map(limits), [
+    "1e3",
+    "1n",
+    "1500m",
+    "10000000000000000001",
+  ]);
+});
+
+test("names that every object inherits are unknown fields, and keys of maps like any other", () => {
+  const json = JSON.parse(
+    '{"spec":{"title":"x","constructor":1,"limits":{"constructor":"1","__proto__":"2","toString":"3"}}}',
+  ) as JsonValue;
+  const { object, problems } = decode(thing, json);
+  assert.deepEqual(problems, ['unknown field "spec.constructor"']);
+  assert.equal(JSON.stringify(Object(object["spec"]).limits), '{"constructor":"1","__proto__":"2","toString":"3"}');
+});
+
+test("days that a month does not have are refused", () => {
+  assert.throws(() => decodeSpec({ at: "2026-02-30T00:00:00Z" }), /day out of range/);
+  assert.throws(() => decodeSpec({ at: "2026-02-01T24:00:00Z" }), /hour out of range/);
 });

@@ -5,7 +5,9 @@
  *
  * @see https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation
  */
+import { own } from "#base/own.ts";
 import { decodeScalar, UnreadableError, WrongTypeError, zeroScalar } from "./decode-scalar.ts";
+import type { Literals } from "./json-reader.ts";
 import {
   fieldsOf,
   resolved,
@@ -57,14 +59,22 @@ export function setKey(target: DraftObject, key: string, value: unknown): void {
   else target[key] = value;
 }
 
+// As many as upstream's decoder tells.
+export const problemsMax = 100;
+
 class Decoder {
   readonly problems: string[] = [];
   // Names and indices from the root to the value at hand, for sentences only.
   private readonly path: (string | number)[] = [];
   private readonly root: ObjectShape;
 
-  constructor(root: ObjectShape) {
+  private readonly literals: Literals | undefined;
+  // What the scalar at hand is a member of.
+  private holder: object = [];
+
+  constructor(root: ObjectShape, literals: Literals | undefined) {
     this.root = root;
+    this.literals = literals;
   }
 
   object(shape: ObjectShape, value: JsonValue, parent: ObjectShape): DraftObject {
@@ -78,11 +88,12 @@ class Decoder {
       const given = source[name];
       const field = plan.fields.get(name);
       if (field === undefined) {
-        this.problems.push(`unknown field "${this.pathText(name)}"`);
+        if (this.problems.length < problemsMax) this.problems.push(`unknown field "${this.pathText(name)}"`);
         continue;
       }
       if (given === null || given === undefined) continue;
       this.path.push(name);
+      this.holder = source;
       const decoded = this.field(field, given, shape);
       this.path.pop();
       if (decoded !== undefined) made[name] = decoded;
@@ -108,7 +119,7 @@ class Decoder {
     if (shape.kind === "map") return this.map(shape, value, parent);
     if (shape.forms) return this.forms(shape.forms, value, parent);
     try {
-      return decodeScalar(shape.type, value);
+      return decodeScalar(shape.type, value, this.literals?.of(this.holder, this.path.at(-1) ?? ""));
     } catch (thrown) {
       throw this.refusal(thrown, parent);
     }
@@ -130,6 +141,7 @@ class Decoder {
     // Holds because Array.isArray narrows a readonly array type to any[].
     const items = (value as readonly JsonValue[]).map((entry, index) => {
       path[at] = index;
+      this.holder = value;
       return entry === null ? zeroOf(item) : this.value(item, entry, parent);
     });
     path.pop();
@@ -144,6 +156,7 @@ class Decoder {
     for (const [key, entry] of Object.entries(value)) {
       if (entry === undefined) continue;
       this.path.push(key);
+      this.holder = value;
       const decoded = entry === null ? zeroOf(inner) : this.value(inner, entry, parent);
       if (decoded !== undefined) setKey(made, key, decoded);
       this.path.pop();
@@ -174,7 +187,9 @@ class Decoder {
 }
 
 function isEmpty(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
+  if (typeof value !== "object" || value === null) return false;
+  for (const _ in value) return false;
+  return true;
 }
 
 function lastName(shape: ObjectShape): string {
@@ -212,7 +227,7 @@ export function zeroOf(shape: Shape): unknown {
 /** Fills in the fields of an object that are always there and are not. */
 export function fillAlways(shape: ObjectShape, made: DraftObject): void {
   for (const [name, field] of planOf(shape).always) {
-    if (made[name] !== undefined) continue;
+    if (own(made, name) !== undefined) continue;
     const zero = zeroOf(field.shape);
     if (zero !== undefined) made[name] = zero;
   }
@@ -221,11 +236,12 @@ export function fillAlways(shape: ObjectShape, made: DraftObject): void {
 /**
  * A fresh object of the shape from parsed JSON.
  *
+ * @param literals How the numbers in `value` were written, where that says more.
  * @returns The object, owned by the caller, and the unknown fields that were left out of it.
  * @throws StatusError 400 when a value has the wrong type or cannot be read.
  */
-export function decode(shape: ObjectShape, value: JsonValue): Decoded {
-  const decoder = new Decoder(shape);
+export function decode(shape: ObjectShape, value: JsonValue, literals?: Literals): Decoded {
+  const decoder = new Decoder(shape, literals);
   const object = decoder.object(shape, value, shape);
   return { object, problems: decoder.problems };
 }

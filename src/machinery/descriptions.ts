@@ -2,6 +2,7 @@
  * The words about types and fields, from the file that tools/descriptions.ts makes. Types go there by the names of the
  * generated clients: "V1PodSpec", or with the group in front where two groups have the same name.
  */
+import { own } from "#base/own.ts";
 import type { Descriptions } from "./openapi-schemas.ts";
 
 type Words = Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -22,7 +23,7 @@ export function descriptionsFrom(json: string): Descriptions {
   const words = JSON.parse(json) as Words;
   return {
     find(type, field = ""): string | undefined {
-      for (const name of namesOf(type)) if (words[name]) return words[name][field];
+      for (const name of namesOf(type)) if (own(words, name)) return own(own(words, name), field);
       return undefined;
     },
   };

@@ -1,4 +1,5 @@
 /** Equality of JSON values, where an undefined member is the same as none. */
+import { own } from "#base/own.ts";
 
 export function deepEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
@@ -21,7 +22,7 @@ function equalObjects(a: object, b: object): boolean {
     const value = left[name];
     if (value === undefined) continue;
     present += 1;
-    if (!Object.hasOwn(right, name) || !deepEqual(value, right[name])) return false;
+    if (!deepEqual(value, own(right, name))) return false;
   }
   for (const name in right) if (right[name] !== undefined) present -= 1;
   return present === 0;

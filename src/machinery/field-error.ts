@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
  */
+import "./big-integers.ts";
 
 export type FieldErrorReason =
   | "FieldValueRequired"

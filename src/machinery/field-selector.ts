@@ -64,10 +64,11 @@ function splitTerms(text: string): string[] {
 }
 
 function parseTerm(text: string, term: string): FieldRequirement {
-  const split = /^([\s\S]*?)(!=|==|=)([\s\S]*)$/.exec(term);
-  if (!split) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);
-  const [, field = "", operator, value = ""] = split;
-  return { field, operator: operator === "!=" ? "!=" : "=", value: unescaped(value) };
+  const found = /!=|==?/.exec(term);
+  if (!found) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);
+  const [operator] = found;
+  const value = term.slice(found.index + operator.length);
+  return { field: term.slice(0, found.index), operator: operator === "!=" ? "!=" : "=", value: unescaped(value) };
 }
 
 function unescaped(value: string): string {

@@ -1,4 +1,5 @@
 /** Reading and writing members of JSON objects whose names come from outside: `__proto__` is a name like any other. */
+import { own } from "#base/own.ts";
 import type { JsonObject, JsonValue } from "./shape.ts";
 
 /** A JSON object under construction. */
@@ -14,7 +15,7 @@ export function isList(value: unknown): value is readonly JsonValue[] {
 
 /** The object's own member, never one of its prototype. */
 export function member(object: JsonObject, name: string): JsonValue | undefined {
-  return Object.hasOwn(object, name) ? object[name] : undefined;
+  return own(object, name);
 }
 
 export function setMember(draft: JsonDraft, name: string, value: JsonValue | undefined): void {

@@ -70,3 +70,18 @@ test("a patch is limited in length and in what it copies", () => {
   assert.throws(() => applyJsonPatch(document, doubling), { code: 422 });
   assert.throws(() => applyJsonPatch(document, { op: "add" }), { code: 400 });
 });
+
+test("a patch of many operations on long lists or wide objects is refused before it costs more than others can wait", () => {
+  const long = { list: Array.from({ length: 200_000 }, (_, at) => at) };
+  const wide = { map: Object.fromEntries(Array.from({ length: 50_000 }, (_, at) => [`k${at}`, at])) };
+  const many = (operation: JsonObject): JsonObject[] => Array.from({ length: operationsMax }, () => operation);
+  const startedMs = performance.now();
+  for (const [target, operation] of [
+    [long, { op: "add", path: "/list/0", value: 1 }],
+    [long, { op: "remove", path: "/list/0" }],
+    [wide, { op: "test", path: "/map", value: { ...wide.map } }],
+  ] as const)
+    assert.throws(() => applyJsonPatch(target, many(operation)), { code: 413 });
+  assert.ok(performance.now() - startedMs < 20_000);
+  assert.deepEqual(Object(applyJsonPatch(long, many({ op: "add", path: "/list/-", value: 1 }))).list.length, 210_000);
+});

@@ -4,6 +4,7 @@
  *
  * @see https://kubernetes.io/docs/reference/kubectl/jsonpath/
  */
+import { own } from "#base/own.ts";
 import { isList, isObject, member } from "./json-object.ts";
 import type { JsonValue } from "./shape.ts";
 
@@ -135,13 +136,16 @@ const comparisons: Readonly<Record<string, (left: number | string, right: number
 };
 
 function filterStep(text: string): Step {
-  const parts = /^([^!<>=]+)([!<>=]+)([\s\S]+)$/.exec(text);
-  const left = operand(parts?.[1] ?? text);
-  if (!parts)
+  const found = /[!<>=]+/.exec(text);
+  const [operator = ""] = found ?? [];
+  const leftText = text.slice(0, found?.index);
+  const rightText = text.slice(leftText.length + operator.length);
+  const isComparison = leftText !== "" && rightText !== "";
+  const left = operand(isComparison ? leftText : text);
+  if (!isComparison)
     return (values) => values.flatMap((value) => (isList(value) ? value.filter((item) => left(item).length > 0) : []));
-  const [, , operator = "", rightText = ""] = parts;
   const right = operand(rightText);
-  const compare = comparisons[operator];
+  const compare = own(comparisons, operator);
   if (!compare) throw new JsonPathError(`unrecognized filter operator ${operator}`);
   const holds = (item: JsonValue): boolean => {
     const [a, b] = [comparable(left(item)), comparable(right(item))];

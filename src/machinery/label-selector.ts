@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
  */
+import { own } from "#base/own.ts";
 import { parseRequirements } from "./label-selector/parse.ts";
 import { compileRequirements } from "./label-selector/compile.ts";
 import {
@@ -75,7 +76,7 @@ export function selectorOf(selector: LabelSelector | undefined): Selector {
   if (!selector) return Selector.nothing;
   const requirements = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => checked(key, "=", [value]));
   for (const { key, operator, values } of selector.matchExpressions ?? []) {
-    const known = operators[operator];
+    const known = own(operators, operator);
     if (!known) throw badRequest(`${JSON.stringify(operator)} is not a valid label selector operator`);
     requirements.push(checked(key, known, values ?? []));
   }

@@ -24,8 +24,8 @@ export function between(least: number, most: number): string {
 }
 
 interface Form {
-  /** The regular expression as upstream shows it. */
-  readonly form: string;
+  /** Without its anchors, the text that upstream shows. */
+  readonly form: RegExp;
   readonly what: string;
   readonly examples: readonly string[];
   readonly bytesMax?: number;
@@ -37,21 +37,16 @@ function byteLength(text: string): number {
 }
 
 function checker({ form, what, examples, bytesMax }: Form): NameCheck {
-  const pattern = new RegExp(`^(?:${form})$`);
-  const sentence = mustMatch(what, form, examples);
+  const sentence = mustMatch(what, form.source.slice(1, -1), examples);
   return (text) => {
     const long = bytesMax !== undefined && text.length * 3 > bytesMax && byteLength(text) > bytesMax;
-    const matches = pattern.test(text);
+    const matches = form.test(text);
     if (!long && matches) return none;
     return [...(long ? [atMostCharacters(bytesMax)] : []), ...(matches ? [] : [sentence])];
   };
 }
 
-const labelForm = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
-const subdomainForm = `${labelForm}(\\.${labelForm})*`;
-const subdomainPattern = new RegExp(`^${subdomainForm}$`);
-const underscoredLabelForm = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
-const keyForm = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
+const subdomainForm = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 export const dnsSubdomain = checker({
   form: subdomainForm,
@@ -61,21 +56,21 @@ export const dnsSubdomain = checker({
 });
 
 export const dnsSubdomainWithUnderscore = checker({
-  form: `${underscoredLabelForm}(\\.${underscoredLabelForm})*`,
+  form: /^_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*$/,
   what: "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character",
   examples: ["example.com"],
   bytesMax: 253,
 });
 
 export const wildcardDnsSubdomain = checker({
-  form: `\\*\\.${subdomainForm}`,
+  form: /^\*\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
   what: "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
   examples: ["*.example.com"],
   bytesMax: 253,
 });
 
 const dnsLabelOnly = checker({
-  form: labelForm,
+  form: /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
   what: "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
   examples: ["my-name", "123-abc"],
   bytesMax: 63,
@@ -83,26 +78,26 @@ const dnsLabelOnly = checker({
 
 export const dnsLabel: NameCheck = (text) => {
   const problems = dnsLabelOnly(text);
-  if (problems.length === 0 || !text.includes(".") || !subdomainPattern.test(text)) return problems;
+  if (problems.length === 0 || !text.includes(".") || !subdomainForm.test(text)) return problems;
   return [...problems.slice(0, -1), "must not contain dots"];
 };
 
 export const dns1035Label = checker({
-  form: "[a-z]([-a-z0-9]*[a-z0-9])?",
+  form: /^[a-z]([-a-z0-9]*[a-z0-9])?$/,
   what: "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
   examples: ["my-name", "abc-123"],
   bytesMax: 63,
 });
 
 export const labelValue = checker({
-  form: `(${keyForm})?`,
+  form: /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/,
   what: "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
   examples: ["MyValue", "my_value", "12345"],
   bytesMax: 63,
 });
 
 const keyName = checker({
-  form: keyForm,
+  form: /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/,
   what: "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
   examples: ["MyName", "my.name", "123-abc"],
 });
@@ -124,13 +119,13 @@ export const qualifiedName: NameCheck = (text) => {
 };
 
 export const httpHeaderName = checker({
-  form: "[-A-Za-z0-9]+",
+  form: /^[-A-Za-z0-9]+$/,
   what: "a valid HTTP header must consist of alphanumeric characters or '-'",
   examples: ["X-Header-Name"],
 });
 
 export const percent = checker({
-  form: "[0-9]+%",
+  form: /^[0-9]+%$/,
   what: "a valid percent string must be a numeric string followed by an ending '%'",
   examples: ["1%", "93%"],
 });
@@ -144,7 +139,7 @@ export const environmentName: NameCheck = (text) => {
 };
 
 const configKeyOnly = checker({
-  form: "[-._a-zA-Z0-9]+",
+  form: /^[-._a-zA-Z0-9]+$/,
   what: "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
   examples: ["key.name", "KEY_NAME", "key-name"],
   bytesMax: 253,

@@ -214,7 +214,7 @@ export class Paths {
       parameters.unshift({ in: "body", name: "body", required: isPatch, schema: body });
     const described = { description: "OK" };
     return {
-      tags: [`${group === "" ? "core" : group.replace(/\..*$/, "")}_${version}`],
+      tags: [`${group === "" ? "core" : (group.split(".")[0] ?? "")}_${version}`],
       operationId: operationId(operation.verb, about),
       ...(this.version === "v2" ? { consumes: bodyTypes, produces: answerTypes } : {}),
       ...(parameters.length > 0 ? { parameters } : {}),

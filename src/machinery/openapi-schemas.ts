@@ -4,6 +4,7 @@
  *
  * @see https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition
  */
+import { own } from "#base/own.ts";
 import { zeroScalar } from "./decode-scalar.ts";
 import {
   resolved,
@@ -129,7 +130,9 @@ export class Schemas {
       ...this.described(shape.name),
       type: "object",
       ...(required.length > 0 ? { required: required.sort() } : {}),
-      ...(names.length > 0 ? { properties: Object.fromEntries(names.map((name) => [name, properties[name]])) } : {}),
+      ...(names.length > 0
+        ? { properties: Object.fromEntries(names.map((name) => [name, own(properties, name)])) }
+        : {}),
       ...(kinds.length > 0 ? { "x-kubernetes-group-version-kind": kinds.map((kind) => ({ ...kind })) } : {}),
       ...(shape.atomic ? { "x-kubernetes-map-type": "atomic" } : {}),
     };

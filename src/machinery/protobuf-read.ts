@@ -1,11 +1,14 @@
 /** Reads an object of a shape from its protobuf message. */
 import { base64, textOf } from "#base/bytes.ts";
+import { own } from "#base/own.ts";
 import { ProtobufError, wireType, type ProtobufReader } from "#base/protobuf.ts";
 import { fillAlways, setKey, type DraftObject } from "./decode.ts";
 import { zeroScalar } from "./decode-scalar.ts";
 import { goDurationText } from "./go-duration.ts";
+import { readJson } from "./json-reader.ts";
 import { protobufPlan, type ProtobufField } from "./protobuf-plan.ts";
 import { canonicalQuantity } from "./quantity.ts";
+import { isWritable } from "./rfc3339.ts";
 import {
   resolved,
   type JsonValue,
@@ -47,6 +50,7 @@ function readTime(reader: ProtobufReader, precise: boolean): string | undefined 
     return true;
   });
   if (seconds === undefined) return undefined;
+  if (!isWritable(seconds * 1000)) throw new ProtobufError(`expected a time before the year 10000, found ${seconds} s`);
   const text = new Date(seconds * 1000).toISOString().slice(0, 19);
   return precise ? `${text}.${String(Math.trunc(nanos / 1000)).padStart(6, "0")}Z` : `${text}Z`;
 }
@@ -71,18 +75,24 @@ function readDuration(reader: ProtobufReader): string {
     if (number === 1) nanos = reader.int64();
     return number === 1;
   });
-  return goDurationText(nanos);
+  return goDurationText(BigInt(nanos));
 }
 
-function readJson(reader: ProtobufReader): JsonValue | undefined {
+function readRaw(reader: ProtobufReader): JsonValue | undefined {
   const content = wrapped(reader);
   if (content.length === 0) return undefined;
   try {
-    // Holds because JSON.parse makes nothing else.
-    return JSON.parse(textOf(content)) as JsonValue;
+    return readJson(textOf(content)).value;
   } catch (cause) {
     throw new ProtobufError("expected JSON in a raw field", { cause });
   }
+}
+
+/** Differs from upstream: what a number does not hold exactly is refused, as in JSON. */
+function readInt64(reader: ProtobufReader): number {
+  const value = reader.int64();
+  if (Number.isSafeInteger(value)) return value;
+  throw new ProtobufError(`expected an integer of at most 53 bits, found about ${value}`);
 }
 
 function readQuantity(reader: ProtobufReader): string {
@@ -98,7 +108,7 @@ const readers: Readonly<Record<ScalarType, (reader: ProtobufReader) => JsonValue
   string: (reader) => reader.string(),
   bool: (reader) => reader.bool(),
   int32: (reader) => reader.int32(),
-  int64: (reader) => reader.int64(),
+  int64: readInt64,
   double: (reader) => reader.double(),
   bytes: (reader) => base64(reader.bytes()),
   time: (reader) => readTime(reader, false),
@@ -106,9 +116,9 @@ const readers: Readonly<Record<ScalarType, (reader: ProtobufReader) => JsonValue
   duration: readDuration,
   quantity: readQuantity,
   intOrString: readIntOrString,
-  any: readJson,
-  rawExtension: readJson,
-  fieldsV1: readJson,
+  any: readRaw,
+  rawExtension: readRaw,
+  fieldsV1: readRaw,
 };
 
 class MessageReader {
@@ -135,11 +145,12 @@ class MessageReader {
       throw new ProtobufError(`expected wire type ${wire} in "${name}", found ${tag & 7}`);
     if (shape.kind === "list") {
       // Holds: only this method fills the place of a list.
-      const items = (target[name] ??= []) as unknown[];
+      const items = (own(target, name) ?? []) as unknown[];
+      target[name] = items;
       this.items(shape.item, tag, items);
     } else if (shape.kind === "map") {
       // Holds: only this method fills the place of a map.
-      const entries = (target[name] ?? {}) as DraftObject;
+      const entries = (own(target, name) ?? {}) as DraftObject;
       if (this.entry(shape, entries)) target[name] = entries;
     } else if (field.inlined && shape.kind === "object") {
       const outer = this.reader.enter();

@@ -1,5 +1,6 @@
 /** Writes the protobuf message of an object of a shape. */
 import { fromBase64, utf8 } from "#base/bytes.ts";
+import { own } from "#base/own.ts";
 import type { ProtobufWriter } from "#base/protobuf.ts";
 import { goDurationNanos } from "./go-duration.ts";
 import { protobufPlan } from "./protobuf-plan.ts";
@@ -39,7 +40,7 @@ function writeIntOrString(writer: ProtobufWriter, field: number, value: JsonValu
 
 function writeDuration(writer: ProtobufWriter, field: number, value: JsonValue): void {
   const mark = writer.open(field);
-  writer.int(1, goDurationNanos(textIn(value)));
+  writer.int(1, Number(goDurationNanos(textIn(value))));
   writer.close(mark);
 }
 
@@ -130,7 +131,7 @@ export function writeMessage(writer: ProtobufWriter, shape: ObjectShape, object:
   // Holds: any object can be read by name.
   const source = object as Readonly<Record<string, unknown>>;
   for (const { name, number, field, shape: inner } of protobufPlan(shape).fields) {
-    const value = field.inlined ? source : source[name];
+    const value = field.inlined ? source : own(source, name);
     if (value !== undefined && value !== null) writeValue(writer, number, { shape: inner, value });
   }
 }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode } from "./decode.ts";
-import { goDurationNanos, goDurationText } from "./go-duration.ts";
 import { kind } from "./resource.ts";
 import {
   decodeEnvelope,
@@ -148,10 +147,4 @@ test("lists and watch events are put together from ready messages", () => {
   const item = Buffer.from("0a00", "hex");
   assert.equal(Buffer.from(encodeListMessage({ resourceVersion: "7" }, [item])).toString("hex"), "0a0312013712020a00");
   assert.equal(Buffer.from(encodeWatchEvent("ADDED", item)).toString("hex"), "0a05414444454412040a020a00");
-});
-
-test("lengths of time are written as Go writes them", () => {
-  for (const text of ["0s", "1ns", "1.5µs", "300ms", "1m0s", "1h0m0s", "-1h30m0.5s"])
-    assert.equal(goDurationText(goDurationNanos(text)), text);
-  assert.equal(goDurationText(goDurationNanos("90m")), "1h30m0s");
 });

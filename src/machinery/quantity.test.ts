@@ -104,3 +104,58 @@ test("adding and taking away again changes nothing", () => {
     }),
   );
 });
+
+// Takes cubic time, on short texts none.
+const form = /^[+-]?[0-9]*(?:\.[0-9]*)?[eEinumkKMGTP]*[-+]?[0-9]*$/;
+
+test("a text is read or refused as upstream's expression has it", () => {
+  const parts = ["+", "-", "0", "00", "12", ".", "m", "k", "Ki", "Mi", "e", "E3", "e-2", "n", "x", " "];
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...parts), { maxLength: 6 }), (some) => {
+      const text = some.join("");
+      let refused = false;
+      try {
+        Quantity.parse(text);
+      } catch (error) {
+        refused = error instanceof QuantityError && error.message.startsWith("quantities must match");
+      }
+      assert.equal(refused, text === "" || !form.test(text), text);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+test("whole amounts are read, added and compared as their numbers are", () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.integer(), (a, b) => {
+      const [one, two] = [Quantity.parse(String(a)), Quantity.parse(String(b))];
+      assert.equal(one.add(two).value(), a + b);
+      assert.equal(Math.sign(one.compare(two)), Math.sign(a - b));
+      assert.equal(Quantity.parse(one.toString()).value(), a);
+    }),
+  );
+});
+
+test("what is canonical stays as it is", () => {
+  const suffixes = ["", "n", "u", "m", "k", "M", "G", "Ki", "Mi", "Gi", "e3", "e-6"];
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 1e9 }), fc.nat(999), fc.constantFrom(...suffixes), (whole, part, suffix) => {
+      const first = canonicalQuantity(`${whole}.${part}${suffix}`);
+      assert.equal(canonicalQuantity(first), first);
+    }),
+  );
+});
+
+test("long texts are read or refused in a time that grows with the text", () => {
+  const startedMs = performance.now();
+  const zeros = "0".repeat(1_000_000);
+  for (const text of [`${zeros}!`, `${zeros}1`, `1${zeros}`, `0.${zeros}1`, `1e${zeros}1`, `1${"k".repeat(1e6)}`]) {
+    try {
+      canonicalQuantity(text);
+    } catch (error) {
+      assert.ok(error instanceof QuantityError, String(error));
+    }
+  }
+  assert.ok(performance.now() - startedMs < 20_000);
+  assert.throws(() => canonicalQuantity(`1${zeros}`), { message: "unable to parse numeric part of quantity" });
+});

@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
  */
+import { own } from "#base/own.ts";
 
 export type QuantityFormat = "DecimalSI" | "BinarySI" | "DecimalExponent";
 
@@ -11,7 +12,6 @@ export class QuantityError extends Error {
   override readonly name = "QuantityError";
 }
 
-const form = /^([+-]?)0*(\d*)(?:\.(\d*))?([eEinumkKMGTP]*[-+]?[0-9]*)$/;
 const formSentence = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 const decimalExponents: Readonly<Record<string, number>> = {
@@ -33,6 +33,8 @@ const scaleMin = -9;
 const binaryMax = 2n ** 63n - 1n;
 // Differs from upstream: a larger exponent is refused, because comparing such numbers exactly takes their whole length.
 const exponentMax = 1_000;
+// Differs from upstream: more digits are refused, for the same reason.
+const digitsMax = 1_000;
 // As many digits as upstream's fast reader takes; what it reads in canonical form it writes back as it stood.
 const fastDigitsMax = 18;
 
@@ -53,9 +55,9 @@ export class Quantity {
 
   /** @throws QuantityError when `text` is no quantity. */
   static parse(text: string): Quantity {
-    const [, sign, whole = "", fraction = "", suffix = ""] = text === "" ? [] : (form.exec(text) ?? []);
-    if (sign === undefined) throw new QuantityError(formSentence);
+    const { sign, whole, fraction, suffix } = partsOf(text);
     const digits = `${whole === "" ? "0" : whole}${fraction}`;
+    if (digits.length > digitsMax) throw new QuantityError("unable to parse numeric part of quantity");
     const unit = unitOf(suffix);
     const magnitude = readMagnitude(BigInt(digits), unit, fraction.length);
     const smallBinary = unit.format === "BinarySI" && magnitude.unscaled !== 0n && isBelowOne(magnitude);
@@ -135,12 +137,11 @@ export class Quantity {
   }
 
   private decimalText(asExponent: boolean): string {
-    let mantissa = this.unscaled;
-    let exponent = this.scale;
-    while (mantissa % 10n === 0n) {
-      mantissa /= 10n;
-      exponent += 1;
-    }
+    const digits = this.unscaled.toString();
+    let end = digits.length;
+    while (digits[end - 1] === "0") end -= 1;
+    let mantissa = BigInt(digits.slice(0, end));
+    const exponent = this.scale + digits.length - end;
     // Differs from upstream: beyond E the digits stay, because dropping the suffix would change the amount.
     const largest = asExponent ? exponent : Math.min(exponent, 18);
     const target = Math.floor(largest / 3) * 3;
@@ -158,6 +159,43 @@ export function canonicalQuantity(text: string): string {
   return surelyCanonical.test(text) ? text : Quantity.parse(text).toString();
 }
 
+/** The parts of a text. Zeros in front are no part. */
+interface Parts {
+  readonly sign: string;
+  readonly whole: string;
+  readonly fraction: string;
+  readonly suffix: string;
+}
+
+/** One walk from left to right, where no character is looked at twice. @throws QuantityError */
+function partsOf(text: string): Parts {
+  const signEnd = text.startsWith("-") || text.startsWith("+") ? 1 : 0;
+  let start = signEnd;
+  while (text[start] === "0") start += 1;
+  const wholeEnd = digitsEnd(text, start);
+  const hasPoint = text[wholeEnd] === ".";
+  const fractionEnd = hasPoint ? digitsEnd(text, wholeEnd + 1) : wholeEnd;
+  let lettersEnd = fractionEnd;
+  while (lettersEnd < text.length && suffixLetters.includes(text[lettersEnd] ?? "")) lettersEnd += 1;
+  const exponentStart = text[lettersEnd] === "-" || text[lettersEnd] === "+" ? lettersEnd + 1 : lettersEnd;
+  if (text === "" || digitsEnd(text, exponentStart) !== text.length) throw new QuantityError(formSentence);
+  return {
+    sign: text.slice(0, signEnd),
+    whole: text.slice(start, wholeEnd),
+    fraction: hasPoint ? text.slice(wholeEnd + 1, fractionEnd) : "",
+    suffix: text.slice(fractionEnd),
+  };
+}
+
+const suffixLetters = "eEinumkKMGTP";
+
+/** Where the digits that start at `start` end. */
+function digitsEnd(text: string, start: number): number {
+  let at = start;
+  for (let code = text.charCodeAt(at); code >= 0x30 && code <= 0x39; code = text.charCodeAt(at)) at += 1;
+  return at;
+}
+
 interface Unit {
   readonly format: QuantityFormat;
   /** Of ten, or of two for BinarySI. */
@@ -165,7 +203,7 @@ interface Unit {
 }
 
 function unitOf(suffix: string): Unit {
-  const decimal = decimalExponents[suffix];
+  const decimal = own(decimalExponents, suffix);
   if (decimal !== undefined) return { format: "DecimalSI", exponent: decimal };
   const binary = binarySuffixes.indexOf(suffix);
   if (binary > 0) return { format: "BinarySI", exponent: binary * 10 };

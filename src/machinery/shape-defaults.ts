@@ -1,4 +1,5 @@
 /** Fills in what a shape's fields say is the default. Defaults that depend on other fields are a resource's. */
+import { own } from "#base/own.ts";
 import { Quantity } from "./quantity.ts";
 import { fieldsOf, resolved, type Field, type JsonValue, type ObjectShape, type Shape } from "./shape.ts";
 
@@ -42,8 +43,8 @@ function hasDefaults(shape: Shape): boolean {
 /** Sets every absent field that has a default. The draft is the caller's and is changed in place. */
 export function applyDefaults(shape: ObjectShape, draft: Record<string, unknown>): void {
   const { filled, entered } = planOf(shape);
-  for (const [name, field] of filled) if (isUnset(field, draft[name])) draft[name] = copied(field.defaultValue);
-  for (const [name, inner] of entered) if (draft[name] !== undefined) enter(inner, draft[name]);
+  for (const [name, field] of filled) if (isUnset(field, own(draft, name))) draft[name] = copied(field.defaultValue);
+  for (const [name, inner] of entered) if (own(draft, name) !== undefined) enter(inner, own(draft, name));
 }
 
 function isUnset(field: Field, value: unknown): boolean {

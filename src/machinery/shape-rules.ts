@@ -1,7 +1,16 @@
 /** Holds an object to the rules of its shape: required, one of, least and most, immutable. All causes at once. */
+import { own } from "#base/own.ts";
 import { deepEqual } from "./equal.ts";
 import { at, child, invalid, notSupported, required, type FieldError } from "./field-error.ts";
-import { fieldsOf, resolved, type Field, type ListShape, type ObjectShape, type Shape } from "./shape.ts";
+import {
+  fieldsOf,
+  resolved,
+  type Field,
+  type ListShape,
+  type ObjectShape,
+  type ScalarShape,
+  type Shape,
+} from "./shape.ts";
 
 interface Plan {
   readonly ruled: readonly (readonly [string, Field])[];
@@ -46,10 +55,13 @@ class Walk {
 
   object(shape: ObjectShape, value: Level): void {
     const { ruled, entered } = planOf(shape);
-    for (const [name, field] of ruled) this.field(field, child(value.path, name), [value.now[name], value.old?.[name]]);
+    for (const [name, field] of ruled)
+      this.field(field, child(value.path, name), [own(value.now, name), own(value.old, name)]);
     for (const [name, inner] of entered) {
-      if (value.now[name] === undefined) continue;
-      this.enter(inner, child(value.path, name), [value.now[name], value.old?.[name]]);
+      const now = own(value.now, name);
+      // "" says something where it is told apart from absence; elsewhere it is no more than a field without a value.
+      if (now === undefined || (now === "" && fieldsOf(shape).get(name)?.keepsZero !== true)) continue;
+      this.enter(inner, child(value.path, name), [now, own(value.old, name)]);
     }
   }
 
@@ -67,8 +79,7 @@ class Walk {
   private enter(shape: Shape, path: string, [now, old]: Pair): void {
     const known = resolved(shape);
     if (known.kind === "scalar") {
-      if (known.oneOf && typeof now === "string" && now !== "" && !known.oneOf.includes(now))
-        this.errors.push(notSupported(path, now, [...known.oneOf].filter((name) => name !== "").sort()));
+      this.oneOf(known, path, now);
       return;
     }
     if (typeof now !== "object" || now === null) return;
@@ -76,21 +87,38 @@ class Walk {
     // Each cast holds because decoding made the value by this shape.
     if (known.kind === "object") this.object(known, { path, now: now as Record<string, unknown>, old: before });
     else if (known.kind === "list") this.list(known, path, [now, old]);
-    else for (const [key, item] of Object.entries(now)) this.enter(known.value, at(path, key), [item, before?.[key]]);
+    else
+      for (const [key, item] of Object.entries(now)) this.enter(known.value, at(path, key), [item, own(before, key)]);
+  }
+
+  private oneOf({ oneOf }: ScalarShape, path: string, now: unknown): void {
+    if (oneOf && typeof now === "string" && !oneOf.includes(now))
+      this.errors.push(notSupported(path, now, [...oneOf].filter((name) => name !== "").sort()));
   }
 
   // Items of a keyed list are compared with their predecessor of the same keys, others with the one at their place.
   private list(shape: ListShape, path: string, [now, old]: Pair): void {
     const before: readonly unknown[] = Array.isArray(old) ? old : [];
+    const byKeys = shape.keys.length === 0 ? undefined : indexed(before, shape.keys);
     // Holds because decoding made the value by a list shape.
-    for (const [index, item] of (now as readonly unknown[]).entries()) {
-      const matching =
-        shape.keys.length === 0
-          ? before[index]
-          : before.find((other) => shape.keys.every((key) => asRecord(other)?.[key] === asRecord(item)?.[key]));
-      this.enter(shape.item, at(path, index), [item, matching]);
-    }
+    for (const [index, item] of (now as readonly unknown[]).entries())
+      this.enter(shape.item, at(path, index), [item, byKeys ? byKeys.get(keysText(item, shape.keys)) : before[index]]);
   }
+}
+
+/** The first item of each set of keys. */
+function indexed(items: readonly unknown[], keys: readonly string[]): ReadonlyMap<string, unknown> {
+  const byKeys = new Map<string, unknown>();
+  for (const item of items) {
+    const text = keysText(item, keys);
+    if (!byKeys.has(text)) byKeys.set(text, item);
+  }
+  return byKeys;
+}
+
+function keysText(item: unknown, keys: readonly string[]): string {
+  const record = asRecord(item);
+  return JSON.stringify(keys.map((key) => own(record, key) ?? null));
 }
 
 /** A value and its predecessor. */

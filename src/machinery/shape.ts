@@ -28,7 +28,8 @@ export type ScalarType =
   | "rawExtension"
   | "fieldsV1";
 
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+/** A bigint is an integer of 64 bits that no number holds exactly. */
+export type JsonValue = null | boolean | number | bigint | string | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: JsonValue | undefined;
 }

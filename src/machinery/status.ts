@@ -116,14 +116,19 @@ export function forbidden(target: Target, why: string): StatusError {
   });
 }
 
-/** All causes of a failed validation at once. `target.resource` is the kind here, as upstream has it. */
+// Differs from upstream: more causes say nothing new, and each may be as long as the object.
+const causesMax = 1_000;
+
+/** All causes of a failed validation at once, as far as a thousand. `target.resource` is the kind here, as upstream has it. */
 export function invalid(target: Target, errors: readonly FieldError[]): StatusError {
-  const causes: StatusCause[] = errors.map((error) => ({
+  const told = errors.slice(0, causesMax);
+  const causes: StatusCause[] = told.map((error) => ({
     reason: error.reason,
     message: error.message,
     field: error.field,
   }));
-  const sentences = errors.map((error) => `${error.field}: ${error.message}`);
+  const sentences = told.map((error) => `${error.field}: ${error.message}`);
+  if (told.length < errors.length) sentences.push(`and ${errors.length - told.length} more`);
   const joined = sentences.length === 1 ? sentences[0] : `[${sentences.join(", ")}]`;
   return new StatusError({
     code: 422,

@@ -110,3 +110,17 @@ test("patches that do not fit are refused with 400", () => {
   for (const [patch, message] of rows)
     assert.throws(() => applyStrategicMerge(before, patch, shape), { code: 400, message });
 });
+
+test("a patch of many directives takes a time that grows with it", () => {
+  const startedMs = performance.now();
+  const many = Array.from({ length: 50_000 }, (_, at) => `n${at}`);
+  const deleted = named(...many).map((one) => ({ ...one, $patch: "delete" }));
+  assert.deepEqual(applyStrategicMerge({ items: named(...many) }, { items: deleted }, shape), { items: [] });
+  const patch = { items: named(...many.toReversed()), "$setElementOrder/items": named(...many.toReversed()) };
+  assert.deepEqual(applyStrategicMerge({ items: named(...many) }, patch, shape), {
+    items: named(...many.toReversed()),
+  });
+  const members = Object.fromEntries(many.map((name) => [name, "x"]));
+  applyStrategicMerge({ choice: members }, { choice: { ...members, $retainKeys: many } }, shape);
+  assert.ok(performance.now() - startedMs < 20_000);
+});

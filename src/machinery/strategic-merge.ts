@@ -68,12 +68,13 @@ function retained(object: JsonObject, patch: JsonObject): JsonDraft {
   const kept = member(patch, retainKeys);
   if (kept === undefined) return result;
   if (!isList(kept)) throw badRequest("invalid patch format of retainKeys");
+  const names = new Set(kept);
   for (const name of Object.keys(patch)) {
     const isDirective = name === retainKeys || name.startsWith(deletePrefix) || name.startsWith(orderPrefix);
-    if (!isDirective && patch[name] !== null && !kept.includes(name))
+    if (!isDirective && patch[name] !== null && !names.has(name))
       throw badRequest("invalid patch format of retainKeys");
   }
-  for (const name of Object.keys(result)) if (!kept.includes(name)) delete result[name];
+  for (const name of Object.keys(result)) if (!names.has(name)) delete result[name];
   return result;
 }
 

@@ -1,4 +1,5 @@
 /** Rules of small kinds of several groups: priority and runtime classes, leases, signing requests, API services. */
+import { own } from "#base/own.ts";
 import { at, child, forbidden, invalid, notSupported, required, type FieldError } from "#machinery/field-error.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { dnsLabel } from "#machinery/names.ts";
@@ -26,7 +27,7 @@ export function checkPriorityClass(
   const { name = "" } = metadata;
   const errors: FieldError[] = [];
   if (name.startsWith("system-")) {
-    if (systemPriorities[name] !== value || globalDefault === true)
+    if (own(systemPriorities, name) !== value || globalDefault === true)
       errors.push(
         forbidden("metadata.name", "priority class names with 'system-' prefix are reserved for system use only"),
       );
@@ -103,7 +104,7 @@ export function checkSigningRequest(
     errors.push(invalid("spec.request", request, "PEM block type must be CERTIFICATE REQUEST"));
   if (!spec.usages) errors.push(required("spec.usages"));
   if (signerName === "") errors.push(required("spec.signerName"));
-  else if (!/^[a-z0-9.-]+\.[a-z0-9.-]+\/[^/\s]+$/.test(signerName))
+  else if (!isSignerName(signerName))
     errors.push(
       invalid(
         "spec.signerName",
@@ -147,4 +148,10 @@ export function checkApiService(
   if (spec.insecureSkipTLSVerify === true && spec.caBundle)
     errors.push(invalid("spec.insecureSkipTLSVerify", true, "may not be true if caBundle is present"));
   return errors;
+}
+
+/** A domain with a dot in it, and a path below it. */
+function isSignerName(name: string): boolean {
+  const [domain = "", path = "", ...more] = name.split("/");
+  return more.length === 0 && /^[a-z0-9.-]+$/.test(domain) && domain.slice(1, -1).includes(".") && /^\S+$/.test(path);
 }

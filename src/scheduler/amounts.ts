@@ -1,4 +1,5 @@
 /** What pods ask for and nodes have, as plain numbers: thousandths of cores, and units of everything else. */
+import { own } from "#base/own.ts";
 import { Quantity } from "#machinery/quantity.ts";
 import type { Container } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
@@ -72,7 +73,7 @@ function withGivenResources(pod: Pod): Pod {
   const differs = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].some(({ name, resources }) =>
     given
       .get(name)
-      ?.some((amounts) => Object.entries(amounts ?? {}).some(([key, text]) => resources.requests?.[key] !== text)),
+      ?.some((amounts) => Object.entries(amounts ?? {}).some(([key, text]) => own(resources.requests, key) !== text)),
   );
   if (!differs) return pod;
   const infeasible = pod.status.conditions?.some(
@@ -82,7 +83,7 @@ function withGivenResources(pod: Pod): Pod {
     const largest: Record<string, string> = infeasible ? {} : { ...container.resources.requests };
     for (const amounts of given.get(container.name) ?? [])
       for (const [key, text] of Object.entries(amounts ?? {}))
-        if (Quantity.parse(largest[key] ?? "0").compare(Quantity.parse(text)) < 0) largest[key] = text;
+        if (Quantity.parse(own(largest, key) ?? "0").compare(Quantity.parse(text)) < 0) largest[key] = text;
     return { ...container.resources.requests, ...largest };
   });
 }

@@ -1,4 +1,5 @@
 /** What scheduling needs of one pod, computed once. It refers to the informer's object and copies nothing of it. */
+import { own } from "#base/own.ts";
 import { Selector, selectorOf, type LabelRequirement } from "#machinery/label-selector.ts";
 import { keyOf, keyText } from "#machinery/meta.ts";
 import type { LabelSelector } from "#machinery/meta.ts";
@@ -135,7 +136,7 @@ export function selectorFor(
   if (selector.matchesNothing || matchLabelKeys.length + mismatchLabelKeys.length === 0) return selector;
   const narrowed = (keys: readonly string[], operator: "in" | "notin"): LabelRequirement[] =>
     keys.flatMap((key) => {
-      const value = pod.metadata.labels?.[key];
+      const value = own(pod.metadata.labels, key);
       return value === undefined ? [] : [{ key, operator, values: [value] }];
     });
   return Selector.of([

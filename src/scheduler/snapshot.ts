@@ -2,6 +2,7 @@
  * The cluster as the scheduler sees it: nodes, and pods on them. Changes come in as the informers tell them, and as
  * pods are placed: such a pod is assumed to be on its node until the informer says the same.
  */
+import { own } from "#base/own.ts";
 import type { Selector } from "#machinery/label-selector.ts";
 import type { Node } from "#resources/core/node.ts";
 import { NodeInfo } from "./node-info.ts";
@@ -215,7 +216,7 @@ export function adjust(counts: Map<string, number>, key: string, by: number): vo
 }
 
 function zoneOf({ metadata }: Node): string {
-  return zoneLabels.map((label) => metadata.labels?.[label]).find((zone) => zone !== undefined) ?? "";
+  return zoneLabels.map((label) => own(metadata.labels, label)).find((zone) => zone !== undefined) ?? "";
 }
 
 function interleaved(nodes: Iterable<NodeInfo>): readonly NodeInfo[] {

@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-binding-mode
  */
+import { own } from "#base/own.ts";
 import { selectorOf } from "#machinery/label-selector.ts";
 import { Quantity } from "#machinery/quantity.ts";
 import { matchesNodeSelector } from "#resources/core/node-matching.ts";
@@ -165,7 +166,7 @@ function canProvision({ provisioner, allowedTopologies = [] }: StorageClass, { m
   return (
     allowedTopologies.length === 0 ||
     allowedTopologies.some(({ matchLabelExpressions = [] }) =>
-      matchLabelExpressions.every(({ key, values }) => (values ?? []).includes(metadata.labels?.[key] ?? "")),
+      matchLabelExpressions.every(({ key, values }) => (values ?? []).includes(own(metadata.labels, key) ?? "")),
     )
   );
 }

@@ -6,6 +6,7 @@ import { Agent as HttpAgent, type ClientRequest, type IncomingHttpHeaders, reque
 import { constants } from "node:http2";
 import { type Duplex, PassThrough, pipeline, type Readable, type Writable } from "node:stream";
 import { abortReason } from "#base/clock.ts";
+import { own } from "#base/own.ts";
 import { collect } from "./http/body.ts";
 import { dial, dialMs, type DialOptions, targetOf } from "./http/dial.ts";
 import { Sessions } from "./http/sessions.ts";
@@ -93,7 +94,7 @@ export class HttpClient {
       stream.on("error", reject);
       stream.once("close", () => reject(new Error(`the server closed the stream with code ${stream.rstCode}`)));
       stream.once("response", (head) => {
-        resolve(replyOf(Number(head[constants.HTTP2_HEADER_STATUS]), head, { body: stream, signal }));
+        resolve(replyOf(Number(own(head, constants.HTTP2_HEADER_STATUS)), head, { body: stream, signal }));
       });
       if (body) sendBody(stream, body);
     });

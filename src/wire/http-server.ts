@@ -8,6 +8,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { messageOf } from "#base/assert.ts";
 import type { Log } from "#base/log.ts";
+import { own } from "#base/own.ts";
 import { type Exchange, httpLimits } from "./http.ts";
 import { Connection } from "./http/connection.ts";
 import { Http1Exchange, upgradeExchange } from "./http/exchange-h1.ts";
@@ -203,7 +204,7 @@ function answerSession(session: ServerHttp2Session, answer: Answer, unread: Unre
 function bind(server: Server | Http2SecureServer, { host, port, log }: ServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => {
-      const why = bindProblems[error.code ?? ""] ?? messageOf(error);
+      const why = own(bindProblems, error.code ?? "") ?? messageOf(error);
       reject(new Error(`expected to listen on ${host} port ${port}, found ${why}`));
     };
     server.once("error", onError);

@@ -14,6 +14,7 @@ import {
   verify,
   type webcrypto,
 } from "node:crypto";
+import { own } from "#base/own.ts";
 
 export type Claims = Readonly<Record<string, unknown>>;
 
@@ -102,7 +103,7 @@ export class JwtSigner {
 
   sign(claims: Claims): string {
     const signed = `${this.header}.${base64url(claims)}`;
-    const { hash, ...encoding } = algorithms[this.key.algorithm] ?? { hash: "sha256" };
+    const { hash, ...encoding } = own(algorithms, this.key.algorithm) ?? { hash: "sha256" };
     return `${signed}.${sign(hash, Buffer.from(signed), { key: this.privateKey, ...encoding }).toString("base64url")}`;
   }
 }
@@ -151,7 +152,7 @@ export class JwtVerifier {
     const signed = Buffer.from(`${head}.${body}`);
     const bits = Buffer.from(signature, "base64url");
     const good = fitting.some(({ algorithm, key }) => {
-      const known = algorithms[algorithm];
+      const known = own(algorithms, algorithm);
       if (!known) return false;
       const { hash, ...encoding } = known;
       return verify(hash, signed, { key, ...encoding }, bits);
@@ -183,7 +184,7 @@ function algorithmOf(key: KeyObject): string {
   if (type === "rsa") return "RS256";
   if (type === "ed25519") return "EdDSA";
   const curve = key.asymmetricKeyDetails?.namedCurve ?? "";
-  const algorithm = curveAlgorithms[curve];
+  const algorithm = own(curveAlgorithms, curve);
   if (!algorithm)
     throw new Error(`expected a key of kind RSA, EC (P-256, P-384, P-521) or Ed25519, found "${type} ${curve}"`);
   return algorithm;

@@ -4,6 +4,7 @@
  * (exact up to 2^53). What is decoded has every scalar, list and map; a message that was not sent is absent.
  */
 import { unreachable } from "#base/assert.ts";
+import { own } from "#base/own.ts";
 import { ProtobufReader, ProtobufWriter, wireType } from "#base/protobuf.ts";
 
 /** A field is written `"3 string map"`: its number, its type, and `list`, `map` (from strings) or nothing. */
@@ -72,7 +73,7 @@ export class MessageCodec {
     // Any object can be asked for a property by name.
     const plain = value as Plain;
     for (const field of this.messageOf(message).fields) {
-      const given = plain[field.name];
+      const given = own(plain, field.name);
       if (given === undefined) continue;
       if (field.shape === "list") {
         // Packed or not, readers accept both; what is written here is small.
@@ -105,7 +106,7 @@ export class MessageCodec {
         writer.bytes(number, value);
         return;
       case "enum": {
-        const known = typeof value === "string" ? type.numbers[value] : undefined;
+        const known = typeof value === "string" ? own(type.numbers, value) : undefined;
         if (known === undefined)
           throw new TypeError(
             `expected "${field.name}" to be one of ${Object.keys(type.numbers).join(", ")}, found "${String(value)}"`,
@@ -146,8 +147,8 @@ export class MessageCodec {
     for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
       const field = byNumber.get(tag >>> 3);
       if (!field) reader.skip(tag);
-      else if (field.shape === "map") this.readPair(reader, field, result[field.name]);
-      else if (field.shape === "list") this.readItems(reader, field, { tag, list: result[field.name] });
+      else if (field.shape === "map") this.readPair(reader, field, own(result, field.name));
+      else if (field.shape === "list") this.readItems(reader, field, { tag, list: own(result, field.name) });
       else result[field.name] = this.readOne(reader, field);
     }
     return result;
@@ -214,7 +215,7 @@ export class MessageCodec {
   private messageOf(name: string): Message {
     const known = this.known.get(name);
     if (known) return known;
-    const declared = this.schema.messages[name];
+    const declared = own(this.schema.messages, name);
     if (!declared) throw new TypeError(`the schema has no message "${name}"`);
     const fields = Object.entries(declared).map(([field, text]) => this.fieldOf(field, text));
     const message = { fields, byNumber: new Map(fields.map((field) => [field.number, field])) };
@@ -224,7 +225,7 @@ export class MessageCodec {
 
   private fieldOf(name: string, text: string): Field {
     const [number = "", type = "", shape = "one"] = text.split(" ");
-    const numbers = this.schema.enums[type];
+    const numbers = own(this.schema.enums, type);
     return {
       name,
       number: Number(number),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { duplicateYamlKeys, formatYaml, parseYaml, splitYaml, YamlError } from "./yaml.ts";
+import * as fc from "fast-check";
+import { formatYaml, parseYaml, parseYamlStrictly, splitYaml, YamlError } from "./yaml.ts";
 
 test("scalars mean what they mean to Kubernetes", () => {
   const cases: readonly (readonly [string, unknown])[] = [
@@ -82,9 +83,9 @@ test("a file is split at lines of dashes; documents of comments alone are none",
 });
 
 test("a key that stands twice has its last value, and is found when asked for", () => {
-  const text = "a: 1\nb:\n- {x: 1, x: 2}\n- x: 3\na: 2\n? [k]\n: 1\n";
+  const text = "a: 1\nb:\n- {x: 1, x: 2}\n- x: 3\na: 2\n? k\n: [x]\n";
   assert.deepEqual(parseYaml("a: 1\na: 2\n"), { a: 2 });
-  assert.deepEqual(duplicateYamlKeys(text), [
+  assert.deepEqual(parseYamlStrictly(text).duplicates, [
     { key: "x", line: 3 },
     { key: "a", line: 5 },
   ]);
@@ -92,14 +93,72 @@ test("a key that stands twice has its last value, and is found when asked for", 
 
 test("what is written reads back the same, also in a YAML 1.1 parser", () => {
   const value = {
-    b: ["on", "0777", "1e3", "2001-12-14", ""],
+    b: ["on", "0777", "0o17", "1e3", "2001-12-14", ""],
     a: { text: "x\ny\n", no: false, n: -0.5 },
     skipped: undefined,
   };
   const text = formatYaml(value);
   assert.equal(
     text,
-    "a:\n  'n': -0.5\n  'no': false\n  text: |\n    x\n    y\nb:\n- 'on'\n- '0777'\n- '1e3'\n- '2001-12-14'\n- ''\n",
+    "a:\n  'n': -0.5\n  'no': false\n  text: |\n    x\n    y\nb:\n- 'on'\n- '0777'\n- '0o17'\n- '1e3'\n- '2001-12-14'\n- ''\n",
   );
   assert.deepEqual(parseYaml(text), { a: value.a, b: value.b });
 });
+
+test("integers of 64 bits are exact, and what is larger is a floating number", () => {
+  const cases: readonly (readonly [string, unknown])[] = [
+    ["9007199254740991", 9007199254740991],
+    ["9007199254740993", 9007199254740993n],
+    ["-9223372036854775808", -9223372036854775808n],
+    ["0x7fffffffffffffff", 9223372036854775807n],
+    ["9223372036854775808", 9223372036854775808],
+    ["-9223372036854775809", -9223372036854775808],
+  ];
+  for (const [text, value] of cases) assert.deepEqual(parseYaml(`a: ${text}\n`), { a: value }, text);
+  assert.equal(formatYaml({ a: 9007199254740993n }), "a: 9007199254740993\n");
+});
+
+test("whatever JSON says, YAML reads the same", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.boolean(), (value, pretty) => {
+      const text = JSON.stringify(value, null, pretty ? 2 : 0).replaceAll("\u007f", "");
+      assert.deepEqual(withoutBigInts(parseYaml(text)), JSON.parse(text));
+    }),
+  );
+});
+
+function withoutBigInts(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_, one: unknown) => (typeof one === "bigint" ? Number(one) : one)));
+}
+
+// Each took minutes to hours before; a second is a hang by comparison.
+const hostile: Readonly<Record<string, string>> = {
+  "empty lines before a value": `${"\n".repeat(100_000)}a: 1\n`,
+  "lines of comments and blanks": `${"  \n#\n \n".repeat(50_000)}x`,
+  "lines of dashes": "--- \n".repeat(20_000),
+  "a key that stands often": "a: 1\n".repeat(100_000),
+  "long keys that stand twice": `${"k".repeat(100_000)}: 1\n${"k".repeat(100_000)}: 2\n`,
+  "digits that never become a number": `a: ${"0".repeat(200_000)}!\n`,
+  "a number of many digits": `a: ${"9".repeat(200_000)}\n`,
+  underscores: `a: 1${"_".repeat(200_000)}x\n`,
+  "white space after a value": `a: b${" ".repeat(200_000)}\n`,
+  "white space inside of a value": `a: b${" ".repeat(200_000)}c\n`,
+  "a folded text of empty lines": `a: >\n  x${"\n".repeat(100_000)}  y\n`,
+  "a quoted text of empty lines": `a: "x${"\n".repeat(100_000)}y"\n`,
+  "opening brackets": "[".repeat(100_000),
+  "anchors and aliases": Array.from({ length: 10_000 }, (_, at) => `k${at}: &a${at} 1\nl${at}: *a${at}\n`).join(""),
+  "merges of merges": `base: &b {x: 1}\n${Array.from({ length: 5_000 }, (_, at) => `k${at}: {<<: *b}\n`).join("")}`,
+  tags: `a: ${"!".repeat(100_000)}\n`,
+};
+for (const [name, text] of Object.entries(hostile))
+  test(`${name} are read in a time that grows with the text`, () => {
+    const startedMs = performance.now();
+    for (const read of [parseYaml, parseYamlStrictly, splitYaml]) {
+      try {
+        read(text);
+      } catch (error) {
+        assert.ok(error instanceof YamlError, String(error));
+      }
+    }
+    assert.ok(performance.now() - startedMs < 20_000);
+  });

@@ -6,12 +6,15 @@
  */
 import {
   boolYaml11Tag,
+  constructFromEvents,
   CORE_SCHEMA,
   defineScalarTag,
   dump,
+  DUMP_SCHEMA,
   EVENT_ID,
   getScalarValue,
-  load,
+  intCoreTag,
+  intYaml11Tag,
   mergeTag,
   NOT_RESOLVED,
   parseEvents,
@@ -48,9 +51,12 @@ const nodesMax = 400_000;
 // The digits Go's strconv.ParseInt takes with base 0, once underscores are gone.
 const integer = /^([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[oO]?([0-7]+)|0[bB]([01]+)|(0|[1-9][0-9]*))$/;
 const float = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
+// What Kubernetes keeps as an integer; beyond, it has a floating number.
+const integerMin = -(2n ** 63n);
+const integerMax = 2n ** 63n - 1n;
 const numberStarts = "-+0123456789".split("");
 
-const intTag = defineScalarTag<number>("tag:yaml.org,2002:int", {
+const intTag = defineScalarTag<number | bigint>("tag:yaml.org,2002:int", {
   implicit: true,
   implicitFirstChars: numberStarts,
   resolve: (source) => {
@@ -59,7 +65,12 @@ const intTag = defineScalarTag<number>("tag:yaml.org,2002:int", {
     const [, sign, hexadecimal, octal, binary, decimal = ""] = match;
     const digits = hexadecimal ?? octal ?? binary ?? decimal;
     const base = hexadecimal ? 16 : octal ? 8 : binary ? 2 : 10;
-    return (sign === "-" ? -1 : 1) * Number.parseInt(digits, base);
+    const value = (sign === "-" ? -1 : 1) * Number.parseInt(digits, base);
+    // A size check first: of a number with a million digits no other is made.
+    if (Number.isSafeInteger(value) || Math.abs(value) > 2 ** 63) return value;
+    const size = BigInt(hexadecimal ? `0x${digits}` : octal ? `0o${digits}` : binary ? `0b${digits}` : digits);
+    const exact = sign === "-" ? -size : size;
+    return exact < integerMin || exact > integerMax ? value : exact;
   },
   identify: (value) => Number.isInteger(value),
 });
@@ -76,17 +87,44 @@ const floatTag = defineScalarTag<number>("tag:yaml.org,2002:float", {
 
 const schema = CORE_SCHEMA.withTags(boolYaml11Tag, intTag, floatTag, mergeTag);
 
+// A text that either YAML 1.1 or 1.2 would read as an integer is quoted.
+const writtenIntTag = defineScalarTag<number>("tag:yaml.org,2002:int", {
+  implicit: true,
+  implicitFirstChars: numberStarts,
+  resolve: (source, isExplicit, tagName) => {
+    const read = intYaml11Tag.resolve(source, isExplicit, tagName);
+    return read === NOT_RESOLVED ? intCoreTag.resolve(source, isExplicit, tagName) : read;
+  },
+  identify: (value) => typeof value === "bigint" || intYaml11Tag.identify(value),
+});
+const dumpSchema = DUMP_SCHEMA.withTags(writtenIntTag);
+
 /**
- * The value of one document, null when it is empty. A key that stands twice has its last value.
+ * The value of one document, null when it is empty. A key that stands twice has its last value. Integers that a number
+ * does not hold exactly are bigints, as far as Go's 64 bits go.
  *
  * @throws YamlError
  */
 export function parseYaml(document: string | YamlDocument): unknown {
   const { text, firstLine } = typeof document === "string" ? { text: document, firstLine: 1 } : document;
-  // js-yaml refuses an empty document; in Kubernetes it is null.
-  if (/^(?:\s*(?:#.*|---.*)?\n)*\s*(?:#.*|---\s*)?$/.test(text)) return null;
+  return valueOf(text, eventsOf(text, firstLine), firstLine);
+}
+
+/** A value, and every key that stands a second time in its mapping, in order; at most a hundred. @throws YamlError */
+export function parseYamlStrictly(text: string): {
+  readonly value: unknown;
+  readonly duplicates: readonly DuplicateKey[];
+} {
+  const events = eventsOf(text, 1);
+  return { value: valueOf(text, events, 1), duplicates: duplicatesIn(text, events) };
+}
+
+function valueOf(text: string, events: Events, firstLine: number): unknown {
   try {
-    const value = load(text, { schema, json: true, maxDepth: depthMax });
+    const documents = constructFromEvents(events, { source: text, schema, json: true });
+    const [value = null, ...more] = documents;
+    if (more.some((document) => document !== null))
+      throw new YamlError(firstLine, "expected a single document in the stream, but found more");
     // Only an alias can make one value stand in two places.
     return text.includes("*") ? written(value, { left: nodesMax }) : value;
   } catch (error) {
@@ -100,8 +138,7 @@ export function splitYaml(text: string): YamlDocument[] {
   let lines: string[] = [];
   let firstLine = 1;
   const finish = (): void => {
-    const document = lines.join("\n");
-    if (/\S/.test(document.replaceAll(/^\s*#.*$/gm, ""))) documents.push({ text: document, firstLine });
+    if (lines.some(saysSomething)) documents.push({ text: lines.join("\n"), firstLine });
   };
   for (const [at, line] of text.split(/\r?\n/).entries()) {
     if (!/^---(?:\s|$)/.test(line)) {
@@ -110,23 +147,32 @@ export function splitYaml(text: string): YamlDocument[] {
     }
     finish();
     // What follows the dashes belongs to the new document.
-    lines = [line.slice(3).replace(/^\s*#.*$/, "")];
+    const rest = line.slice(3);
+    lines = [saysSomething(rest) ? rest : ""];
     firstLine = at + 1;
   }
   finish();
   return documents;
 }
 
-/** Every key that stands a second time in its mapping, in order. @throws YamlError */
-export function duplicateYamlKeys(text: string): DuplicateKey[] {
+function saysSomething(line: string): boolean {
+  const words = line.trimStart();
+  return words !== "" && !words.startsWith("#");
+}
+
+// More of them say nothing new to anybody.
+const duplicatesMax = 100;
+
+function duplicatesIn(text: string, events: Events): readonly DuplicateKey[] {
   // One entry a collection that is open: the keys of a mapping so far, undefined for a sequence.
   const open: ({ readonly keys: Set<string>; keyNext: boolean } | undefined)[] = [];
   const found: DuplicateKey[] = [];
+  const lines = new LineCounter(text);
   const valueDone = (): void => {
     const mapping = open.at(-1);
     if (mapping) mapping.keyNext = !mapping.keyNext;
   };
-  for (const event of eventsOf(text)) {
+  for (const event of events) {
     switch (event.type) {
       case EVENT_ID.MAPPING:
         open.push({ keys: new Set(), keyNext: true });
@@ -145,9 +191,8 @@ export function duplicateYamlKeys(text: string): DuplicateKey[] {
       case EVENT_ID.SCALAR: {
         const mapping = open.at(-1);
         const key = mapping?.keyNext ? getScalarValue(text, event) : undefined;
-        if (key !== undefined && mapping?.keys.has(key)) {
-          found.push({ key, line: text.slice(0, event.valueStart).split("\n").length });
-        }
+        if (key !== undefined && mapping?.keys.has(key) && found.length < duplicatesMax)
+          found.push({ key, line: lines.at(event.valueStart) });
         if (key !== undefined) mapping?.keys.add(key);
         valueDone();
       }
@@ -156,16 +201,46 @@ export function duplicateYamlKeys(text: string): DuplicateKey[] {
   return found;
 }
 
-/** A value as YAML in the form of Go's encoder: keys sorted, sequences not indented, no anchors. */
-export function formatYaml(value: unknown): string {
-  return dump(value, { seqNoIndent: true, lineWidth: -1, noRefs: true, sortKeys: true, skipInvalid: true });
+/** Counts lines up to positions that only grow: each character is looked at once. */
+class LineCounter {
+  private readonly text: string;
+  private line = 1;
+  private nextBreak: number;
+
+  constructor(text: string) {
+    this.text = text;
+    this.nextBreak = text.indexOf("\n");
+  }
+
+  /** The line that `position` is on, from 1. */
+  at(position: number): number {
+    while (this.nextBreak >= 0 && this.nextBreak < position) {
+      this.line += 1;
+      this.nextBreak = this.text.indexOf("\n", this.nextBreak + 1);
+    }
+    return this.line;
+  }
 }
 
-function eventsOf(text: string): ReturnType<typeof parseEvents> {
+/** A value as YAML in the form of Go's encoder: keys sorted, sequences not indented, no anchors. */
+export function formatYaml(value: unknown): string {
+  return dump(value, {
+    schema: dumpSchema,
+    seqNoIndent: true,
+    lineWidth: -1,
+    noRefs: true,
+    sortKeys: true,
+    skipInvalid: true,
+  });
+}
+
+type Events = ReturnType<typeof parseEvents>;
+
+function eventsOf(text: string, firstLine: number): Events {
   try {
     return parseEvents(text, { maxDepth: depthMax });
   } catch (error) {
-    throw lineOf(error, 1);
+    throw lineOf(error, firstLine);
   }
 }
 

@@ -98,6 +98,10 @@ export const packages: Readonly<Record<string, { readonly areas: readonly string
     why: "random histories in the suite that every store passes; never loaded by kedge",
   },
   "js-yaml": { areas: ["wire"], why: "YAML" },
+  re2js: {
+    areas: ["machinery"],
+    why: "expressions of users (patterns of custom resources), in Go's syntax and in linear time, which RegExp is not",
+  },
   "tar-stream": { areas: ["wire"], why: "tar archives" },
   ws: { areas: ["wire"], why: "WebSocket framing" },
 };

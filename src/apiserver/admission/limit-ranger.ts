@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/concepts/policy/limit-range/
  */
+import { own } from "#base/own.ts";
 import type { Client } from "#client/client.ts";
 import type { Draft } from "#machinery/meta.ts";
 import { Quantity } from "#machinery/quantity.ts";
@@ -69,7 +70,7 @@ function fillIn(pod: Draft<Pod>, item: LimitRangeItem): void {
 
 function fillAmounts(container: Draft<Container>, which: Which, defaults: Texts): string[] {
   const known = container.resources[which] ?? {};
-  const missing = Object.entries(defaults).filter(([name]) => !(name in known));
+  const missing = Object.entries(defaults).filter(([name]) => !Object.hasOwn(known, name));
   if (missing.length > 0) container.resources[which] = { ...known, ...Object.fromEntries(missing) };
   return missing.map(([name]) => name);
 }
@@ -124,7 +125,7 @@ interface Bound {
 
 function checkMin(type: string, { name, bound }: Bound, { requests, limits }: Amounts): string[] {
   const least = Quantity.parse(bound);
-  const [request, limit] = [requests[name], limits[name]];
+  const [request, limit] = [own(requests, name), own(limits, name)];
   if (request === undefined) return [`minimum ${name} usage per ${type} is ${bound}.  No request is specified`];
   if (Quantity.parse(request).compare(least) < 0)
     return [`minimum ${name} usage per ${type} is ${bound}, but request is ${request}`];
@@ -135,7 +136,7 @@ function checkMin(type: string, { name, bound }: Bound, { requests, limits }: Am
 
 function checkMax(type: string, { name, bound }: Bound, { requests, limits }: Amounts): string[] {
   const most = Quantity.parse(bound);
-  const [request, limit] = [requests[name], limits[name]];
+  const [request, limit] = [own(requests, name), own(limits, name)];
   // Claims have no limits: their request is what is bounded.
   if (limit === undefined && type !== "PersistentVolumeClaim")
     return [`maximum ${name} usage per ${type} is ${bound}.  No limit is specified`];
@@ -147,7 +148,7 @@ function checkMax(type: string, { name, bound }: Bound, { requests, limits }: Am
 }
 
 function checkRatio(type: string, { name, bound }: Bound, { requests, limits }: Amounts): string[] {
-  const [request, limit] = [requests[name], limits[name]];
+  const [request, limit] = [own(requests, name), own(limits, name)];
   const describe = `${name} max limit to request ratio per ${type} is ${bound}`;
   if (request === undefined || Quantity.parse(request).isZero)
     return [`${describe}, but no request is specified or request is 0`];

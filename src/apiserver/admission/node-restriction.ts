@@ -4,6 +4,7 @@
  *
  * @see https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
  */
+import { own } from "#base/own.ts";
 import type { Informer } from "#client/informer.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import type { KubeObject } from "#machinery/meta.ts";
@@ -103,10 +104,8 @@ function rangesOf({ spec }: Node): object {
 type Labels = Readonly<Record<string, string>>;
 
 function checkLabels(write: NodeWrite, { before, after }: { readonly before: Labels; readonly after: Labels }): void {
-  const valueOf = (labels: Labels, key: string): string | undefined =>
-    Object.hasOwn(labels, key) ? labels[key] : undefined;
   const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  const changed = [...keys].filter((key) => valueOf(before, key) !== valueOf(after, key));
+  const changed = [...keys].filter((key) => own(before, key) !== own(after, key));
   const refused = changed.filter((key) => !mayLabelItself(key)).toSorted();
   if (refused.length === 0) return;
   const list = refused.join(", ");

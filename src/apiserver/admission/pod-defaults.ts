@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
  */
+import { own } from "#base/own.ts";
 import type { Informer } from "#client/informer.ts";
 import { required } from "#machinery/field-error.ts";
 import type { Draft } from "#machinery/meta.ts";
@@ -85,7 +86,7 @@ export const systemPriorities: Readonly<Record<string, number>> = {
 };
 
 function systemClass(name: string): PriorityClass | undefined {
-  const value = systemPriorities[name];
+  const value = own(systemPriorities, name);
   if (value === undefined) return undefined;
   return { apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name }, value };
 }
@@ -110,12 +111,12 @@ export function runtimeClass(classes: Informer<RuntimeClass>): AdmissionPlugin {
       const scheduling = found?.scheduling;
       if (!scheduling) return;
       const conflicting = Object.entries(scheduling.nodeSelector ?? {}).find(
-        ([key, value]) => pod.spec.nodeSelector?.[key] !== undefined && pod.spec.nodeSelector[key] !== value,
+        ([key, value]) => own(pod.spec.nodeSelector, key) !== undefined && own(pod.spec.nodeSelector, key) !== value,
       );
       if (conflicting)
         throw forbidden(
           targetOf(request),
-          `conflict: runtimeClass.scheduling.nodeSelector[${conflicting[0]}] = ${conflicting[1]}; pod.spec.nodeSelector[${conflicting[0]}] = ${pod.spec.nodeSelector?.[conflicting[0]]}`,
+          `conflict: runtimeClass.scheduling.nodeSelector[${conflicting[0]}] = ${conflicting[1]}; pod.spec.nodeSelector[${conflicting[0]}] = ${own(pod.spec.nodeSelector, conflicting[0])}`,
         );
       if (scheduling.nodeSelector) pod.spec.nodeSelector = { ...pod.spec.nodeSelector, ...scheduling.nodeSelector };
       if (scheduling.tolerations)

@@ -5,6 +5,7 @@
  *
  * @see https://kubernetes.io/docs/concepts/policy/resource-quotas/
  */
+import { own } from "#base/own.ts";
 import type { Client } from "#client/client.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { Quantity } from "#machinery/quantity.ts";
@@ -105,7 +106,7 @@ function deltaOf(quota: ResourceQuota, request: AdmissionRequest): Amounts {
   if (!object || !quotaCovers(quota, request.resource.id, object)) return delta;
   const before = beforeUsage(quota, request);
   for (const [name, amount] of usageOf(request.resource.id, object)) {
-    if (!(name in hard)) continue;
+    if (!Object.hasOwn(hard, name)) continue;
     const grown = amount.sub(before.get(name) ?? Quantity.zero);
     if (!grown.isZero && !grown.isNegative) delta.set(name, grown);
   }
@@ -121,8 +122,8 @@ function refuseExcess(quota: ResourceQuota, delta: Amounts, request: AdmissionRe
   const hard = quota.status.hard ?? {};
   const used = quota.status.used ?? {};
   const over = [...delta].filter(([name, amount]) => {
-    const sum = Quantity.parse(used[name] ?? "0").add(amount);
-    return sum.compare(Quantity.parse(hard[name] ?? "0")) > 0;
+    const sum = Quantity.parse(own(used, name) ?? "0").add(amount);
+    return sum.compare(Quantity.parse(own(hard, name) ?? "0")) > 0;
   });
   if (over.length === 0) return;
   const names = over.map(([name]) => name).toSorted();
@@ -130,7 +131,7 @@ function refuseExcess(quota: ResourceQuota, delta: Amounts, request: AdmissionRe
   throw forbidden(
     targetOf(request),
     `exceeded quota: ${quota.metadata.name}, requested: ${list((name) => delta.get(name)?.toString() ?? "0")}, ` +
-      `used: ${list((name) => used[name] ?? "0")}, limited: ${list((name) => hard[name] ?? "0")}`,
+      `used: ${list((name) => own(used, name) ?? "0")}, limited: ${list((name) => own(hard, name) ?? "0")}`,
   );
 }
 
@@ -152,7 +153,7 @@ function refuseUnspecified(quota: ResourceQuota, request: AdmissionRequest): voi
 function withUsage(quota: ResourceQuota, delta: Amounts): ResourceQuota {
   const used = { ...quota.status.used };
   for (const [name, amount] of delta)
-    used[name] = Quantity.parse(used[name] ?? "0")
+    used[name] = Quantity.parse(own(used, name) ?? "0")
       .add(amount)
       .toString();
   return { ...quota, status: { ...quota.status, used } };

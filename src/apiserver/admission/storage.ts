@@ -4,6 +4,7 @@
  *
  * @see https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#defaultstorageclass
  */
+import { own } from "#base/own.ts";
 import type { Informer } from "#client/informer.ts";
 import type { Draft } from "#machinery/meta.ts";
 import { forbidden } from "#machinery/status.ts";
@@ -53,11 +54,11 @@ const protection: Readonly<Record<string, string>> = {
 export const storageObjectInUseProtection: AdmissionPlugin = {
   name: "StorageObjectInUseProtection",
   handles: (request) =>
-    request.resource.id in protection && request.operation === "create" && request.subresource === "",
+    Object.hasOwn(protection, request.resource.id) && request.operation === "create" && request.subresource === "",
   mutate: async (request, raw) => {
     // Every object has metadata.
     const metadata = raw["metadata"] as { finalizers?: string[] };
-    const finalizer = protection[request.resource.id] ?? "";
+    const finalizer = own(protection, request.resource.id) ?? "";
     if (!(metadata.finalizers ?? []).includes(finalizer))
       metadata.finalizers = [...(metadata.finalizers ?? []), finalizer];
   },

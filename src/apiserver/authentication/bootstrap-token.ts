@@ -6,6 +6,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { fromBase64, textOf, utf8 } from "#base/bytes.ts";
 import type { Clock } from "#base/clock.ts";
+import { own } from "#base/own.ts";
 import type { Client } from "#client/client.ts";
 import { isReason, unauthorized } from "#machinery/status.ts";
 import { secrets, type Secret } from "#resources/core/secret.ts";
@@ -44,7 +45,7 @@ interface Claim {
 }
 
 function userOf({ id, secret, stored, nowMs }: Claim): User {
-  const field = (name: string): string => textOf(fromBase64(stored.data?.[name] ?? ""));
+  const field = (name: string): string => textOf(fromBase64(own(stored.data, name) ?? ""));
   const expiration = field("expiration");
   const good =
     stored.type === bootstrapTokenType &&

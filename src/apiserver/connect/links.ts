@@ -2,6 +2,7 @@
  * Links of a page that is seen through the API server's proxy: those from the root of the site are led below the
  * proxy's own path, as upstream does it. Everything else of the page stays as it is.
  */
+import { own } from "#base/own.ts";
 
 /** Attributes that hold an address, by element. */
 const addresses: Readonly<Record<string, readonly string[]>> = {
@@ -60,7 +61,7 @@ export async function* withMovedLinks(body: AsyncIterable<Uint8Array>, prefix: s
 
 function moved(text: string, prefix: string): string {
   return text.replace(tag, (whole, name: string, attributes: string) => {
-    const names = addresses[name.toLowerCase()];
+    const names = own(addresses, name.toLowerCase());
     if (!names) return whole;
     return `<${name}${attributes.replace(attribute, (one) => movedAttribute(one, names, prefix))}>`;
   });

@@ -1,4 +1,5 @@
 /** Discovery in pieces: APIVersions, APIGroupList, APIGroup and APIResourceList. */
+import { own } from "#base/own.ts";
 import type { Registry, Served } from "../registry.ts";
 import type { Subresource } from "../subresource.ts";
 
@@ -21,7 +22,7 @@ const ranks: Readonly<Record<string, number>> = { alpha: 0, beta: 1, "": 2 };
 export function compareVersions(a: string, b: string): number {
   const [left, right] = [form.exec(a), form.exec(b)];
   if (!left || !right) return left ? -1 : right ? 1 : a < b ? -1 : 1;
-  const rank = (ranks[right[2] ?? ""] ?? 0) - (ranks[left[2] ?? ""] ?? 0);
+  const rank = (own(ranks, right[2] ?? "") ?? 0) - (own(ranks, left[2] ?? "") ?? 0);
   return rank || Number(right[1]) - Number(left[1]) || Number(right[3] ?? 0) - Number(left[3] ?? 0);
 }
 

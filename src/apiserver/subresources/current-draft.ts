@@ -6,5 +6,5 @@ import type { Draft } from "../call.ts";
 /** A copy of the current object that the caller owns. Only for changes that never create. */
 export function currentDraft(current: KubeObject | undefined): Draft {
   // Holds because stored objects are JSON with metadata.
-  return JSON.parse(JSON.stringify(must(current, "a change that never creates was given no object"))) as Draft;
+  return structuredClone(must(current, "a change that never creates was given no object")) as unknown as Draft;
 }

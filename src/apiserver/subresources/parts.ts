@@ -1,4 +1,5 @@
 /** Parts of objects that are written apart: what each of them may not change is put back. */
+import { own } from "#base/own.ts";
 import type { Draft } from "../call.ts";
 import type { PartSubresource } from "../subresource.ts";
 
@@ -13,8 +14,8 @@ function keepAllBut(draft: Draft, old: Draft, names: readonly string[]): void {
 }
 
 function keep(draft: Record<string, unknown>, old: Record<string, unknown>, name: string): void {
-  if (old[name] === undefined) delete draft[name];
-  else draft[name] = old[name];
+  if (own(old, name) === undefined) delete draft[name];
+  else draft[name] = own(old, name);
 }
 
 /** Custom resources and a few kinds let such an update change nothing of the metadata but who manages fields. */
@@ -76,7 +77,7 @@ export const resizePart: PartSubresource = {
   keep: (draft, old) => {
     const [spec, oldSpec] = [membersOf(draft["spec"]), membersOf(old["spec"])];
     for (const name of ["containers", "initContainers"]) {
-      const merged = resized(listOf(spec[name]), listOf(oldSpec[name]));
+      const merged = resized(listOf(own(spec, name)), listOf(own(oldSpec, name)));
       // Containers that were added, removed or renamed are left for validation to refuse.
       if (!merged) return;
       if (merged.length > 0) oldSpec[name] = merged;

@@ -4,6 +4,7 @@
  * @see https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/scale-v1/
  */
 import { must } from "#base/assert.ts";
+import { own } from "#base/own.ts";
 import { invalid as invalidField } from "#machinery/field-error.ts";
 import { applyJsonPatch } from "#machinery/json-patch.ts";
 import { selectorOf, selectorOfMap } from "#machinery/label-selector.ts";
@@ -44,7 +45,7 @@ function valueAt(object: KubeObject, path: readonly string[]): unknown {
   for (const name of path) {
     if (typeof at !== "object" || at === null) return undefined;
     // Holds because it is an object, whose members can be read by name.
-    at = (at as Readonly<Record<string, unknown>>)[name];
+    at = own(at as Readonly<Record<string, unknown>>, name);
   }
   return at;
 }
@@ -114,7 +115,9 @@ function scaled(draft: Draft, { spec, metadata }: Scale, { specReplicas }: Scale
   let at: Record<string, unknown> = draft;
   for (const name of specReplicas.slice(0, -1)) {
     // Holds because the path leads through objects.
-    at = (at[name] ??= {}) as Record<string, unknown>;
+    const inner = (own(at, name) ?? {}) as Record<string, unknown>;
+    at[name] = inner;
+    at = inner;
   }
   at[specReplicas.at(-1) ?? ""] = spec.replicas ?? 0;
   return draft;

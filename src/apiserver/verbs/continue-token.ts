@@ -15,7 +15,7 @@ const version = "meta.k8s.io/v1";
 export function encodeContinue(token: ContinueToken, prefix: string): string {
   const start = token.start.slice(prefix.length);
   const text = base64(utf8(JSON.stringify({ v: version, rv: token.revision, start })));
-  return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 /** @throws StatusError 400 */

@@ -3,6 +3,7 @@ import { asksReset } from "#machinery/apply.ts";
 import { decode, type Decoded } from "#machinery/decode.ts";
 import { applyDefaults } from "#machinery/shape-defaults.ts";
 import { isObject } from "#machinery/json-object.ts";
+import type { Literals } from "#machinery/json-reader.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonValue } from "#machinery/shape.ts";
 import { badRequest } from "#machinery/status.ts";
@@ -15,6 +16,7 @@ export interface DecodeInput {
   readonly json: JsonValue;
   /** Problems found before, e.g. duplicate keys. */
   readonly problems?: readonly string[];
+  readonly literals?: Literals | undefined;
 }
 
 /**
@@ -22,9 +24,9 @@ export interface DecodeInput {
  *
  * @throws StatusError 400 when it is of another kind, a value has the wrong type, or strict validation finds something.
  */
-export function decodeDraft({ definition, json, problems = [] }: DecodeInput, validating: Validating): Draft {
+export function decodeDraft({ definition, json, problems = [], literals }: DecodeInput, validating: Validating): Draft {
   checkKind(definition, json);
-  const decoded = readBy(definition, json);
+  const decoded = readBy(definition, json, literals);
   const all = [...decoded.problems, ...problems];
   if (all.length > 0) report(definition, all, validating);
   const draft = asDraft(decoded.object);
@@ -37,8 +39,8 @@ export function decodeDraft({ definition, json, problems = [] }: DecodeInput, va
 }
 
 /** An object of the kind, and what of the JSON is not in it. @throws StatusError 400 */
-export function readBy({ read, shape }: ResourceDefinition, json: JsonValue): Decoded {
-  return read ? read(json) : decode(shape, json);
+export function readBy({ read, shape }: ResourceDefinition, json: JsonValue, literals?: Literals): Decoded {
+  return read ? read(json) : decode(shape, json, literals);
 }
 
 export function fillDefaults(definition: ResourceDefinition, draft: Draft): void {

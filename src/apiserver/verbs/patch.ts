@@ -89,6 +89,11 @@ export function decodePatched(call: WriteCall, json: JsonValue, problems: readon
   const { definition } = call.served;
   const refuse = (detail: string): StatusError =>
     invalid({ group: "", resource: "", name: "" }, [invalidField("patch", JSON.stringify(json), detail)]);
+  const { apiVersion, kind } = isObject(json) ? json : {};
+  if (isOther(apiVersion, definition.apiVersion) || isOther(kind, definition.kind))
+    throw refuse(
+      `unable to decode ${textOf(apiVersion)}, Kind=${textOf(kind)} into *${definition.version}.${definition.kind}`,
+    );
   let decoded;
   try {
     decoded = readBy(definition, json);
@@ -104,4 +109,13 @@ export function decodePatched(call: WriteCall, json: JsonValue, problems: readon
   if (isObject(json) && asksReset(json)) draft.metadata["managedFields"] = [];
   fillDefaults(definition, draft);
   return draft;
+}
+
+/** True for a word that says something else; nothing says nothing. */
+function isOther(given: JsonValue | undefined, expected: string): boolean {
+  return given !== undefined && given !== null && given !== "" && given !== expected;
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === "string" ? value : JSON.stringify(value ?? "");
 }

@@ -3,6 +3,7 @@
  * may not change is put back, the generation is counted, and everything is validated at once.
  */
 import { rfc3339 } from "#base/clock.ts";
+import { own } from "#base/own.ts";
 import { zeroOf } from "#machinery/decode.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import type { FieldError } from "#machinery/field-error.ts";
@@ -118,7 +119,7 @@ export function stampUpdate(call: WriteCall, draft: Draft, old: { frozen: KubeOb
   const before = frozen as unknown as Readonly<Record<string, unknown>>;
   const counted = new Set(generationFieldsOf(served, draft));
   if (served.custom) for (const name of generationFieldsOf(served, asPlainDraft(before))) counted.add(name);
-  if ([...counted].some((name) => !deepEqual(draft[name], before[name])))
+  if ([...counted].some((name) => !deepEqual(own(draft, name), own(before, name))))
     metadata["generation"] = (frozen.metadata.generation ?? 0) + 1;
 }
 

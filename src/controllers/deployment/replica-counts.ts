@@ -1,4 +1,5 @@
 /** Arithmetic of a Deployment: how many pods may be there, may be missing, and are there. */
+import { own } from "#base/own.ts";
 import { scaledValue } from "#machinery/int-or-string.ts";
 import type { Deployment } from "#resources/apps/deployment.ts";
 import type { ReplicaSet } from "#resources/apps/replica-set.ts";
@@ -49,7 +50,7 @@ export function newSetSize(deployment: Deployment, newSize: number, allSize: num
 
 /** What a ReplicaSet remembers of the Deployment it was sized for, as numbers. */
 export function annotatedNumber(set: ReplicaSet, annotation: string): number | undefined {
-  const text = set.metadata.annotations?.[annotation];
+  const text = own(set.metadata.annotations, annotation);
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 

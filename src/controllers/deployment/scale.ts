@@ -1,4 +1,5 @@
 /** The sizes a Deployment wants its ReplicaSets to have. Pure: each way of sizing gives the sets that change. */
+import { own } from "#base/own.ts";
 import type { Deployment } from "#resources/apps/deployment.ts";
 import { replicaSets, type ReplicaSet } from "#resources/apps/replica-set.ts";
 import { normal, update } from "../actions.ts";
@@ -40,7 +41,7 @@ export function isScaling(sets: Sets): boolean {
 export function resize(deployment: Deployment, set: ReplicaSet, size: number): Action[] {
   const annotations = { ...set.metadata.annotations, ...sizeAnnotations(deployment) };
   const before = sizeOf(set);
-  const remembers = Object.entries(annotations).every(([name, value]) => set.metadata.annotations?.[name] === value);
+  const remembers = Object.entries(annotations).every(([name, value]) => own(set.metadata.annotations, name) === value);
   if (before === size && remembers) return [];
   const resized = { ...set, metadata: { ...set.metadata, annotations }, spec: { ...set.spec, replicas: size } };
   if (before === size) return [update(replicaSets, resized)];

@@ -1,4 +1,5 @@
 /** How a pod of a Job ended, and what the Job's failure policy makes of it. Pure. */
+import { own } from "#base/own.ts";
 import type { Job } from "#resources/batch/job.ts";
 import type { PodFailurePolicyRule } from "#resources/batch/pod-failure-policy-rule.ts";
 import type { ContainerStatus } from "#resources/core/pod-status.ts";
@@ -19,7 +20,7 @@ export function indexOf(pod: Pod): number | undefined {
 }
 
 export function annotatedNumber(pod: Pod, key: string): number | undefined {
-  const text = pod.metadata.annotations?.[key];
+  const text = own(pod.metadata.annotations, key);
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 

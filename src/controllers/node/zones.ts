@@ -5,6 +5,7 @@
  *
  * @see https://kubernetes.io/docs/concepts/architecture/nodes/#rate-limits-on-eviction
  */
+import { own } from "#base/own.ts";
 import type { Node } from "#resources/core/node.ts";
 import { isTrue } from "../conditions.ts";
 
@@ -112,7 +113,7 @@ export class Zones {
 function zoneOf({ metadata: { labels = {} } }: Node): string {
   const label = (name: string): string => {
     const [now, before] = [`topology.kubernetes.io/${name}`, `failure-domain.beta.kubernetes.io/${name}`];
-    return labels[now] ?? labels[before] ?? "";
+    return own(labels, now) ?? own(labels, before) ?? "";
   };
   return `${label("region")}/${label("zone")}`;
 }

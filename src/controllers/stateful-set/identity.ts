@@ -1,4 +1,5 @@
 /** Who a pod of a StatefulSet is: its name carries its ordinal, its ordinal its volumes. Pure. */
+import { own } from "#base/own.ts";
 import type { StatefulSet } from "#resources/apps/stateful-set.ts";
 import type { PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
 import type { PodTemplateSpec } from "#resources/core/pod-spec.ts";
@@ -99,7 +100,7 @@ function identityLabels(name: string, ordinal: number): Record<string, string> {
 /** The labels a pod lost, or never had because it was adopted; undefined when all is well. */
 export function missingIdentity(pod: Pod): Record<string, string> | undefined {
   const labels = identityLabels(pod.metadata.name ?? "", ordinalOf(pod));
-  return Object.entries(labels).every(([key, value]) => pod.metadata.labels?.[key] === value) ? undefined : labels;
+  return Object.entries(labels).every(([key, value]) => own(pod.metadata.labels, key) === value) ? undefined : labels;
 }
 
 export function revisionOfPod(pod: Pod): string | undefined {

@@ -1,4 +1,5 @@
 /** What is due for a claim: find it a volume, ask for one, or keep its status true. Pure. */
+import { own } from "#base/own.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { persistentVolumeClaims, type PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
 import { persistentVolumes, type PersistentVolume } from "#resources/core/persistent-volume.ts";
@@ -77,7 +78,7 @@ function askFor(claim: PersistentVolumeClaim, provisioner: string): Action[] {
   const message = `Waiting for a volume to be created either by the external provisioner '${provisioner}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.`;
   const event = normal(claim, "ExternalProvisioning", message);
   const wished = { [betaStorageProvisioner]: provisioner, [storageProvisioner]: provisioner };
-  const told = Object.entries(wished).every(([key, value]) => claim.metadata.annotations?.[key] === value);
+  const told = Object.entries(wished).every(([key, value]) => own(claim.metadata.annotations, key) === value);
   if (told) return [event];
   return [patch({ resource: persistentVolumeClaims, object: claim }, { metadata: { annotations: wished } }), event];
 }

@@ -81,7 +81,7 @@ export interface PodNames {
 export function namesOf(pod: Pod, clusterDomain: string): PodNames {
   const { hostname, subdomain, setHostnameAsFQDN, hostnameOverride } = pod.spec;
   if (hostnameOverride) return { hostname: hostnameOverride, domain: "" };
-  const short = (hostname ? hostname : (pod.metadata.name ?? "")).slice(0, labelCharactersMax).replace(/[-.]+$/, "");
+  const short = trimmed((hostname ? hostname : (pod.metadata.name ?? "")).slice(0, labelCharactersMax));
   const domain = subdomain ? `${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}` : "";
   if (!setHostnameAsFQDN || domain === "") return { hostname: short, domain };
   const full = `${short}.${domain}`;
@@ -115,4 +115,11 @@ export function hostsFile(
     : `# Kubernetes-managed hosts file.\n${localNames}${own.join("")}`;
   const aliases = (pod.spec.hostAliases ?? []).map(({ ip, hostnames = [] }) => `${ip}\t${hostnames.join("\t")}\n`);
   return aliases.length === 0 ? start : `${start}\n# Entries added by HostAliases.\n${aliases.join("")}`;
+}
+
+/** Without the hyphens and dots at its end. */
+function trimmed(name: string): string {
+  let end = name.length;
+  while (end > 0 && "-.".includes(name[end - 1] ?? "")) end -= 1;
+  return name.slice(0, end);
 }

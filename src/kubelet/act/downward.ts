@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
  */
+import { own } from "#base/own.ts";
 import type { ObjectFieldSelector, ResourceFieldSelector } from "#resources/core/environment.ts";
 import type { Container } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
@@ -21,7 +22,7 @@ export interface PodFacts {
 export function fieldValue(facts: PodFacts, { fieldPath }: ObjectFieldSelector): string {
   const { metadata, spec } = facts.pod;
   const subscript = /^metadata\.(labels|annotations)\['(.*)'\]$/.exec(fieldPath);
-  if (subscript) return metadata[subscript[1] === "labels" ? "labels" : "annotations"]?.[subscript[2] ?? ""] ?? "";
+  if (subscript) return own(metadata[subscript[1] === "labels" ? "labels" : "annotations"], subscript[2] ?? "") ?? "";
   const read: Readonly<Record<string, () => string>> = {
     "metadata.name": () => metadata.name ?? "",
     "metadata.namespace": () => metadata.namespace ?? "",
@@ -35,7 +36,7 @@ export function fieldValue(facts: PodFacts, { fieldPath }: ObjectFieldSelector):
     "status.podIP": () => facts.podIps[0] ?? "",
     "status.podIPs": () => facts.podIps.join(","),
   };
-  const found = read[fieldPath];
+  const found = own(read, fieldPath);
   if (!found) throw new Error(`unsupported fieldPath: ${fieldPath}`);
   return found();
 }
@@ -49,14 +50,17 @@ function mapText(map: Readonly<Record<string, string>> | undefined): string {
 }
 
 /** @throws Error when there is no such container or resource. */
-export function resourceValue(facts: PodFacts, selector: ResourceFieldSelector, own?: Container): string {
+export function resourceValue(facts: PodFacts, selector: ResourceFieldSelector, asking?: Container): string {
   const { containerName, resource, divisor } = selector;
-  const container = containerName ? findContainer(facts.pod, containerName) : own;
+  const container = containerName ? findContainer(facts.pod, containerName) : asking;
   if (!container) throw new Error(`container ${containerName} not found`);
   const [kind = "", name = ""] = resource.split(/\.(.*)/s);
   if (kind !== "limits" && kind !== "requests") throw new Error(`unsupported container resource : ${resource}`);
   const { limits, requests } = container.resources ?? {};
-  const text = kind === "limits" ? (limits?.[name] ?? facts.allocatable[name]) : (requests?.[name] ?? limits?.[name]);
+  const text =
+    kind === "limits"
+      ? (own(limits, name) ?? own(facts.allocatable, name))
+      : (own(requests, name) ?? own(limits, name));
   const unit = amountOf(divisor) === 0 ? 1 : amountOf(divisor);
   // Division of decimal fractions must not end just above a whole number.
   return String(Math.ceil(Number((amountOf(text) / unit).toFixed(6))));

@@ -4,6 +4,7 @@
  * @see https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/
  */
 import { fromBase64 } from "#base/bytes.ts";
+import { own } from "#base/own.ts";
 import type { ConfigMap } from "#resources/core/config-map.ts";
 import type { Container } from "#resources/core/container.ts";
 import type { EnvVarSource } from "#resources/core/environment.ts";
@@ -75,7 +76,7 @@ async function valueFromSource(input: EnvironmentInput, from: EnvVarSource): Pro
     const { name = "", key, optional } = configMapKeyRef;
     const map = await input.references.configMap(name);
     if (!map && !optional) throw new ContainerConfigError(`configmap "${name}" not found`);
-    const value = map?.data?.[key];
+    const value = own(map?.data, key);
     if (value === undefined && !optional)
       throw new ContainerConfigError(`couldn't find key ${key} in ConfigMap ${where}${name}`);
     return value;
@@ -84,7 +85,7 @@ async function valueFromSource(input: EnvironmentInput, from: EnvVarSource): Pro
   const { name = "", key, optional } = secretKeyRef;
   const secret = await input.references.secret(name);
   if (!secret && !optional) throw new ContainerConfigError(`secret "${name}" not found`);
-  const value = secret?.data?.[key];
+  const value = own(secret?.data, key);
   if (value === undefined && !optional)
     throw new ContainerConfigError(`couldn't find key ${key} in Secret ${where}${name}`);
   return value === undefined ? undefined : secretText(value);

@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
  */
+import { own } from "#base/own.ts";
 import type { NodeSelectorTerm } from "#resources/core/affinity.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import { sysctlRefusal } from "../act/sysctls.ts";
@@ -58,9 +59,9 @@ function resourceRefusal({
   );
   for (const name of names) {
     // A resource of the cluster as a whole: the scheduler counts it.
-    if (isExtended(name) && allocatable[name] === undefined) continue;
+    if (isExtended(name) && own(allocatable, name) === undefined) continue;
     const amount = (one: Pod): number => (name === "cpu" ? podRequestMillis(one) : podRequest(one, name));
-    const capacity = name === "cpu" ? millisOf(allocatable[name]) : wholeOf(allocatable[name]);
+    const capacity = name === "cpu" ? millisOf(allocatable[name]) : wholeOf(own(allocatable, name));
     const requested = amount(pod);
     const used = others.reduce((sum, other) => sum + amount(other), 0);
     if (requested > 0 && used + requested > capacity) return outOf(name, { requested, used, capacity });
@@ -85,7 +86,7 @@ function outOf(
 function affinityRefusal({ pod, nodeName, nodeLabels }: AdmissionInput): Refusal | undefined {
   const wanted = Object.entries(pod.spec.nodeSelector ?? {});
   const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-  const selected = wanted.every(([key, value]) => nodeLabels[key] === value);
+  const selected = wanted.every(([key, value]) => own(nodeLabels, key) === value);
   if (selected && (!terms || terms.some((term) => termMatches(term, nodeName, nodeLabels)))) return undefined;
   return {
     reason: "NodeAffinity",
@@ -97,7 +98,7 @@ function termMatches(term: NodeSelectorTerm, nodeName: string, labels: Readonly<
   const { matchExpressions = [], matchFields = [] } = term;
   if (matchExpressions.length + matchFields.length === 0) return false;
   return (
-    matchExpressions.every((one) => requirementHolds(one, labels[one.key])) &&
+    matchExpressions.every((one) => requirementHolds(one, own(labels, one.key))) &&
     matchFields.every((one) => requirementHolds(one, one.key === "metadata.name" ? nodeName : undefined))
   );
 }

@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
  */
+import { own } from "#base/own.ts";
 import type { Container } from "#resources/core/container.ts";
 
 const suffixes: Readonly<Record<string, number>> = {
@@ -29,7 +30,7 @@ export function amountOf(text: string | undefined): number {
   const match = /^([+-]?[0-9.]+)(?:[eE]([+-]?\d+)|([a-zA-Z]{0,2}))$/.exec(text ?? "0");
   if (!match) return 0;
   const [, digits = "0", exponent, suffix = ""] = match;
-  return exponent === undefined ? Number(digits) * (suffixes[suffix] ?? 0) : Number(`${digits}e${exponent}`);
+  return exponent === undefined ? Number(digits) * (own(suffixes, suffix) ?? 0) : Number(`${digits}e${exponent}`);
 }
 
 /** Thousandths, rounded up. */
@@ -47,7 +48,7 @@ export type Amounts = Readonly<Record<string, string>>;
 
 /** A container's request of a resource: the limit stands in for a request that is not given. */
 export function requestOf(container: Pick<Container, "resources">, name: string): string | undefined {
-  return container.resources?.requests?.[name] ?? container.resources?.limits?.[name];
+  return own(container.resources?.requests, name) ?? own(container.resources?.limits, name);
 }
 
 export const cpuPeriodMicros = 100_000;

@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
  */
+import { own } from "#base/own.ts";
 import type { LinuxContainerResources } from "#host/cri.ts";
 import type { Container, EphemeralContainer } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
@@ -46,7 +47,7 @@ export const podRequestMillis = (pod: Pod): number =>
   podTotal(pod, (one) => millisOf(requestOf(one, "cpu")), millisOf(pod.spec.overhead?.["cpu"]));
 
 export function podRequest(pod: Pod, name: string): number {
-  return podTotal(pod, (one) => wholeOf(requestOf(one, name)), wholeOf(pod.spec.overhead?.[name]));
+  return podTotal(pod, (one) => wholeOf(requestOf(one, name)), wholeOf(own(pod.spec.overhead, name)));
 }
 
 /** Limits of the pod's own control group. Absent where a container has no limit. */
@@ -58,7 +59,7 @@ export interface PodLimits {
 
 export function podLimits(pod: Pod): PodLimits {
   const all = pod.spec.resources?.limits ? [{ resources: pod.spec.resources }] : containersOf(pod);
-  const bounded = (name: string): boolean => all.every((one) => amountOf(one.resources?.limits?.[name]) > 0);
+  const bounded = (name: string): boolean => all.every((one) => amountOf(own(one.resources?.limits, name)) > 0);
   const cpu = podTotal(pod, (one) => millisOf(one.resources?.limits?.["cpu"]), millisOf(pod.spec.overhead?.["cpu"]));
   const memory = podTotal(
     pod,

@@ -5,7 +5,7 @@
 import { deepEqual } from "../equal.ts";
 import { isList, isObject, member } from "../json-object.ts";
 import { fieldsOf, resolved, type JsonObject, type JsonValue, type ListShape, type Shape } from "../shape.ts";
-import { finished, isEmpty, leaf, union, withSelf, type FieldSet, type FieldSetDraft } from "./field-set.ts";
+import { finished, isEmpty, leaf, startedSet, union, type FieldSet, type FieldSetDraft } from "./field-set.ts";
 import { fieldElement, storedElement } from "./path-element.ts";
 
 export interface Difference {
@@ -175,15 +175,14 @@ function compareItem(was: Same, is: Same, shape: ListShape): Below | undefined {
 /** The set of a value that was not there before: itself and all it holds, to stand behind its step. */
 function wholeSet(value: JsonValue, shape: Shape | undefined): FieldSet {
   const walk = walkOf(shape, value);
-  if (walk.kind === "map" && isObject(value)) return withSelf(membersSet(value, walk));
-  if (walk.kind !== "list" || !isList(value)) return leaf;
-  const draft: FieldSetDraft = {};
+  if (walk.kind === "map" && isObject(value)) return hasMembers(value) ? membersSet(value, walk, startedSet()) : leaf;
+  if (walk.kind !== "list" || !isList(value) || value.length === 0) return leaf;
+  const draft = startedSet();
   for (const [element, item] of itemsOf(value, walk.shape)) draft[element] = itemSet(item, walk.shape);
-  return withSelf(finished(draft));
+  return finished(draft);
 }
 
-function membersSet(value: JsonObject, walk: MapWalk): FieldSet {
-  const draft: FieldSetDraft = {};
+function membersSet(value: JsonObject, walk: MapWalk, draft: FieldSetDraft = {}): FieldSet {
   for (const name in value) {
     const inner = value[name];
     if (inner !== undefined) draft[fieldElement(name)] = wholeSet(inner, walk.of(name));

@@ -5,13 +5,17 @@
 import { deepFreeze } from "../freeze.ts";
 import { leaf, type FieldSet } from "./field-set.ts";
 
-// Enough for the kinds and writers of a cluster; a set is some kilobytes.
+// Enough for the kinds and writers of a cluster: both together at most 16 MB. A larger set is seldom had twice.
 const keptMax = 1_000;
+const keptLengthMax = 16_384;
+const keptStepsMax = 1_000;
 let kept = new Map<string, FieldSet>();
 
 /** The one frozen copy of an equal set. */
 export function interned(set: FieldSet): FieldSet {
+  if (!isSmall(set, keptStepsMax)) return set;
   const text = JSON.stringify(set);
+  if (text.length > keptLengthMax) return set;
   const known = kept.get(text);
   if (known) return known;
   if (kept.size >= keptMax) kept = new Map();
@@ -28,4 +32,18 @@ function withSharedLeaves(set: FieldSet): FieldSet {
     any = true;
   }
   return any ? shared : leaf;
+}
+
+/** True for a set of at most so many steps; a larger one is not walked to its end. */
+function isSmall(set: FieldSet, stepsMax: number): boolean {
+  return stepsLeft(set, stepsMax) >= 0;
+}
+
+function stepsLeft(set: FieldSet, stepsMax: number): number {
+  let left = stepsMax;
+  for (const element in set) {
+    if (left < 0) return left;
+    left = stepsLeft(set[element] ?? leaf, left - 1);
+  }
+  return left;
 }

@@ -4,6 +4,7 @@
  * @see https://kubernetes.io/docs/reference/using-api/server-side-apply/#upgrading-from-client-side-apply-to-server-side-apply
  */
 import { isObject, type JsonDraft } from "../json-object.ts";
+import { JsonError, readJson } from "../json-reader.ts";
 import type { JsonObject, ObjectShape } from "../shape.ts";
 import { appliedSet } from "./applied-set.ts";
 import { problemsOf } from "./check.ts";
@@ -53,10 +54,11 @@ function annotationsOf(object: JsonObject): JsonObject {
 function readLastApplied(text: unknown): JsonObject | undefined {
   if (typeof text !== "string" || text === "") return undefined;
   try {
-    const read: unknown = JSON.parse(text);
-    return isObject(read) ? read : undefined;
-  } catch {
+    const { value } = readJson(text);
+    return isObject(value) ? value : undefined;
+  } catch (error) {
     // What a client wrote into the annotation is not JSON: then it allows nothing.
-    return undefined;
+    if (error instanceof JsonError) return undefined;
+    throw error;
   }
 }

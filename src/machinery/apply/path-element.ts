@@ -5,6 +5,7 @@
  * @see https://kubernetes.io/docs/reference/using-api/server-side-apply/
  */
 import { isObject, member } from "../json-object.ts";
+import { JsonError, readJson } from "../json-reader.ts";
 import { fieldsOf, resolved, type JsonObject, type JsonValue, type ListShape } from "../shape.ts";
 
 /** The step that says "this itself", beside steps that lead deeper. */
@@ -97,13 +98,13 @@ export function canonicalElement(text: string): string | undefined {
     case "f":
       return text;
     case "k": {
-      const keys = readJson(rest);
+      const keys = jsonIn(rest);
       if (!isObject(keys)) throw new PathError(`expected an object of keys: ${text}`);
       const members = Object.keys(keys).toSorted();
-      return `k:{${members.map((key) => `${jsonText(key)}:${jsonText(keys[key] ?? null)}`).join(",")}}`;
+      return `k:{${members.map((key) => `${jsonText(key)}:${jsonText(member(keys, key) ?? null)}`).join(",")}}`;
     }
     case "v":
-      return `v:${jsonText(readJson(rest))}`;
+      return `v:${jsonText(jsonIn(rest))}`;
     case "i":
       if (!/^-?\d+$/.test(rest)) throw new PathError(`expected an index: ${text}`);
       return `i:${Number(rest)}`;
@@ -112,12 +113,12 @@ export function canonicalElement(text: string): string | undefined {
   }
 }
 
-function readJson(text: string): JsonValue {
+function jsonIn(text: string): JsonValue {
   try {
-    // Holds because JSON.parse gives JSON.
-    return JSON.parse(text) as JsonValue;
-  } catch {
-    throw new PathError(`expected JSON: ${text}`);
+    return readJson(text).value;
+  } catch (error) {
+    if (error instanceof JsonError) throw new PathError(`expected JSON: ${text}`);
+    throw error;
   }
 }
 
@@ -126,27 +127,51 @@ export function shownElement(element: string): string {
   const rest = element.slice(2);
   if (element.startsWith("f:")) return `.${rest}`;
   if (element.startsWith("i:")) return `[${rest}]`;
-  if (element.startsWith("v:")) return `[=${JSON.stringify(JSON.parse(rest))}]`;
+  if (element.startsWith("v:")) return `[=${JSON.stringify(jsonIn(rest))}]`;
   // Holds because every k: step is written by this file, as an object.
-  const keys = JSON.parse(rest) as JsonObject;
-  const shown = Object.keys(keys).map((key) => `${key}=${JSON.stringify(keys[key])}`);
+  const keys = jsonIn(rest) as JsonObject;
+  const shown = Object.keys(keys).map((key) => `${key}=${JSON.stringify(member(keys, key))}`);
   return `[${shown.join(",")}]`;
 }
 
 const kindOrder = ".fkvi";
 
-/** Upstream's order: members by name, then keys and values by value, then indices. */
-export function compareElements(a: string, b: string): number {
-  if (a === b) return 0;
-  const kinds = kindOrder.indexOf(a[0] ?? "") - kindOrder.indexOf(b[0] ?? "");
-  if (kinds !== 0) return kinds;
-  if (a.startsWith("f:")) return a < b ? -1 : 1;
-  return compareJson(readJson(a.slice(2)), readJson(b.slice(2)));
+/**
+ * The steps in upstream's order: members by name, then keys and values by value, then indices. The very array when
+ * they are in order already.
+ */
+export function sortedElements(elements: readonly string[]): readonly string[] {
+  // Each is read once: comparing reads none.
+  const steps = elements.map(stepOf);
+  for (let index = 1; index < steps.length; index += 1) {
+    const [one, two] = [steps[index - 1], steps[index]];
+    if (one && two && compareSteps(one, two) > 0) return steps.sort(compareSteps).map(({ element }) => element);
+  }
+  return elements;
+}
+
+interface Step {
+  readonly element: string;
+  readonly kind: number;
+  /** Of keys, values and indices. */
+  readonly value: JsonValue;
+}
+
+function stepOf(element: string): Step {
+  const kind = kindOrder.indexOf(element[0] ?? "");
+  return { element, kind, value: kind < 2 ? null : jsonIn(element.slice(2)) };
+}
+
+function compareSteps(a: Step, b: Step): number {
+  if (a.element === b.element) return 0;
+  if (a.kind !== b.kind) return a.kind - b.kind;
+  if (a.kind < 2) return a.element < b.element ? -1 : 1;
+  return compareJson(a.value, b.value);
 }
 
 /** Numbers, text, booleans, lists, objects, null. */
 function compareJson(a: JsonValue, b: JsonValue): number {
-  if (typeof a === "number" && typeof b === "number") return a - b;
+  if (isNumber(a) && isNumber(b)) return a < b ? -1 : a > b ? 1 : 0;
   if (typeof a === "string" && typeof b === "string") return a < b ? -1 : a > b ? 1 : 0;
   if (typeof a === "boolean" && typeof b === "boolean") return Number(a) - Number(b);
   if (isObject(a) && isObject(b)) return compareKeys(Object.entries(a), Object.entries(b));
@@ -166,8 +191,12 @@ function compareKeys(a: Entries, b: Entries): number {
   return a.length - b.length;
 }
 
+function isNumber(value: JsonValue): value is number | bigint {
+  return typeof value === "number" || typeof value === "bigint";
+}
+
 function rankOf(value: JsonValue): number {
-  const rank = ["number", "string", "boolean"].indexOf(typeof value);
+  const rank = ["number", "string", "boolean"].indexOf(isNumber(value) ? "number" : typeof value);
   if (rank >= 0) return rank;
   return value === null ? 5 : Array.isArray(value) ? 3 : 4;
 }

@@ -2,6 +2,7 @@
  * What a write to a kind or one of its subresources cannot change, and therefore nobody comes to manage by it. The
  * standard is: the object leaves its status alone and the status everything in spec; the table holds what is special.
  */
+import { own } from "#base/own.ts";
 import { leaf, setOf, type FieldSet } from "./field-set.ts";
 
 export interface Written {
@@ -37,7 +38,7 @@ const special: Readonly<Record<string, FieldSet>> = {
 
 export function resetFields({ apiVersion, kind, status, custom }: Written, subresource: string): FieldSet {
   const slash = apiVersion.indexOf("/");
-  const known = special[`${slash < 0 ? "" : apiVersion.slice(0, slash)}/${kind}/${subresource}`];
+  const known = own(special, `${slash < 0 ? "" : apiVersion.slice(0, slash)}/${kind}/${subresource}`);
   if (known) return known;
   if (!status) return leaf;
   if (subresource === "status") return custom === true ? allButStatus : specOnly;

@@ -1,4 +1,5 @@
 /** Holds whole objects inside of an object to saying what they are. */
+import { own } from "#base/own.ts";
 import { at, child, invalid, required, type FieldError } from "../field-error.ts";
 import { isList, isObject } from "../json-object.ts";
 import type { JsonObject, JsonValue } from "../shape.ts";
@@ -12,8 +13,8 @@ export function checkEmbedded(schema: Schema | undefined, value: JsonValue | und
   return [
     ...(isEmbedded(schema) ? checkHead(value, path) : []),
     ...Object.keys(value).flatMap((name) => {
-      const own = propertySchema(schema, name);
-      return checkEmbedded(own ?? additional, value[name], own ? child(path, name) : at(path, name));
+      const named = propertySchema(schema, name);
+      return checkEmbedded(named ?? additional, own(value, name), named ? child(path, name) : at(path, name));
     }),
   ];
 }
@@ -22,7 +23,7 @@ const kindForm = /^[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?$/i;
 
 function checkHead(value: JsonObject, path: string): FieldError[] {
   return ["apiVersion", "kind"].flatMap((name) => {
-    const given = value[name];
+    const given = own(value, name);
     const where = child(path, name);
     if (given === undefined) return [required(where)];
     if (typeof given !== "string") return [invalid(where, given, "must be a string")];

@@ -1,4 +1,6 @@
 /** Holds lists that are sets or maps to being so: no item twice. */
+import { own } from "#base/own.ts";
+import { canonicalText } from "../canonical-text.ts";
 import { at, child, duplicate, invalid, type FieldError } from "../field-error.ts";
 import { isList, isObject } from "../json-object.ts";
 import type { JsonObject, JsonValue } from "../shape.ts";
@@ -16,8 +18,8 @@ export function checkLists(schema: Schema | undefined, value: JsonValue | undefi
   if (!isObject(value)) return [];
   const additional = additionalSchema(schema);
   return Object.keys(value).flatMap((name) => {
-    const own = propertySchema(schema, name);
-    return checkLists(own ?? additional, value[name], own ? child(path, name) : at(path, name));
+    const named = propertySchema(schema, name);
+    return checkLists(named ?? additional, own(value, name), named ? child(path, name) : at(path, name));
   });
 }
 
@@ -39,14 +41,14 @@ function checkItems(schema: Schema, items: readonly JsonValue[], path: string): 
 
 function keysOf(names: readonly string[], item: JsonValue): JsonObject {
   if (!isObject(item)) return {};
-  return Object.fromEntries(names.filter((name) => Object.hasOwn(item, name)).map((name) => [name, item[name]]));
+  return Object.fromEntries(names.filter((name) => Object.hasOwn(item, name)).map((name) => [name, own(item, name)]));
 }
 
 /** Where items stand that were there before, each of them once. */
 function repeated(items: readonly JsonValue[]): number[] {
   const seen = new Map<string, number>();
   return [...items.entries()].flatMap(([index, item]) => {
-    const text = JSON.stringify(item);
+    const text = canonicalText(item);
     const times = (seen.get(text) ?? 0) + 1;
     seen.set(text, times);
     return times === 2 ? [index] : [];

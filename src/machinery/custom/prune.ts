@@ -3,7 +3,7 @@
  *
  * @see https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#field-pruning
  */
-import { decode, setKey, type Decoded, type DraftObject } from "../decode.ts";
+import { decode, problemsMax, setKey, type Decoded, type DraftObject } from "../decode.ts";
 import { isList, isObject } from "../json-object.ts";
 import { objectMeta } from "../meta.ts";
 import { object, of, string, type JsonObject, type JsonValue, type ObjectShape } from "../shape.ts";
@@ -75,7 +75,7 @@ class Pruner {
     if (own) setKey(made, name, this.value(value, own, at));
     else if (schema && allowsAdditional(schema)) setKey(made, name, this.value(value, additionalSchema(schema), at));
     else if (preserves(schema)) setKey(made, name, value);
-    else this.problems.push(`unknown field "${at}"`);
+    else if (this.problems.length < problemsMax) this.problems.push(`unknown field "${at}"`);
   }
 
   value(value: JsonValue, schema: Schema | undefined, path: string): unknown {

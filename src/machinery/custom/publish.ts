@@ -2,6 +2,7 @@
  * The schema of a custom resource as OpenAPI publishes it: with the metadata that every object has, and for version 2
  * without what that version cannot say.
  */
+import { own } from "#base/own.ts";
 import { isObject } from "../json-object.ts";
 import type { JsonObject, JsonValue } from "../shape.ts";
 import type { OpenApiVersion } from "../openapi-schemas.ts";
@@ -55,7 +56,7 @@ function forVersion2(made: Record<string, unknown>, schema: Schema): void {
   }
   const listless = schema.type === "array" && made["items"] === undefined;
   if (untyped || listless || (preserves(schema) && schema.type === "object")) delete made["type"];
-  const required = (schema.required ?? []).filter((name) => schema.properties?.[name]?.nullable !== true);
+  const required = (schema.required ?? []).filter((name) => own(schema.properties, name)?.nullable !== true);
   if (required.length === 0 || additionalSchema(schema)?.nullable === true) delete made["required"];
   else made["required"] = required;
 }

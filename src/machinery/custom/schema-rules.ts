@@ -4,6 +4,7 @@
  *
  * @see https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation
  */
+import { own } from "#base/own.ts";
 import { at, child, forbidden, invalid, notSupported, required, type FieldError } from "../field-error.ts";
 import { additionalSchema, isEmbedded, itemSchema, metaNames, type Schema } from "./schema.ts";
 
@@ -160,14 +161,15 @@ function checkMapKeys(schema: Schema, item: Schema | undefined, path: string): F
         "must be object if parent array's x-kubernetes-list-type is map",
       ),
     ];
-  for (const [index, key] of keys.entries()) {
-    if (keys.indexOf(key) !== index) errors.push(invalid(where, keys, "must not contain duplicate entries"));
-    const part = item.properties?.[key];
+  // What shows the whole list is said once, however often it is so.
+  if (new Set(keys).size < keys.length) errors.push(invalid(where, keys, "must not contain duplicate entries"));
+  if (keys.some((key) => !own(item.properties, key)))
+    errors.push(invalid(where, keys, "entries must all be names of item properties"));
+  const asked = new Set(item.required);
+  for (const key of new Set(keys)) {
+    const part = own(item.properties, key);
     const partPath = at(child(path, "items.properties"), key);
-    if (!part) {
-      errors.push(invalid(where, keys, "entries must all be names of item properties"));
-      continue;
-    }
+    if (!part) continue;
     if (part.type === "array" || part.type === "object")
       errors.push(
         invalid(
@@ -176,7 +178,7 @@ function checkMapKeys(schema: Schema, item: Schema | undefined, path: string): F
           "must be a scalar type if parent array's x-kubernetes-list-type is map",
         ),
       );
-    if (item.required?.includes(key) !== true && part.default === undefined)
+    if (!asked.has(key) && part.default === undefined)
       errors.push(
         required(
           child(partPath, "default"),

@@ -4,6 +4,7 @@
  *
  * @see https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
  */
+import { own } from "#base/own.ts";
 import type { JsonValue } from "../shape.ts";
 
 type Maybe<T> = T | undefined;
@@ -74,7 +75,7 @@ export function itemSchema(schema: Schema | undefined): Schema | undefined {
 /** The schema of a member by its own name. */
 export function propertySchema(schema: Schema | undefined, name: string): Schema | undefined {
   const properties = schema?.properties;
-  return properties && Object.hasOwn(properties, name) ? properties[name] : undefined;
+  return own(properties, name);
 }
 
 /** The schema of all other members, if they have one. */

@@ -2,6 +2,7 @@
  * The shape of a schema: how server-side apply merges objects of a custom resource and what it knows as a field. Made
  * piece by piece, as an apply or an update first walks there.
  */
+import { own } from "#base/own.ts";
 import { objectMeta } from "../meta.ts";
 import {
   anyJson,
@@ -41,7 +42,7 @@ function shapeOf(schema: Schema | undefined): Shape {
     case "array":
       return listShape(schema);
     default:
-      return scalars[schema.type ?? ""] ?? anyJson;
+      return own(scalars, schema.type ?? "") ?? anyJson;
   }
 }
 

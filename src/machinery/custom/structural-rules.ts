@@ -5,8 +5,8 @@
  */
 import { deepEqual } from "../equal.ts";
 import { at, child, forbidden, invalid, required, type FieldError } from "../field-error.ts";
+import { compilePattern, PatternError } from "../pattern.ts";
 import { additionalSchema, isEmbedded, itemSchema, preserves, propertySchema, type Schema } from "./schema.ts";
-import { patternOf } from "./scalar-rules.ts";
 
 type Level = "root" | "item" | "field";
 
@@ -133,16 +133,18 @@ function checkValues(schema: Schema, path: string, skipped: Skipped): FieldError
     ),
     ...alternatives("oneOf", oneOf),
     ...(not ? checkAsked(not, child(path, "not"), noneSkipped) : []),
-    ...(pattern !== "" && patternOf(pattern) === undefined
-      ? [
-          invalid(
-            child(path, "pattern"),
-            pattern,
-            "must be a valid regular expression, but isn't: it could not be parsed",
-          ),
-        ]
-      : []),
+    ...checkPattern(pattern, child(path, "pattern")),
   ];
+}
+
+function checkPattern(pattern: string, path: string): FieldError[] {
+  try {
+    if (pattern !== "") compilePattern(pattern);
+    return [];
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error;
+    return [invalid(path, pattern, `must be a valid regular expression, but isn't: ${error.message}`)];
+  }
 }
 
 const never: readonly (readonly [keyof Schema, string])[] = [

@@ -3,15 +3,19 @@
  *
  * @see https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation
  */
+import { own } from "#base/own.ts";
+import { canonicalText } from "../canonical-text.ts";
 import { deepEqual } from "../equal.ts";
 import { child, invalid, notSupported, required, tooMany, type FieldError } from "../field-error.ts";
 import { isList, isObject, member } from "../json-object.ts";
 import type { JsonObject, JsonValue } from "../shape.ts";
-import { checkScalar, typeName, wrongType } from "./scalar-rules.ts";
+import { checkScalar, PatternWork, typeName, wrongType } from "./scalar-rules.ts";
 import { additionalSchema, itemSchema, propertySchema, type Schema } from "./schema.ts";
 
 /** A value, where it stands, and its predecessor. */
 interface Place {
+  /** Of the whole object. */
+  readonly work: PatternWork;
   readonly path: string;
   readonly value: JsonValue;
   /** What did not change is not held against the writer: undefined holds everything to the schema. */
@@ -24,9 +28,13 @@ interface Place {
  * @param old The value as stored. What is wrong in parts that did not change is passed over.
  */
 export function checkBySchema(schema: Schema, value: JsonValue, old?: JsonValue): readonly FieldError[] {
-  const errors = checkNode(schema, { path: "", value });
-  return errors.length === 0 || old === undefined ? errors : checkNode(schema, { path: "", value, old });
+  const work = new PatternWork();
+  const errors = checkNode(schema, { path: "", value, work });
+  return errors.length === 0 || old === undefined ? errors : checkNode(schema, { path: "", value, old, work });
 }
+
+// More of them say nothing new to anybody.
+const errorsMax = 1_000;
 
 function checkNode(schema: Schema, at: Place): FieldError[] {
   const { value, old } = at;
@@ -35,10 +43,10 @@ function checkNode(schema: Schema, at: Place): FieldError[] {
   if (value === null) return [...errors, ...checkEnum(schema, at)];
   errors.push(...checkAlternatives(schema, at));
   if (isList(value)) errors.push(...checkList(schema, at, value));
-  else if (!isObject(value)) errors.push(...checkScalar(schema, at.path, value));
+  else if (!isObject(value)) errors.push(...checkScalar(schema, at));
   errors.push(...checkEnum(schema, at));
   if (isObject(value)) errors.push(...checkObject(schema, at, value));
-  return errors;
+  return errors.slice(0, errorsMax);
 }
 
 function checkType(schema: Schema, { path, value }: Place): FieldError[] {
@@ -104,41 +112,45 @@ function closest(tries: readonly FieldError[][]): readonly FieldError[] {
   return tries.reduce((best, one) => (one.length < best.length ? one : best));
 }
 
-function checkList(schema: Schema, { path, old }: Place, items: readonly JsonValue[]): FieldError[] {
+function checkList(schema: Schema, { path, old, work }: Place, items: readonly JsonValue[]): FieldError[] {
   const errors: FieldError[] = [];
   const item = itemSchema(schema);
-  const before = isList(old) ? old : [];
+  const predecessorOf = predecessors(schema, isList(old) ? old : []);
   if (item)
-    for (const [index, value] of items.entries())
-      errors.push(
-        ...checkNode(item, { path: `${path}[${index}]`, value, old: predecessor(schema, before, [value, index]) }),
-      );
+    for (const [index, value] of items.entries()) {
+      if (errors.length >= errorsMax) break;
+      errors.push(...checkNode(item, { path: `${path}[${index}]`, value, old: predecessorOf(value, index), work }));
+    }
   const { minItems, maxItems } = schema;
   if (minItems !== undefined && items.length < minItems)
     errors.push(invalid(path, items.length, `${path} in body should have at least ${minItems} items`));
   if (maxItems !== undefined && items.length > maxItems) errors.push(tooMany(path, items.length, maxItems));
-  if (
-    schema.uniqueItems === true &&
-    items.some((one, index) => items.slice(0, index).some((two) => deepEqual(one, two)))
-  )
+  if (schema.uniqueItems === true && new Set(items.map(canonicalText)).size < items.length)
     errors.push(invalid(path, "", `${path} in body shouldn't contain duplicates`));
   return errors;
 }
 
+type PredecessorOf = (item: JsonValue, index: number) => JsonValue | undefined;
+
 /** The item with the same keys before; of a list without keys, the one at the same place. */
-function predecessor(
-  schema: Schema,
-  before: readonly JsonValue[],
-  [item, index]: readonly [JsonValue, number],
-): JsonValue | undefined {
+function predecessors(schema: Schema, before: readonly JsonValue[]): PredecessorOf {
   const keys = schema["x-kubernetes-list-type"] === "map" ? schema["x-kubernetes-list-map-keys"] : undefined;
-  if (!keys || !isObject(item)) return before[index];
-  return before.find((other) => isObject(other) && keys.every((key) => deepEqual(other[key], item[key])));
+  if (!keys) return (_, index) => before[index];
+  const byKeys = new Map<string, JsonValue>();
+  for (const item of before) {
+    const text = keysText(keys, item);
+    if (!byKeys.has(text)) byKeys.set(text, item);
+  }
+  return (item, index) => (isObject(item) ? byKeys.get(keysText(keys, item)) : before[index]);
 }
 
-function checkObject(schema: Schema, { path, old }: Place, value: JsonObject): FieldError[] {
+function keysText(keys: readonly string[], item: JsonValue): string {
+  return isObject(item) ? canonicalText(keys.map((key) => member(item, key) ?? null)) : "";
+}
+
+function checkObject(schema: Schema, { path, old, work }: Place, value: JsonObject): FieldError[] {
   const errors: FieldError[] = [];
-  const names = Object.keys(value).filter((name) => value[name] !== undefined);
+  const names = Object.keys(value).filter((name) => own(value, name) !== undefined);
   const { minProperties, maxProperties, required: wanted = [] } = schema;
   if (minProperties !== undefined && names.length < minProperties)
     errors.push(invalid(path, names.length, `${path} in body should have at least ${minProperties} properties`));
@@ -146,11 +158,14 @@ function checkObject(schema: Schema, { path, old }: Place, value: JsonObject): F
     errors.push(tooMany(path, names.length, maxProperties));
   const before = isObject(old) ? old : undefined;
   for (const name of names) {
-    const own = propertySchema(schema, name) ?? additionalSchema(schema);
-    const inner = value[name];
-    if (own && inner !== undefined)
-      errors.push(...checkNode(own, { path: child(path, name), value: inner, old: before && member(before, name) }));
-    else if (!own && schema.additionalProperties === false)
+    if (errors.length >= errorsMax) break;
+    const named = propertySchema(schema, name) ?? additionalSchema(schema);
+    const inner = own(value, name);
+    if (named && inner !== undefined)
+      errors.push(
+        ...checkNode(named, { path: child(path, name), value: inner, old: before && member(before, name), work }),
+      );
+    else if (!named && schema.additionalProperties === false)
       errors.push(invalid(path, name, `${path}.${name} in body is a forbidden property`));
   }
   for (const name of wanted) if (member(value, name) === undefined) errors.push(required(child(path, name)));

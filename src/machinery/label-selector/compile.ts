@@ -3,6 +3,7 @@
  * by its own labels when the selector has more keys than a glance, so that a selector of thousands costs no more than
  * one of a few.
  */
+import { own } from "#base/own.ts";
 import { matches, type LabelRequirement, type Labels } from "./requirement.ts";
 
 /** All that is asked of one key. */
@@ -59,7 +60,7 @@ export function compileRequirements(
 }
 
 function valueOf(labels: Labels | undefined, key: string): string | undefined {
-  return labels && Object.hasOwn(labels, key) ? labels[key] : undefined;
+  return own(labels, key);
 }
 
 function tighten(rule: Rule, requirement: LabelRequirement): void {

@@ -1,4 +1,5 @@
 /** The grammar of label selectors as text, with upstream's sentences for what it does not understand. */
+import { own } from "#base/own.ts";
 import { invalid } from "../field-error.ts";
 import { qualifiedName } from "../names.ts";
 import { badRequest, StatusError } from "../status.ts";
@@ -89,7 +90,7 @@ function parseRequirement(parser: Parser): LabelRequirement {
 function parseOperator(parser: Parser): LabelOperator {
   const token = parser.take();
   const operator = token.kind === "word" && token.text !== "in" && token.text !== "notin" ? "" : token.text;
-  const known = binaryOperators[operator];
+  const known = own(binaryOperators, operator);
   if (!known) throw badRequest(`found '${token.text}', expected: in, notin, =, ==, !=, gt, lt`);
   return known;
 }

@@ -1,5 +1,6 @@
 /** One requirement of a label selector: what makes it sound, what it matches and how it is written. */
 import { unreachable } from "#base/assert.ts";
+import { own } from "#base/own.ts";
 import { invalid, type FieldError } from "../field-error.ts";
 import { labelValue, qualifiedName } from "../names.ts";
 import { badRequest } from "../status.ts";
@@ -86,7 +87,7 @@ function valuesProblems(operator: LabelOperator, values: readonly string[]): Fie
 const integer = /^[+-]?\d{1,19}$/;
 
 export function matches({ key, operator, values }: LabelRequirement, labels: Labels | undefined): boolean {
-  const value = labels && Object.hasOwn(labels, key) ? labels[key] : undefined;
+  const value = own(labels, key);
   switch (operator) {
     case "=":
     case "==":

@@ -103,20 +103,19 @@ interface Obeyed {
 }
 
 function obeyDirectives(old: Items, patch: Items, mergeKey: string): Obeyed {
-  let kept = old;
+  const deleted = new Set<JsonValue>();
   let replaced = false;
   const fresh: JsonValue[] = [];
   for (const item of patch) {
     const directive = member(asObject(item), marker);
     if (directive === undefined) fresh.push(item);
     else if (directive === "replace") replaced = true;
-    else if (directive === "delete") {
-      const key = keyOf(item, mergeKey);
-      kept = kept.filter((candidate) => !isObject(candidate) || member(candidate, mergeKey) !== key);
-    } else if (directive === "merge") throw badRequest("merging lists cannot yet be specified in the patch");
+    else if (directive === "delete") deleted.add(keyOf(item, mergeKey));
+    else if (directive === "merge") throw badRequest("merging lists cannot yet be specified in the patch");
     else throw badRequest(`unknown patch type: ${JSON.stringify(directive)} in map: ${JSON.stringify(item)}`);
   }
-  return { kept, fresh, replaced };
+  const stays = (item: JsonValue): boolean => !isObject(item) || !deleted.has(member(item, mergeKey) ?? null);
+  return { kept: deleted.size === 0 ? old : old.filter(stays), fresh, replaced };
 }
 
 function asObject(item: JsonValue): JsonObject {

@@ -1,4 +1,5 @@
 /** Rules of what a custom resource definition says about one of its versions: schema, subresources, columns, fields. */
+import { own } from "#base/own.ts";
 import { checkSchema, type Schema } from "#machinery/custom-kind.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { child, duplicate, forbidden, invalid, required, tooMany, type FieldError } from "#machinery/field-error.ts";
@@ -154,5 +155,5 @@ function checkSelectable(path: string, version: CustomResourceDefinitionVersion)
 }
 
 function fieldAt(schema: Schema | undefined, names: readonly string[]): Schema | undefined {
-  return names.reduce<Schema | undefined>((found, name) => found?.properties?.[name], schema);
+  return names.reduce<Schema | undefined>((found, name) => own(found?.properties, name), schema);
 }

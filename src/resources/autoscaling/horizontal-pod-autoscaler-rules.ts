@@ -1,4 +1,5 @@
 /** Rules of horizontal pod autoscalers. */
+import { own } from "#base/own.ts";
 import { child, forbidden, invalid, notSupported, required, type FieldError } from "#machinery/field-error.ts";
 import { pathSegment } from "#machinery/names.ts";
 import { checked, checkSelector } from "#machinery/object-meta-rules.ts";
@@ -128,7 +129,7 @@ const sourceOf: Readonly<Record<string, keyof MetricSpec>> = {
 };
 
 function checkMetric(path: string, metric: MetricSpec): FieldError[] {
-  const wanted = sourceOf[metric.type];
+  const wanted = own(sourceOf, metric.type);
   const present = Object.values(sourceOf).filter((name) => metric[name] !== undefined);
   const errors: FieldError[] = [];
   if (metric.type === "") errors.push(required(child(path, "type"), "must specify a metric source type"));

@@ -2,6 +2,7 @@
  * Horizontal pod autoscalers have two forms. The older one knows CPU only and keeps the rest in annotations; the newer
  * one is what is stored.
  */
+import { own } from "#base/own.ts";
 import type { ObjectMeta } from "#machinery/meta.ts";
 import { untyped, type StoredAs, type CheckContext } from "#machinery/resource.ts";
 import type { HorizontalPodAutoscaler } from "./horizontal-pod-autoscaler-v1.ts";
@@ -34,7 +35,7 @@ function cpu(averageUtilization: number): MetricSpec {
 
 /** What an annotation keeps; undefined when there is nothing, or nothing that can be read. */
 function kept<N extends keyof Kept>(metadata: ObjectMeta, name: N): Kept[N] | undefined {
-  const text = metadata.annotations?.[prefix + name];
+  const text = own(metadata.annotations, prefix + name);
   if (text === undefined) return undefined;
   try {
     // Holds for what this file wrote; whatever else is there is held to the rules of the newer form.

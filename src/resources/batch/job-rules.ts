@@ -1,4 +1,6 @@
 /** Rules of jobs and cron jobs. */
+import { own } from "#base/own.ts";
+import { CronError, isTimeZone, parseCron } from "#machinery/cron.ts";
 import { child, invalid, notSupported, required, type FieldError } from "#machinery/field-error.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { atMostCharacters } from "#machinery/names.ts";
@@ -9,7 +11,6 @@ import { checkSelected } from "../apps/workload-rules.ts";
 import { checkTemplate } from "../core/pod-rules.ts";
 import type { PodTemplateSpec } from "../core/pod-spec.ts";
 import type { CronJob } from "./cron-job.ts";
-import { scheduleProblem } from "./cron-schedule.ts";
 import { checkFailurePolicy, checkSuccessPolicy } from "./job-policy-rules.ts";
 import type { JobSpec } from "./job-spec.ts";
 import type { Job } from "./job.ts";
@@ -90,8 +91,8 @@ function checkGenerated({ metadata, spec }: Job): FieldError[] {
   const expected = { "batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name };
   const errors = Object.entries(expected).flatMap(([key, value]): FieldError[] => {
     const where = `spec.template.metadata.labels[${key}]`;
-    if (labels[key] === undefined) return [required(where, `must be '${value}'`)];
-    return labels[key] === value ? [] : [invalid("spec.template.metadata.labels", labels, `must be '${value}'`)];
+    if (own(labels, key) === undefined) return [required(where, `must be '${value}'`)];
+    return own(labels, key) === value ? [] : [invalid("spec.template.metadata.labels", labels, `must be '${value}'`)];
   });
   const selected =
     spec.selector.matchLabels?.["batch.kubernetes.io/controller-uid"] ?? spec.selector.matchLabels?.["controller-uid"];
@@ -152,18 +153,6 @@ export function checkJob(job: Job, { old, subresource }: CheckContext<Job>): rea
   ];
 }
 
-function isTimeZone(zone: string): boolean {
-  // Offsets such as "+02:00" are no names of zones.
-  if (!/^[A-Za-z]/.test(zone)) return false;
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions();
-    return true;
-  } catch (thrown) {
-    if (thrown instanceof RangeError) return false;
-    throw thrown;
-  }
-}
-
 function checkTimeZone(path: string, zone: string | undefined): FieldError[] {
   if (zone === undefined) return [];
   if (zone === "") return [invalid(path, zone, "timeZone must be nil or non-empty string")];
@@ -175,6 +164,17 @@ function checkTimeZone(path: string, zone: string | undefined): FieldError[] {
   return [invalid(path, zone, `unknown time zone ${zone}`)];
 }
 
+/** What is wrong with a schedule; undefined when nothing is. */
+function scheduleProblem(schedule: string): string | undefined {
+  try {
+    parseCron(schedule);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CronError)) throw error;
+    return error.message;
+  }
+}
+
 export function checkCronJob(
   { metadata, spec }: CronJob,
   { old, subresource }: CheckContext<CronJob>,
@@ -182,7 +182,7 @@ export function checkCronJob(
   if (subresource !== "") return [];
   const { schedule, jobTemplate } = spec;
   const jobPath = "spec.jobTemplate.spec";
-  const problem = scheduleProblem(schedule);
+  const problem = schedule === "" ? undefined : scheduleProblem(schedule);
   const errors = [
     ...filled("spec.schedule", schedule),
     ...checkTimeZone("spec.timeZone", spec.timeZone),
@@ -193,7 +193,7 @@ export function checkCronJob(
   ];
   if (schedule.includes("TZ"))
     errors.push(invalid("spec.schedule", schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"));
-  else if (schedule !== "" && problem !== undefined) errors.push(invalid("spec.schedule", schedule, problem));
+  else if (problem !== undefined) errors.push(invalid("spec.schedule", schedule, problem));
   if (jobTemplate.spec.selector)
     errors.push(invalid(`${jobPath}.selector`, jobTemplate.spec.selector, "`selector` will be auto-generated"));
   if (jobTemplate.spec.manualSelector === true)

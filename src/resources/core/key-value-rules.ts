@@ -1,5 +1,6 @@
 /** Rules of config maps and secrets. */
 import { fromBase64 } from "#base/bytes.ts";
+import { own } from "#base/own.ts";
 import { at, forbidden, invalid, required, tooLong, type FieldError } from "#machinery/field-error.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { configKey } from "#machinery/names.ts";
@@ -42,7 +43,7 @@ export function checkConfigMap(config: ConfigMap, { old }: CheckContext<ConfigMa
     ...checkKeys("data", data),
     ...checkKeys("binaryData", binaryData),
     ...Object.keys(data)
-      .filter((key) => binaryData[key] !== undefined)
+      .filter((key) => own(binaryData, key) !== undefined)
       .map((key) => invalid(at("data", key), key, "duplicate of key present in binaryData")),
   ];
   let sizeBytes = 0;
@@ -52,7 +53,7 @@ export function checkConfigMap(config: ConfigMap, { old }: CheckContext<ConfigMa
 }
 
 function checkDocker(data: Readonly<Record<string, string>>, key: string): FieldError[] {
-  const text = data[key];
+  const text = own(data, key);
   if (text === undefined) return [required(at("data", key))];
   try {
     const value: unknown = JSON.parse(Buffer.from(fromBase64(text)).toString());
@@ -69,7 +70,7 @@ const accountMark = "kubernetes.io/service-account.name";
 /** What a secret of a known type must hold. */
 function checkType({ type, metadata, data = {} }: Secret): FieldError[] {
   const needed = (...keys: readonly string[]): FieldError[] =>
-    keys.filter((key) => data[key] === undefined).map((key) => required(at("data", key)));
+    keys.filter((key) => own(data, key) === undefined).map((key) => required(at("data", key)));
   switch (type ?? "Opaque") {
     case "kubernetes.io/service-account-token":
       return metadata.annotations?.[accountMark] ? [] : [required(at("metadata.annotations", accountMark))];

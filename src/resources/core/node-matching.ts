@@ -5,6 +5,7 @@
  * @see https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
  * @see https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/
  */
+import { own } from "#base/own.ts";
 import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from "./affinity.ts";
 import type { Node, Taint } from "./node.ts";
 import type { PodSpec, Toleration } from "./pod-spec.ts";
@@ -15,7 +16,7 @@ export type Labelled = Pick<Node, "metadata">;
 /** The node selector and the required node affinity of a pod. */
 export function matchesNode(spec: Pick<PodSpec, "nodeSelector" | "affinity">, node: Labelled): boolean {
   const labels = node.metadata.labels ?? {};
-  if (!Object.entries(spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value)) return false;
+  if (!Object.entries(spec.nodeSelector ?? {}).every(([key, value]) => own(labels, key) === value)) return false;
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   return required === undefined || matchesNodeSelector(required, node);
 }
@@ -31,7 +32,7 @@ export function matchesNodeTerm(term: NodeSelectorTerm, node: Labelled): boolean
   if (matchExpressions.length === 0 && matchFields.length === 0) return false;
   const labels = node.metadata.labels ?? {};
   return (
-    matchExpressions.every((one) => matchesRequirement(one, labels[one.key])) &&
+    matchExpressions.every((one) => matchesRequirement(one, own(labels, one.key))) &&
     matchFields.every((one) => one.key === "metadata.name" && matchesRequirement(one, node.metadata.name))
   );
 }

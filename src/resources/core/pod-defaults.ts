@@ -1,4 +1,5 @@
 /** The defaults of pods and of pods to be, beyond those that the fields themselves have. */
+import { own } from "#base/own.ts";
 import type { Draft } from "#machinery/meta.ts";
 import { Quantity } from "#machinery/quantity.ts";
 import type { Container, EphemeralContainer } from "./container.ts";
@@ -46,14 +47,14 @@ type Amounts = Record<string, string>;
 
 function addAll(sum: Amounts, amounts: Readonly<Amounts>): void {
   for (const [name, amount] of Object.entries(amounts)) {
-    const before = sum[name];
+    const before = own(sum, name);
     sum[name] = before === undefined ? amount : Quantity.parse(before).add(Quantity.parse(amount)).toString();
   }
 }
 
 function raiseTo(sum: Amounts, amounts: Readonly<Amounts>): void {
   for (const [name, amount] of Object.entries(amounts)) {
-    const before = sum[name];
+    const before = own(sum, name);
     if (before === undefined || Quantity.parse(before).compare(Quantity.parse(amount)) < 0) sum[name] = amount;
   }
 }
@@ -85,12 +86,13 @@ function defaultPodLevel(spec: Draft<PodSpec>): void {
   if (!resources || (!resources.limits && !resources.requests)) return;
   const limits: Amounts = { ...resources.limits };
   for (const [name, amount] of Object.entries(aggregate(spec, "limits")))
-    if (isHugePages(name) && resources.requests?.[name] === undefined) limits[name] ??= amount;
+    if (isHugePages(name) && own(resources.requests, name) === undefined) limits[name] = own(limits, name) ?? amount;
   if (Object.keys(limits).length === 0) return;
   const requests: Amounts = { ...resources.requests };
   for (const [name, amount] of Object.entries(aggregate(spec, "requests")))
-    if (isPodLevel(name) && !isHugePages(name)) requests[name] ??= amount;
-  for (const [name, amount] of Object.entries(limits)) if (isPodLevel(name)) requests[name] ??= amount;
+    if (isPodLevel(name) && !isHugePages(name)) requests[name] = own(requests, name) ?? amount;
+  for (const [name, amount] of Object.entries(limits))
+    if (isPodLevel(name)) requests[name] = own(requests, name) ?? amount;
   resources.limits = limits;
   if (Object.keys(requests).length > 0) resources.requests = requests;
 }

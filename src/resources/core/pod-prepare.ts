@@ -1,4 +1,5 @@
 /** What the server says of a pod when it is written: its class of service, and that a gate holds it back. */
+import { own } from "#base/own.ts";
 import type { Draft } from "#machinery/meta.ts";
 import { Quantity } from "#machinery/quantity.ts";
 import type { CheckContext } from "#machinery/resource.ts";
@@ -12,7 +13,7 @@ const counted = ["cpu", "memory"];
 
 /** The amounts that count for the class, without those of zero. */
 function positive(amounts: Readonly<Record<string, string>> | undefined): Map<string, Quantity> {
-  const found = counted.map((name) => [name, Quantity.parse(amounts?.[name] ?? "0")] as const);
+  const found = counted.map((name) => [name, Quantity.parse(own(amounts, name) ?? "0")] as const);
   return new Map(found.filter(([, amount]) => !amount.isZero && !amount.isNegative));
 }
 

@@ -16,6 +16,7 @@ import { between, dnsLabel, dnsSubdomain, dnsSubdomainWithUnderscore, qualifiedN
 import { checkAnnotations, checked, checkLabels } from "#machinery/object-meta-rules.ts";
 import type { CheckContext } from "#machinery/resource.ts";
 import { each } from "#machinery/rule.ts";
+import type { Container } from "./container.ts";
 import { checkContainers, checkEphemeralContainers, checkInitContainers } from "./container-rules.ts";
 import type { PodSpec, PodTemplateSpec } from "./pod-spec.ts";
 import type { Pod } from "./pod.ts";
@@ -215,6 +216,14 @@ function checkMirror({ annotations }: ObjectMeta, { nodeName }: PodSpec): FieldE
   ];
 }
 
+function checkImages(path: string, containers: readonly Container[]): FieldError[] {
+  return containers.flatMap(({ image = "" }, index) =>
+    image === image.trim()
+      ? []
+      : [invalid(child(at(path, index), "image"), image, "must not have leading or trailing whitespace")],
+  );
+}
+
 export function checkPod(pod: Pod, context: CheckContext<Pod>): readonly FieldError[] {
   const { metadata, spec } = pod;
   const { old, subresource } = context;
@@ -222,13 +231,8 @@ export function checkPod(pod: Pod, context: CheckContext<Pod>): readonly FieldEr
   const errors = [
     ...checkMirror(metadata, spec),
     ...checkPodSpec("spec", spec, { podName: metadata.name ?? "", isPod: true }),
-    ...spec.containers.concat(spec.initContainers ?? []).flatMap((container) => {
-      const { image = "" } = container;
-      const list = spec.containers.includes(container) ? spec.containers : (spec.initContainers ?? []);
-      const name = list === spec.containers ? "containers" : "initContainers";
-      const where = `spec.${name}[${list.indexOf(container)}].image`;
-      return image === image.trim() ? [] : [invalid(where, image, "must not have leading or trailing whitespace")];
-    }),
+    ...checkImages("spec.containers", spec.containers),
+    ...checkImages("spec.initContainers", spec.initContainers ?? []),
   ];
   if (old) return [...errors, ...checkPodChange(pod, old, subresource)];
   if (spec.ephemeralContainers) errors.push(forbidden("spec.ephemeralContainers", "cannot be set on create"));

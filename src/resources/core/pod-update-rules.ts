@@ -1,4 +1,5 @@
 /** Rules of what may change in a pod: nearly nothing, and each by its own subresource. */
+import { own } from "#base/own.ts";
 import { at, child, forbidden, invalid, type FieldError } from "#machinery/field-error.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { between, dnsSubdomain, qualifiedName } from "#machinery/names.ts";
@@ -59,7 +60,7 @@ function withoutPlacement(spec: PodSpec): PodSpec {
 
 function checkNarrowed(now: PodSpec, old: PodSpec): FieldError[] {
   const errors: FieldError[] = [];
-  const kept = Object.entries(old.nodeSelector ?? {}).every(([key, value]) => now.nodeSelector?.[key] === value);
+  const kept = Object.entries(old.nodeSelector ?? {}).every(([key, value]) => own(now.nodeSelector, key) === value);
   if (!kept)
     errors.push(
       invalid("spec.nodeSelector", now.nodeSelector, "only additions are allowed (no mutations or deletions)"),
@@ -132,7 +133,8 @@ function withoutSize(container: Container): unknown {
 function checkRemoved(path: string, now: Container, old: Container): FieldError[] {
   return (["limits", "requests"] as const).flatMap((name) => {
     const gone = resizable.some(
-      (resource) => old.resources[name]?.[resource] !== undefined && now.resources[name]?.[resource] === undefined,
+      (resource) =>
+        own(old.resources[name], resource) !== undefined && own(now.resources[name], resource) === undefined,
     );
     return gone ? [forbidden(child(path, name), `resource ${name} cannot be removed`)] : [];
   });

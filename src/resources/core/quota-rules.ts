@@ -1,4 +1,5 @@
 /** Rules of resource quotas and limit ranges. */
+import { own } from "#base/own.ts";
 import { at, child, duplicate, forbidden, invalid, required, type FieldError } from "#machinery/field-error.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { qualifiedName } from "#machinery/names.ts";
@@ -121,12 +122,12 @@ const orders: readonly (readonly [least: Bound, most: Bound, place: Bound, what:
 ];
 
 function checkRatio(path: string, name: string, item: LimitRangeItem): FieldError[] {
-  const text = item.maxLimitRequestRatio?.[name];
+  const text = own(item.maxLimitRequestRatio, name);
   if (text === undefined) return [];
   const where = at(child(path, "maxLimitRequestRatio"), name);
   const ratio = Quantity.parse(text);
   if (ratio.compare(Quantity.of(1)) < 0) return [invalid(where, text, `ratio ${text} is less than 1`)];
-  const [least, most] = [item.min?.[name], item.max?.[name]];
+  const [least, most] = [own(item.min, name), own(item.max, name)];
   if (least === undefined || most === undefined) return [];
   const limit = Quantity.parse(most).approximate() / Quantity.parse(least).approximate();
   if (ratio.approximate() <= limit) return [];
@@ -135,12 +136,12 @@ function checkRatio(path: string, name: string, item: LimitRangeItem): FieldErro
 
 function checkOrder(path: string, name: string, item: LimitRangeItem): FieldError[] {
   const errors = orders.flatMap(([least, most, place, what]) => {
-    const [low, high] = [item[least]?.[name], item[most]?.[name]];
+    const [low, high] = [own(item[least], name), own(item[most], name)];
     if (low === undefined || high === undefined) return [];
     if (Quantity.parse(low).compare(Quantity.parse(high)) <= 0) return [];
-    return [invalid(at(child(path, place), name), item[place]?.[name], what.replace("%1", low).replace("%2", high))];
+    return [invalid(at(child(path, place), name), own(item[place], name), what.replace("%1", low).replace("%2", high))];
   });
-  const [limit, request] = [item.default?.[name], item.defaultRequest?.[name]];
+  const [limit, request] = [own(item.default, name), own(item.defaultRequest, name)];
   if (!isOvercommitAllowed(name) && limit !== undefined && request !== undefined && limit !== request)
     errors.push(
       invalid(

@@ -1,4 +1,5 @@
 /** Rules of amounts of resources: their names, their quantities, and requests against limits. */
+import { own } from "#base/own.ts";
 import {
   at,
   child,
@@ -109,7 +110,7 @@ function checkAmounts(path: string, amounts: Amounts, nameRule: NameRule): Field
 function checkAgainstLimits(path: string, limits: Amounts, requests: Amounts): FieldError[] {
   const errors: FieldError[] = [];
   for (const [name, text] of Object.entries(requests)) {
-    const limit = limits[name];
+    const limit = own(limits, name);
     if (limit === undefined) {
       if (!isOvercommitAllowed(name))
         errors.push(required(child(path, "limits"), "Limit must be set for non overcommitable resources"));

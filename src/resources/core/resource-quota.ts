@@ -1,4 +1,5 @@
 /** ResourceQuota of the core group/v1. */
+import { own } from "#base/own.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import {
   atomicObject,
@@ -71,7 +72,7 @@ function quotaText({ status }: ResourceQuota, limits: boolean): string {
   return Object.keys(hard)
     .filter((name) => name.startsWith("limits.") === limits)
     .sort()
-    .map((name) => `${name}: ${used[name] ?? "0"}/${hard[name]}`)
+    .map((name) => `${name}: ${own(used, name) ?? "0"}/${own(hard, name)}`)
     .join(", ");
 }
 

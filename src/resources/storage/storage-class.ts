@@ -1,4 +1,5 @@
 /** StorageClass of storage.k8s.io/v1. */
+import { own } from "#base/own.ts";
 import { kind, resource } from "#machinery/resource.ts";
 import { bool, list, map, oneOf, str, string, type Infer } from "#machinery/shape.ts";
 import { topologySelectorTermShape } from "../core/references.ts";
@@ -22,7 +23,7 @@ const defaultMarks = [
 ];
 
 function nameText({ metadata }: StorageClass): string {
-  const isDefault = defaultMarks.some((mark) => metadata.annotations?.[mark] === "true");
+  const isDefault = defaultMarks.some((mark) => own(metadata.annotations, mark) === "true");
   return `${metadata.name ?? ""}${isDefault ? " (default)" : ""}`;
 }
 

@@ -1,4 +1,5 @@
 /** Which pods the terms of pod affinity mean, and how many of them each domain of a topology has. */
+import { own } from "#base/own.ts";
 import { Selector } from "#machinery/label-selector.ts";
 import type { NodeInfo } from "../node-info.ts";
 import type { Cluster } from "../plugin.ts";
@@ -60,7 +61,7 @@ export class DomainCounts {
   }
 
   add(topologyKey: string, node: NodeInfo, by: number): void {
-    const value = node.labels[topologyKey];
+    const value = own(node.labels, topologyKey);
     if (value === undefined || by === 0) return;
     let byValue = this.byKey.get(topologyKey);
     if (!byValue) this.byKey.set(topologyKey, (byValue = new Map()));
@@ -69,13 +70,13 @@ export class DomainCounts {
 
   /** Undefined when the node is in no domain of the topology. */
   get(topologyKey: string, node: NodeInfo): number | undefined {
-    const value = node.labels[topologyKey];
+    const value = own(node.labels, topologyKey);
     return value === undefined ? undefined : (this.byKey.get(topologyKey)?.get(value) ?? 0);
   }
 
   /** True when the node is in a domain with any. */
   hasAny(node: NodeInfo): boolean {
-    for (const [key, byValue] of this.byKey) if (byValue.has(node.labels[key] ?? "")) return true;
+    for (const [key, byValue] of this.byKey) if (byValue.has(own(node.labels, key) ?? "")) return true;
     return false;
   }
 }

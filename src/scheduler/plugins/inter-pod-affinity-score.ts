@@ -1,4 +1,5 @@
 /** Pods near or away from other pods, where they prefer it. */
+import { own } from "#base/own.ts";
 import type { NodeInfo } from "../node-info.ts";
 import { scoreMax, type Cluster, type Scorer } from "../plugin.ts";
 import type { PodFacts } from "../pod-facts.ts";
@@ -47,7 +48,7 @@ class Points {
   }
 
   add(topologyKey: string, node: NodeInfo, by: number): void {
-    const value = node.labels[topologyKey];
+    const value = own(node.labels, topologyKey);
     if (value === undefined || by === 0) return;
     const byValue = this.byKey.get(topologyKey) ?? new Map<string, number>();
     byValue.set(value, (byValue.get(value) ?? 0) + by);
@@ -56,7 +57,7 @@ class Points {
 
   of(node: NodeInfo): number {
     let sum = 0;
-    for (const [key, byValue] of this.byKey) sum += byValue.get(node.labels[key] ?? "") ?? 0;
+    for (const [key, byValue] of this.byKey) sum += byValue.get(own(node.labels, key) ?? "") ?? 0;
     return sum;
   }
 }

@@ -1,4 +1,5 @@
 /** Pods spread over the domains of a topology, where they prefer it or are of one Service or owner. */
+import { own } from "#base/own.ts";
 import type { NodeInfo } from "../node-info.ts";
 import { scoreMax, type Cluster, type Scorer } from "../plugin.ts";
 import type { PodFacts } from "../pod-facts.ts";
@@ -18,7 +19,7 @@ export const podTopologySpreadScore: Scorer = (pod, cluster, nodes) => {
   if (constraints.length === 0) return undefined;
   // What a pod says itself holds for nodes that are in a domain of every topology; the defaults take what there is.
   const isRanked = (node: NodeInfo): boolean =>
-    !declared || constraints.every(({ topologyKey }) => node.labels[topologyKey] !== undefined);
+    !declared || constraints.every(({ topologyKey }) => own(node.labels, topologyKey) !== undefined);
   const ranked = nodes.filter(isRanked);
   const parts = constraints.map((constraint) => costOf(constraint, { pod, cluster, nodes: ranked, isRanked }));
   const costs = nodes.map((node) =>
@@ -47,7 +48,7 @@ function costOf(constraint: SpreadConstraint, ranking: Ranking): (node: NodeInfo
   const byDomain = topologyKey === hostnameKey ? undefined : domainCounts(constraint, ranking, byNode);
   const weight = Math.log((byDomain?.size ?? nodes.length) + 2);
   return (node) => {
-    const value = node.labels[topologyKey];
+    const value = own(node.labels, topologyKey);
     if (value === undefined) return 0;
     const count = byDomain ? (byDomain.get(value) ?? 0) : (byNode.get(node.name) ?? 0);
     return count * weight + maxSkew - 1;
@@ -62,14 +63,14 @@ function domainCounts(
   const { topologyKey } = constraint;
   const counts = new Map<string, number>();
   for (const { labels } of nodes) {
-    const value = labels[topologyKey];
+    const value = own(labels, topologyKey);
     if (value !== undefined) counts.set(value, 0);
   }
   for (const [name, count] of byNode) {
     const node = cluster.snapshot.nodes.get(name);
-    const before = counts.get(node?.labels[topologyKey] ?? "");
+    const before = counts.get(own(node?.labels, topologyKey) ?? "");
     if (!node || before === undefined || !isRanked(node) || !isCounted(node.node, pod.pod, constraint)) continue;
-    counts.set(node.labels[topologyKey] ?? "", before + count);
+    counts.set(own(node.labels, topologyKey) ?? "", before + count);
   }
   return counts;
 }

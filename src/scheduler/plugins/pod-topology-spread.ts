@@ -1,4 +1,5 @@
 /** Pods spread over the domains of a topology, where they require it. */
+import { own } from "#base/own.ts";
 import type { NodeInfo } from "../node-info.ts";
 import {
   check,
@@ -37,7 +38,7 @@ function domainsOf(constraint: SpreadConstraint, { pod, cluster, constraints }: 
   const byNode = cluster.snapshot.matchesByNode({ namespace: pod.namespace, selector, terminating: false });
   const counts = new Map<string, number>();
   for (const node of cluster.snapshot.list) {
-    const value = node.labels[topologyKey];
+    const value = own(node.labels, topologyKey);
     if (value === undefined || !hasAll(node, constraints) || !isCounted(node.node, pod.pod, constraint)) continue;
     counts.set(value, (counts.get(value) ?? 0) + (byNode.get(node.name) ?? 0));
   }
@@ -51,7 +52,7 @@ interface Counted {
 }
 
 function hasAll(node: NodeInfo, constraints: readonly SpreadConstraint[]): boolean {
-  return constraints.every(({ topologyKey }) => node.labels[topologyKey] !== undefined);
+  return constraints.every(({ topologyKey }) => own(node.labels, topologyKey) !== undefined);
 }
 
 class Spread {
@@ -70,7 +71,7 @@ class Spread {
       counts.size < constraint.minDomains ? 0 : Math.min(...counts.values()),
     );
     for (const [at, { constraint, counts }] of this.counted.entries()) {
-      const value = node.labels[constraint.topologyKey];
+      const value = own(node.labels, constraint.topologyKey);
       if (value === undefined) return unresolvable(`${notSpread} (missing required label)`);
       const itself = constraint.selector.matches(this.pod.pod.metadata.labels) ? 1 : 0;
       const skew = (counts.get(value) ?? 0) + itself - (this.leasts[at] ?? 0);
@@ -92,7 +93,7 @@ class Spread {
     if (other.namespace !== this.pod.namespace || isTerminating(other.pod) || !hasAll(node, constraints)) return;
     this.leasts = undefined;
     for (const { constraint, counts } of this.counted) {
-      const value = node.labels[constraint.topologyKey] ?? "";
+      const value = own(node.labels, constraint.topologyKey) ?? "";
       if (!constraint.selector.matches(other.pod.metadata.labels)) continue;
       if (isCounted(node.node, this.pod.pod, constraint)) counts.set(value, (counts.get(value) ?? 0) + by);
     }

@@ -1,4 +1,5 @@
 /** A volume that says its zone or region is used there only. */
+import { own } from "#base/own.ts";
 import type { PersistentVolume } from "#resources/core/persistent-volume.ts";
 import { check, unresolvable, type Filter, type Hint } from "../plugin.ts";
 
@@ -25,16 +26,16 @@ export const volumeZone: Filter = ({ claims }, { related }) => {
   if (places.length === 0) return undefined;
   return check(({ labels }) => {
     // A node that says no place at all is anywhere.
-    if (Object.keys(placeLabels).every((label) => labels[label] === undefined)) return undefined;
+    if (Object.keys(placeLabels).every((label) => own(labels, label) === undefined)) return undefined;
     const isThere = ({ label, values }: Place): boolean =>
-      values.includes(labels[label] ?? labels[placeLabels[label] ?? ""] ?? "");
+      values.includes(own(labels, label) ?? own(labels, own(placeLabels, label) ?? "") ?? "");
     return places.every(isThere) ? undefined : unresolvable("node(s) had no available volume zone");
   });
 };
 
 function placesOf({ metadata }: PersistentVolume): Place[] {
   return Object.keys(placeLabels).flatMap((label) => {
-    const value = metadata.labels?.[label];
+    const value = own(metadata.labels, label);
     return value === undefined ? [] : [{ label, values: value.split(delimiter) }];
   });
 }

@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { must } from "#base/assert.ts";
+import { forgetProto } from "#base/own.ts";
 import type { StoreUnavailableError } from "../store.ts";
 import { Compaction } from "./compaction.ts";
 import { Counters } from "./counters.ts";
@@ -13,6 +14,7 @@ import { LogTable } from "./log-table.ts";
 import type { Answer, Ask, Opening, Question, QuestionKind, Reply, ThreadOptions } from "./protocol.ts";
 import { Writer } from "./writer.ts";
 
+forgetProto();
 const port = must(parentPort, "this file runs as a worker thread");
 // Holds since connection.ts starts this thread with it.
 const { path, sweepRevisionsMin } = workerData as ThreadOptions;

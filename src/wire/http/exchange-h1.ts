@@ -1,6 +1,7 @@
 /** An exchange over HTTP/1.1, plain or as a request to switch protocols. */
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex, Readable } from "node:stream";
+import { own } from "#base/own.ts";
 import {
   BodyTooLargeError,
   ClientGoneError,
@@ -90,7 +91,7 @@ export class Http1Exchange implements Exchange {
   }
 
   header(name: string): string | undefined {
-    const value = this.request.headers[name];
+    const value = own(this.request.headers, name);
     return typeof value === "object" ? value[0] : value;
   }
 

@@ -1,6 +1,7 @@
 /** An exchange over one HTTP/2 stream. This is the fast path: nothing is made that was not asked for. */
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Readable } from "node:stream";
+import { own } from "#base/own.ts";
 import {
   BodyTooLargeError,
   ClientGoneError,
@@ -75,7 +76,7 @@ export class Http2Exchange implements Exchange {
   }
 
   header(name: string): string | undefined {
-    const value = this.headers[name];
+    const value = own(this.headers, name);
     return typeof value === "object" ? value[0] : value;
   }
 

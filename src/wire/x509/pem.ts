@@ -8,6 +8,13 @@ export function toPem(label: string, der: Uint8Array): string {
 
 /** Every block with this label, in order. */
 export function pemBlocks(text: string, label: string): Uint8Array[] {
-  const pattern = new RegExp(`-----BEGIN ${label}-----([^-]*)-----END ${label}-----`, "g");
-  return [...text.matchAll(pattern)].map(([, body = ""]) => fromBase64(body));
+  const [begin, end] = [`-----BEGIN ${label}-----`, `-----END ${label}-----`];
+  const blocks: Uint8Array[] = [];
+  for (let at = text.indexOf(begin); at >= 0; at = text.indexOf(begin, at + begin.length)) {
+    const start = at + begin.length;
+    // Base64 has no hyphen, so the first one belongs to the next line of dashes.
+    const stop = text.indexOf("-", start);
+    if (stop >= 0 && text.startsWith(end, stop)) blocks.push(fromBase64(text.slice(start, stop)));
+  }
+  return blocks;
 }

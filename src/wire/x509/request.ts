@@ -1,6 +1,7 @@
 /** Reads certificate signing requests (PKCS #10, RFC 2986) and checks that who asks owns the key. */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { textOf } from "#base/bytes.ts";
+import { own } from "#base/own.ts";
 import { addressText } from "./address.ts";
 import { type DerValue, decodeAll, inside, oidText, tags } from "./der.ts";
 import { type NameFacts, readName } from "./name.ts";
@@ -90,7 +91,7 @@ interface Signature {
 }
 
 function checkSignature(signed: Uint8Array, { algorithm, bits, key }: Signature): void {
-  const hash = hashes[algorithm];
+  const hash = own(hashes, algorithm);
   if (hash === undefined) {
     throw new Error(`expected a signature of ECDSA, RSA (with SHA-256 or longer) or Ed25519, found ${algorithm}`);
   }

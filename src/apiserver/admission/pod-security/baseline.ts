@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
  */
+import { own } from "#base/own.ts";
 import type { SELinuxOptions } from "#resources/core/security.ts";
 import {
   containersOf,
@@ -158,7 +159,7 @@ export function seccompAnnotations(subject: Subject): Outcome {
   const keys = [seccompPod, ...containersOf(subject).map(({ name }) => seccompPrefix + name)];
   const forbidden = sorted(
     keys.flatMap((key) => {
-      const value = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
+      const value = own(annotations, key);
       return value === undefined || isSeccompAllowed(value) ? [] : [`${key}=${JSON.stringify(value)}`];
     }),
   );

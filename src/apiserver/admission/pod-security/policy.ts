@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/concepts/security/pod-security-admission/#pod-security-admission-labels-for-namespaces
  */
+import { own } from "#base/own.ts";
 import { invalid, type FieldError } from "#machinery/field-error.ts";
 
 /** From the least strict to the strictest. */
@@ -84,7 +85,7 @@ function standardOf(otherwise: Standard, said: Partial<Standard>): Standard {
 }
 
 function labelOf(labels: Labels, name: string): string | undefined {
-  return Object.hasOwn(labels, prefix + name) ? labels[prefix + name] : undefined;
+  return Object.hasOwn(labels, prefix + name) ? own(labels, prefix + name) : undefined;
 }
 
 function badLabel(name: string, value: string, why: string): FieldError {

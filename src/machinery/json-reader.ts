@@ -1,0 +1,319 @@
+/**
+ * Reads JSON in one pass, as Kubernetes' decoder does: members that stand twice are found, integers of 64 bits are kept
+ * exactly, what no floating number holds is refused, and nesting ends somewhere. The sentences are upstream's.
+ *
+ * @see https://pkg.go.dev/sigs.k8s.io/json
+ */
+import { own } from "#base/own.ts";
+import { int64Max, int64Min } from "./big-integers.ts";
+import { setMember, type JsonDraft } from "./json-object.ts";
+import type { JsonValue } from "./shape.ts";
+
+/**
+ * Differs from upstream: nesting is allowed to 1,000 levels, not 10,000, because every part that walks an object must
+ * fit into the stack. No Kubernetes object comes near.
+ */
+const depthMax = 1_000;
+// More duplicates than this say nothing new to anybody.
+const duplicatesMax = 100;
+
+/** Text that is no JSON. */
+export class JsonError extends Error {
+  override readonly name = "JsonError";
+  /** Where the text stops being JSON, in characters. */
+  readonly offset: number;
+
+  constructor(message: string, offset: number) {
+    super(message);
+    this.offset = offset;
+  }
+}
+
+/** How numbers were written, where that is not how JavaScript writes them: `1.0`, `1e3`. */
+export class Literals {
+  // Lives as long as the request whose body it was.
+  private readonly byHolder = new Map<object, Map<string | number, string>>();
+
+  /** The text of the number that is the member `key` of `holder`, when it is another than its value's. */
+  of(holder: object, key: string | number): string | undefined {
+    return this.byHolder.get(holder)?.get(key);
+  }
+
+  note(place: { readonly holder: object; readonly key: string | number }, text: string): void {
+    const known = this.byHolder.get(place.holder);
+    if (known) known.set(place.key, text);
+    else this.byHolder.set(place.holder, new Map([[place.key, text]]));
+  }
+}
+
+export interface JsonRead {
+  readonly value: JsonValue;
+  /** `duplicate field "spec.a"` for each member that stands again, as far as a hundred. The last one counts. */
+  readonly duplicates: readonly string[];
+  /** Undefined when all numbers are written as JavaScript writes them. */
+  readonly literals: Literals | undefined;
+}
+
+/** @throws JsonError */
+export function readJson(text: string): JsonRead {
+  return new JsonReader(text).read();
+}
+
+// Shorter runs of digits are exact as numbers.
+const manyDigits = /\d{16}/;
+
+/** What was written by `JSON.stringify` before: nothing but large integers needs a second look. @throws SyntaxError, JsonError */
+export function readWrittenJson(text: string): JsonValue {
+  // Holds because JSON.parse makes nothing else.
+  return manyDigits.test(text) ? readJson(text).value : (JSON.parse(text) as JsonValue);
+}
+
+const hexadecimal = /^[0-9a-fA-F]$/;
+// Digits, with a sign, that are exact as a number; and those that 64 bits may have.
+const exactLength = 15;
+const integerLengthMax = 20;
+
+const char = {
+  tab: 0x09,
+  lineFeed: 0x0a,
+  carriageReturn: 0x0d,
+  space: 0x20,
+  quote: 0x22,
+  plus: 0x2b,
+  comma: 0x2c,
+  minus: 0x2d,
+  dot: 0x2e,
+  zero: 0x30,
+  nine: 0x39,
+  colon: 0x3a,
+  openBracket: 0x5b,
+  backslash: 0x5c,
+  closeBracket: 0x5d,
+  e: 0x65,
+  f: 0x66,
+  n: 0x6e,
+  t: 0x74,
+  openBrace: 0x7b,
+  closeBrace: 0x7d,
+} as const;
+
+class JsonReader {
+  private readonly text: string;
+  private at = 0;
+  /** Names and indices of the collections that are open, for sentences only. */
+  private readonly path: (string | number)[] = [];
+  private readonly duplicates: string[] = [];
+  private literals: Literals | undefined = undefined;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  read(): JsonRead {
+    const holder: JsonValue[] = [];
+    const value = this.value(this.next(), holder, 0);
+    if (!Number.isNaN(this.next())) throw this.wrong("after top-level value");
+    return { value, duplicates: this.duplicates, literals: this.literals };
+  }
+
+  /** The code of the next character that is not white space, which stays unread; NaN at the end. */
+  private next(): number {
+    for (;;) {
+      const code = this.text.charCodeAt(this.at);
+      if (code > char.space || Number.isNaN(code)) return code;
+      if (code !== char.space && code !== char.lineFeed && code !== char.tab && code !== char.carriageReturn)
+        return code;
+      this.at += 1;
+    }
+  }
+
+  private value(code: number, holder: object, key: string | number): JsonValue {
+    switch (code) {
+      case char.quote:
+        return this.string();
+      case char.openBrace:
+        return this.object(key);
+      case char.openBracket:
+        return this.list(key);
+      case char.t:
+        return this.word("true", true);
+      case char.f:
+        return this.word("false", false);
+      case char.n:
+        return this.word("null", null);
+      default:
+        if (code === char.minus || (code >= char.zero && code <= char.nine)) return this.number(holder, key);
+        throw this.wrong("looking for beginning of value");
+    }
+  }
+
+  private enter(key: string | number): void {
+    this.at += 1;
+    this.path.push(key);
+    if (this.path.length > depthMax) throw new JsonError("exceeded max depth", this.at);
+  }
+
+  private object(key: string | number): JsonValue {
+    this.enter(key);
+    const made: JsonDraft = {};
+    if (this.next() === char.closeBrace) return this.left(made);
+    for (;;) {
+      if (this.next() !== char.quote) throw this.wrong("looking for beginning of object key string");
+      const name = this.string();
+      if (this.next() !== char.colon) throw this.wrong("after object key");
+      this.at += 1;
+      // A look that inherits is cheap and nearly always finds nothing.
+      if (own(made, name) !== undefined && own(made, name) !== undefined) this.noteDuplicate(name);
+      setMember(made, name, this.value(this.next(), made, name));
+      const code = this.next();
+      if (code === char.closeBrace) return this.left(made);
+      if (code !== char.comma) throw this.wrong("after object key:value pair");
+      this.at += 1;
+    }
+  }
+
+  private list(key: string | number): JsonValue {
+    this.enter(key);
+    const made: JsonValue[] = [];
+    if (this.next() === char.closeBracket) return this.left(made);
+    for (;;) {
+      made.push(this.value(this.next(), made, made.length));
+      const code = this.next();
+      if (code === char.closeBracket) return this.left(made);
+      if (code !== char.comma) throw this.wrong("after array element");
+      this.at += 1;
+    }
+  }
+
+  /** Goes on behind the end of a collection. */
+  private left<T>(made: T): T {
+    this.at += 1;
+    this.path.pop();
+    return made;
+  }
+
+  private word<T>(word: string, value: T): T {
+    if (this.text.startsWith(word, this.at)) {
+      this.at += word.length;
+      return value;
+    }
+    const start = this.at;
+    while (this.text[this.at] === word[this.at - start]) this.at += 1;
+    throw this.wrong(`in literal ${word} (expecting '${word[this.at - start] ?? ""}')`);
+  }
+
+  private string(): string {
+    const { text } = this;
+    const start = this.at + 1;
+    for (let at = start; ; at += 1) {
+      const code = text.charCodeAt(at);
+      if (code === char.quote) {
+        this.at = at + 1;
+        return text.slice(start, at);
+      }
+      if (code === char.backslash) return this.escaped(start, at);
+      if (!(code >= char.space)) {
+        this.at = at;
+        throw this.wrong("in string literal");
+      }
+    }
+  }
+
+  /** A string with an escape in it, the first at `from`. */
+  private escaped(start: number, from: number): string {
+    const { text } = this;
+    let at = from;
+    while (text.charCodeAt(at) !== char.quote) {
+      const code = text.charCodeAt(at);
+      this.at = at;
+      if (!(code >= char.space)) throw this.wrong("in string literal");
+      at += code === char.backslash ? this.escapeLength(at) : 1;
+    }
+    this.at = at + 1;
+    // Holds because a JSON string is a string. Half a surrogate pair is no character, and none is kept.
+    return (JSON.parse(text.slice(start - 1, at + 1)) as string).toWellFormed();
+  }
+
+  private escapeLength(at: number): number {
+    const letter = this.text[at + 1] ?? "";
+    this.at = at + 1;
+    if (letter === "" || !'"\\/bfnrtu'.includes(letter)) throw this.wrong("in string escape code");
+    if (letter !== "u") return 2;
+    for (this.at = at + 2; this.at < at + 6; this.at += 1)
+      if (!hexadecimal.test(this.text[this.at] ?? "")) throw this.wrong("in \\u hexadecimal character escape");
+    return 6;
+  }
+
+  private number(holder: object, key: string | number): JsonValue {
+    const { text } = this;
+    const start = this.at;
+    if (text.charCodeAt(this.at) === char.minus) this.at += 1;
+    if (text.charCodeAt(this.at) === char.zero) this.at += 1;
+    else this.digits();
+    let whole = true;
+    if (text.charCodeAt(this.at) === char.dot) {
+      whole = false;
+      this.at += 1;
+      this.digits("after decimal point in numeric literal");
+    }
+    // The bit 0x20 apart: "e" and "E".
+    if ((text.charCodeAt(this.at) | 0x20) === char.e) {
+      whole = false;
+      this.at += 1;
+      const sign = text.charCodeAt(this.at);
+      if (sign === char.plus || sign === char.minus) this.at += 1;
+      this.digits("in exponent of numeric literal");
+    }
+    const literal = text.slice(start, this.at);
+    if (whole && literal.length <= exactLength) return literal === "-0" ? 0 : Number(literal);
+    return this.longNumber(literal, whole, { holder, key });
+  }
+
+  private digits(where = "in numeric literal"): void {
+    const start = this.at;
+    for (;;) {
+      const code = this.text.charCodeAt(this.at);
+      if (!(code >= char.zero && code <= char.nine)) break;
+      this.at += 1;
+    }
+    if (this.at === start) throw this.wrong(where);
+  }
+
+  private longNumber(
+    literal: string,
+    whole: boolean,
+    place: { readonly holder: object; readonly key: string | number },
+  ): JsonValue {
+    const value = Number(literal);
+    if (!Number.isFinite(value))
+      throw new JsonError(`json: cannot unmarshal number ${literal} into Go value of type float64`, this.at);
+    if (whole && !Number.isSafeInteger(value) && literal.length <= integerLengthMax) {
+      const exact = BigInt(literal);
+      if (exact >= int64Min && exact <= int64Max) return exact;
+    }
+    if (String(value) !== literal) (this.literals ??= new Literals()).note(place, literal);
+    return value;
+  }
+
+  private noteDuplicate(name: string): void {
+    if (this.duplicates.length >= duplicatesMax) return;
+    let path = "";
+    // The outermost collection has no name.
+    for (const step of [...this.path.slice(1), name])
+      path += typeof step === "number" ? `[${step}]` : path === "" ? step : `.${step}`;
+    this.duplicates.push(`duplicate field "${path}"`);
+  }
+
+  private wrong(where: string): JsonError {
+    const code = this.text.codePointAt(this.at);
+    if (code === undefined) return new JsonError("unexpected end of JSON input", this.at);
+    return new JsonError(`invalid character ${quoted(String.fromCodePoint(code))} ${where}`, this.at);
+  }
+}
+
+/** A character as Go quotes it. */
+function quoted(character: string): string {
+  if (character === "'") return String.raw`'\''`;
+  if (character === '"') return `'"'`;
+  return `'${JSON.stringify(character).slice(1, -1)}'`;
+}
