@@ -86,7 +86,7 @@ export async function readJson(bytes: Uint8Array, encoding: Encoding, expected: 
       return { json, problems: [] };
     }
     case "json": {
-      const { value, duplicates, literals } = readBody(bytes, expected);
+      const { value, duplicates, literals } = parseJsonBody(bytes, expected);
       return { json: value, problems: duplicates, literals };
     }
     case "yaml": {
@@ -97,7 +97,7 @@ export async function readJson(bytes: Uint8Array, encoding: Encoding, expected: 
   }
 }
 
-function readBody(bytes: Uint8Array, expected: Pick<Expected, "kind">): JsonRead {
+function parseJsonBody(bytes: Uint8Array, expected: Pick<Expected, "kind">): JsonRead {
   try {
     return parseJson(textOf(bytes));
   } catch (error) {

@@ -4,24 +4,28 @@
  * @see https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/ (--request-timeout)
  */
 import type { Clock, Timer } from "#base/clock.ts";
-import { goDurationNanos } from "#machinery/go-duration.ts";
+import { GoDurationError, goDurationNanos } from "#machinery/go-duration.ts";
 import { badRequest, timeout, type StatusError } from "#machinery/status.ts";
 import type { RequestInfo } from "./request-info.ts";
 
 /** For every request that is no watch and no connection. Upstream's value; a client may ask for less. */
 export const requestTimeoutMs = 60_000;
 
-const durationLengthMax = 64;
-
 /** @throws StatusError 400 when the request's `timeout` cannot be read. */
 export function timeoutMsOf(info: Pick<RequestInfo, "query">): number {
   const asked = info.query.get("timeout") ?? "";
   if (asked === "") return requestTimeoutMs;
-  // A longer text names no time that is allowed, and is not worth reading.
-  const milliseconds = asked.length > durationLengthMax ? Number.NaN : goDurationNanos(asked) / 1e6;
-  if (Number.isNaN(milliseconds))
-    throw badRequest(`invalid timeout specified in the request URL - time: invalid duration ${JSON.stringify(asked)}`);
+  const milliseconds = Number(nanosOf(asked)) / 1e6;
   return milliseconds > 0 && milliseconds < requestTimeoutMs ? milliseconds : requestTimeoutMs;
+}
+
+function nanosOf(text: string): bigint {
+  try {
+    return goDurationNanos(text);
+  } catch (error) {
+    if (!(error instanceof GoDurationError)) throw error;
+    throw badRequest(`invalid timeout specified in the request URL - ${error.message}`);
+  }
 }
 
 export class Term implements Disposable {
