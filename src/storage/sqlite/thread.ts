@@ -7,15 +7,16 @@ import { must } from "#base/assert.ts";
 import type { StoreUnavailableError } from "../store.ts";
 import { Compaction } from "./compaction.ts";
 import { Counters } from "./counters.ts";
-import { openDatabase } from "./database.ts";
+import { markPathOf, openDatabase } from "./database.ts";
 import { isDamage, refusalOf } from "./failures.ts";
+import { HighWater } from "./high-water.ts";
 import { LogTable } from "./log-table.ts";
 import type { Answer, Ask, Opening, Question, QuestionKind, Reply, ThreadOptions } from "./protocol.ts";
 import { Writer } from "./writer.ts";
 
 const port = must(parentPort, "this file runs as a worker thread");
 // Holds since connection.ts starts this thread with it.
-const { path, sweepRevisionsMin } = workerData as ThreadOptions;
+const { path, sweepRevisionsMin, renewed } = workerData as ThreadOptions;
 
 type Answers = { readonly [K in QuestionKind]: (ask: Ask<K>) => Answer<K> };
 
@@ -30,7 +31,9 @@ function open(): Answers & { readonly idle: () => void; readonly opening: Openin
   const database = openDatabase(path);
   const counters = new Counters(database);
   const log = new LogTable(database);
-  const writer = new Writer(database, log, counters);
+  const { highWater, mark } = HighWater.open(markPathOf(path));
+  const writer = new Writer({ database, log, counters, highWater, mark });
+  writer.renew(renewed);
   const compaction = new Compaction({ database, counters, writer, sweepRevisionsMin });
   return {
     opening: { revision: writer.revision, compactedRevision: counters.get("compacted") },
@@ -60,6 +63,7 @@ function open(): Answers & { readonly idle: () => void; readonly opening: Openin
         if (!damage) writer.finish();
       } finally {
         database.close();
+        highWater.close();
       }
     },
   };
@@ -84,7 +88,7 @@ function serve(answers: ReturnType<typeof open>): void {
     try {
       reply({ answer: answer(question.ask) });
     } catch (error) {
-      reply({ failure: failureOf(error) });
+      reply({ failure: failureOf(error), damaged: isDamage(error) });
     }
     if (question.kind === "close") {
       port.close();
@@ -104,5 +108,5 @@ try {
   reply(answers.opening);
   serve(answers);
 } catch (error) {
-  reply({ failure: failureOf(error) });
+  reply({ failure: failureOf(error), damaged: isDamage(error) });
 }
