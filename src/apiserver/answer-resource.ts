@@ -287,6 +287,8 @@ export async function deleteOptionsOf(request: Request): Promise<DeleteOptions> 
   if (query.has("gracePeriodSeconds")) raw["gracePeriodSeconds"] = integerOf(info, "gracePeriodSeconds");
   if (query.has("orphanDependents")) raw["orphanDependents"] = isTrue(query.get("orphanDependents"));
   if (query.has("propagationPolicy")) raw["propagationPolicy"] = query.get("propagationPolicy") ?? "";
+  const unsafe = "ignoreStoreReadErrorWithClusterBreakingPotential";
+  if (query.has(unsafe)) raw[unsafe] = isTrue(query.get(unsafe));
   if (query.has("dryRun")) raw["dryRun"] = query.getAll("dryRun");
   return readDeleteOptions(raw);
 }

@@ -2,6 +2,7 @@
 import { utf8 } from "#base/bytes.ts";
 import type { Metrics } from "#base/metrics.ts";
 import type { Exchange } from "#wire/http.ts";
+import type { DamagedEntries } from "./damaged.ts";
 import { answerDiscovery } from "./discovery.ts";
 import { answerHealth, type HealthCheck } from "./health.ts";
 import { answerOpenApiV2, answerOpenApiV3 } from "./openapi.ts";
@@ -12,6 +13,7 @@ import { versionInfo } from "./version.ts";
 export interface BuiltInParts {
   readonly metrics: Metrics;
   readonly checks: readonly HealthCheck[];
+  readonly damaged: DamagedEntries;
 }
 
 const json = { "content-type": "application/json", "cache-control": "no-cache, private" };
@@ -20,7 +22,7 @@ export function replyJson(exchange: Exchange, value: unknown): void {
   exchange.reply(200, json, utf8(JSON.stringify(value)));
 }
 
-export function builtInPaths(server: Server, { metrics, checks }: BuiltInParts): void {
+export function builtInPaths(server: Server, { metrics, checks, damaged }: BuiltInParts): void {
   const { paths, store } = server;
   paths.add("/", async (exchange) => replyJson(exchange, { paths: paths.list() }));
   paths.add("/version", async (exchange) => replyJson(exchange, versionInfo));
@@ -33,6 +35,7 @@ export function builtInPaths(server: Server, { metrics, checks }: BuiltInParts):
     { name: "log", live: true, check: () => undefined },
     { name: "etcd", live: true, check: async () => void (await store.get("/health")) },
     { name: "etcd-readiness", live: false, check: () => probe.check() },
+    { name: "stored-objects", live: false, check: () => damaged.summary() },
     ...checks,
   ];
   for (const endpoint of ["healthz", "livez", "readyz"] as const) {

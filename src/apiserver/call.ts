@@ -21,6 +21,7 @@ export interface Core {
   readonly admission: AdmissionChain;
   readonly authorizer: Authorizer;
   readonly races: Races;
+
   readonly clock: Clock;
   /** For work that takes long. */
   readonly turns: Turns;

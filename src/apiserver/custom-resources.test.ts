@@ -7,7 +7,7 @@ import { createInformers } from "#client/watch-informer.ts";
 import { customResourceDefinitions } from "#resources/apiextensions/custom-resource-definition.ts";
 import { TestApiServer } from "#testing/api-server.ts";
 import { superusers } from "./access.ts";
-import { serveCustomResources } from "./custom-resources.ts";
+import { removeLeftovers, serveCustomResources } from "./custom-resources.ts";
 
 const crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const toys = "/apis/example.com/v1/namespaces/default/toys";
@@ -157,4 +157,56 @@ test("names that every object inherits are fields like any other", async (t) => 
   assert.match(made.text, /"spec":\{"constructor":"b","toString":"c"\}/);
   assert.equal((await cluster.ask(`GET ${toys}?labelSelector=constructor%3Da`)).at("items.0.metadata.name"), "x");
   assert.equal((await cluster.ask(`GET ${toys}?labelSelector=toString`)).at("items.0"), undefined);
+});
+
+test("a definition that is being deleted takes no new objects, by POST or by apply", async (t) => {
+  const cluster = new Cluster();
+  t.after(() => cluster.ending.abort());
+  await cluster.define([version("v1", { a: text })]);
+  const toy = (name: string) => ({ apiVersion: "example.com/v1", kind: "Toy", metadata: { name } });
+  assert.equal((await cluster.ask(`POST ${toys}`, { body: toy("first") })).code, 201);
+  assert.equal((await cluster.ask(`DELETE ${crds}/toys.example.com`)).code, 200);
+  const headers = { "content-type": "application/apply-patch+yaml" };
+  for (const line of [`POST ${toys}`, `PATCH ${toys}/third?fieldManager=m`]) {
+    const late = await cluster.ask(line, { body: toy("third"), ...(line.startsWith("PATCH") ? { headers } : {}) });
+    assert.equal(late.code, 405);
+    assert.equal(late.at("message"), "create not allowed while custom resource definition is terminating");
+  }
+  assert.equal((await cluster.ask(`PATCH ${toys}/first`, { body: { spec: { a: "x" } }, headers: merge })).code, 200);
+});
+
+test("objects whose definition is gone are removed at the start, and no others", async (t) => {
+  const cluster = new Cluster();
+  t.after(() => cluster.ending.abort());
+  await cluster.define([version("v1", { a: text })]);
+  const { store } = cluster.api.server;
+  await cluster.ask(`POST ${toys}`, { body: { metadata: { name: "kept" } } });
+  await cluster.ask("POST /api/v1/namespaces/default/configmaps", { body: { metadata: { name: "kept" } } });
+  for (const key of ["other.example.com/toys/default/a", "other.example.com/toys/default/b", "example.com/gone/c"])
+    await store.create(`/registry/${key}`, new Uint8Array(2));
+  await store.create("/registry/apps/unknown/default/kept", new Uint8Array(2));
+  await removeLeftovers(cluster.api.server, cluster.ending.signal);
+  const { entries } = await store.range({ from: "/registry/", to: "/registry0" });
+  assert.deepEqual(
+    entries.map(({ key }) => key),
+    [
+      "/registry/apiextensions.k8s.io/customresourcedefinitions/toys.example.com",
+      "/registry/apps/unknown/default/kept",
+      "/registry/configmaps/default/kept",
+      "/registry/example.com/toys/default/kept",
+    ],
+  );
+});
+
+test("defaults of a status are there after a create, and a cluster-scoped object has no namespace", async (t) => {
+  const cluster = new Cluster();
+  t.after(() => cluster.ending.abort());
+  const status = { type: "object", default: { phase: "New" }, properties: { phase: text } };
+  const openAPIV3Schema = { type: "object", properties: { status } };
+  await cluster.define([version("v1", {}, { schema: { openAPIV3Schema }, subresources: { status: {} } })]);
+  const made = await cluster.ask(`POST ${toys}`, { body: { metadata: { name: "x" }, status: { phase: "Old" } } });
+  assert.deepEqual(made.at("status"), { phase: "New" });
+  const body = { metadata: { name: "n", namespace: "somewhere" } };
+  const namespace = await cluster.ask("POST /api/v1/namespaces", { body });
+  assert.deepEqual([namespace.code, namespace.at("metadata.namespace")], [201, undefined]);
 });

@@ -10,8 +10,11 @@ import {
   customResourceDefinitions,
   type CustomResourceDefinition,
 } from "#resources/apiextensions/custom-resource-definition.ts";
+import { isEstablished } from "./custom/definition-state.ts";
 import { definitionsOf, servedVersions } from "./custom/definitions.ts";
 import type { ApiServer } from "./server.ts";
+
+export { removeLeftovers } from "./custom/leftovers.ts";
 
 interface Declared {
   readonly crd: CustomResourceDefinition;
@@ -46,10 +49,6 @@ function isBuiltIn({ server }: ApiServer, { spec }: CustomResourceDefinition): b
   for (const { definition, custom } of server.registry.all())
     if (!custom && definition.group === spec.group && definition.plural === spec.names.plural) return true;
   return false;
-}
-
-function isEstablished({ status }: CustomResourceDefinition): boolean {
-  return status.conditions.some(({ type, status: value }) => type === "Established" && value === "True");
 }
 
 function declareTheSame(a: CustomResourceDefinition, b: CustomResourceDefinition): boolean {

@@ -12,8 +12,8 @@ export interface HealthCheck {
   readonly name: string;
   /** True when a failure means that the process should be started anew, not only that it is not ready. */
   readonly live: boolean;
-  /** @throws Error that says what is wrong. */
-  readonly check: () => Promise<void> | void;
+  /** A sentence, when something is to be known although the server is well. @throws Error that says what is wrong. */
+  readonly check: () => Promise<string | void> | string | void;
 }
 
 export type Endpoint = "healthz" | "livez" | "readyz";
@@ -42,8 +42,8 @@ export async function answerHealth(
       continue;
     }
     try {
-      await check();
-      lines.push(`[+]${name} ok`);
+      const note = await check();
+      lines.push(note === undefined ? `[+]${name} ok` : `[+]${name} ok: ${note}`);
     } catch (error) {
       failed = true;
       lines.push(`[-]${name} failed: ${messageOf(error)}`);

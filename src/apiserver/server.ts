@@ -16,6 +16,7 @@ import type { AdmissionPlugin, Authenticator, Authorizer, User } from "./access.
 import { AdmissionChain } from "./admission-chain.ts";
 import { bodyLimits } from "./body.ts";
 import type { Core, WriteCall } from "./call.ts";
+import { DamagedEntries } from "./damaged.ts";
 import { createDirectClient } from "./direct-client.ts";
 import { builtInPaths } from "./built-in-paths.ts";
 import type { HealthCheck } from "./health.ts";
@@ -107,7 +108,9 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
   const { store, clock, random, log, authenticators, authorizer } = options;
   const metrics = options.metrics ?? new Metrics();
   const turns = new Turns(clock);
+  const damaged = new DamagedEntries(log.for("storage"), metrics);
   const registry = new Registry({
+    damaged,
     store,
     clock,
     log,
@@ -145,7 +148,7 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
   };
   created.set("bindings", (object, call) => bindingStatus(server, call, object));
   for (const definition of options.catalogue) if (!bodies.has(definition.id)) registry.add(definition);
-  builtInPaths(server, { metrics, checks: options.checks ?? [] });
+  builtInPaths(server, { metrics, checks: options.checks ?? [], damaged });
   return {
     serve: (exchange) => answer(server, exchange),
     directClient: (user) => createDirectClient(server, { user, signal }),

@@ -5,6 +5,7 @@
  * A stored value is JSON that begins with kind, apiVersion and `"metadata":{`, without the resourceVersion, which is
  * not known before the write. Answers put it in as the first member of metadata, so that an answer is three copies.
  */
+import { messageOf } from "#base/assert.ts";
 import { textOf, utf8 } from "#base/bytes.ts";
 import { deepFreeze } from "#machinery/freeze.ts";
 import { readWrittenJson } from "#machinery/json-reader.ts";
@@ -56,8 +57,26 @@ export class StoredKind {
     return utf8(`${head}${JSON.stringify(kept)}${restText === "{}" ? "}" : `,${restText.slice(1)}`}`);
   }
 
+  /** An entry as an object; why not, when it cannot be read as one. */
+  read(entry: Entry): StoredObject | { readonly why: string } {
+    if (entry.damage !== undefined) return { why: entry.damage };
+    try {
+      return this.fromEntry(entry);
+    } catch (error) {
+      return { why: messageOf(error) };
+    }
+  }
+
+  /** What is left of an object that cannot be read: enough to say that it is gone. */
+  stub(entry: Entry): StoredObject {
+    const { kind, apiVersion } = this.definition;
+    const { namespace, name } = this.objectKey(entry.key);
+    const metadata = namespace === "" ? { name } : { namespace, name };
+    return new StoredObject(this, { ...entry, value: this.encode({ kind, apiVersion, metadata }) }, entry.modRevision);
+  }
+
   /** An entry of the store as an object; one that somebody else wrote in another order is put in ours. */
-  fromEntry(entry: Entry): StoredObject {
+  private fromEntry(entry: Entry): StoredObject {
     const { kind, apiVersion, renewed } = this.definition;
     const head = entry.value.subarray(0, this.storedHead.length);
     if (!renewed && this.storedHead.equals(head)) return new StoredObject(this, entry, entry.modRevision);

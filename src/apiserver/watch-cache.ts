@@ -7,12 +7,13 @@ import { abortReason, deadline, type Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import type { Turns } from "#base/turns.ts";
 import { futureResourceVersion } from "#machinery/status.ts";
-import type { Revision, Store, StoreEvent } from "#storage/store.ts";
+import type { Entry, Revision, Store, StoreEvent } from "#storage/store.ts";
 import { EventWindow, type CacheEvent, type LaggingBytes } from "./watch-cache/event-window.ts";
 import { Feed, type WatchSink } from "./watch-cache/feed.ts";
 import type { Past, PastReader } from "./watch-cache/past.ts";
 import type { Selection } from "./selection.ts";
-import type { StoredKind, StoredObject } from "./stored-object.ts";
+import type { DamagedEntries, DamagedEntry } from "./damaged.ts";
+import { StoredObject, type StoredKind } from "./stored-object.ts";
 
 export { LaggingBytes } from "./watch-cache/event-window.ts";
 export type { EventType, WatchSink } from "./watch-cache/feed.ts";
@@ -36,6 +37,8 @@ export interface WatchCacheParts {
   readonly past: PastReader;
   /** Ends the store's watch. */
   readonly signal: AbortSignal;
+  /** Takes the entries that cannot be read. */
+  readonly damaged: DamagedEntries;
 }
 
 // How long a read waits for a revision that has not arrived, as upstream.
@@ -96,6 +99,11 @@ export class WatchCache {
 
   get(storeKey: string): StoredObject | undefined {
     return this.objects.get(storeKey);
+  }
+
+  /** What is known of an entry that cannot be read. */
+  damagedAt(storeKey: string): DamagedEntry | undefined {
+    return this.parts.damaged.at(storeKey);
   }
 
   /** The objects of a selection's scope, by rising key, not yet selected. Shared: not to be changed. */
@@ -211,7 +219,7 @@ export class WatchCache {
     const { prefix, prefixEnd } = this.kind;
     const { entries, revision } = await store.range({ from: prefix, to: prefixEnd });
     this.isLent = false;
-    this.sorted = entries.map((entry) => this.kind.fromEntry(entry));
+    this.sorted = entries.flatMap((entry) => this.readable(entry) ?? []);
     this.objects.clear();
     for (const object of this.sorted) this.objects.set(object.storeKey, object);
     this.current = revision;
@@ -248,6 +256,7 @@ export class WatchCache {
 
   private takeOne(change: CacheEvent): void {
     this.apply(change);
+    this.parts.damaged.remove(change.storeKey);
     this.window.push(change, this.lagging.size > 0);
     this.lastChange = change.revision;
     this.current = Math.max(this.current, change.revision);
@@ -266,13 +275,28 @@ export class WatchCache {
     if (event.kind === "deleted")
       return { revision: event.revision, storeKey: event.key, current: undefined, previous };
     const { entry } = event;
-    return { revision: entry.modRevision, storeKey: entry.key, current: this.known(entry), previous };
+    const { key: storeKey, modRevision: revision } = entry;
+    const held = this.objects.get(storeKey);
+    const current = held?.revision === revision ? held : this.kind.read(entry);
+    if (current instanceof StoredObject) return { revision, storeKey, current, previous };
+    // What cannot be read is gone for watchers, as it is for lists.
+    return { revision, storeKey, current: undefined, previous: previous ?? this.kind.stub(entry) };
   }
 
-  /** The object of an entry, the one at hand if it is the same. */
+  /** The object of an entry, the one at hand if it is the same; what is left of it when it cannot be read. */
   private known(entry: StoreEvent["previous"] & object): StoredObject {
     const held = this.objects.get(entry.key);
-    return held?.revision === entry.modRevision ? held : this.kind.fromEntry(entry);
+    if (held?.revision === entry.modRevision) return held;
+    const read = this.kind.read(entry);
+    return read instanceof StoredObject ? read : this.kind.stub(entry);
+  }
+
+  /** The object of an entry that is there now; one that cannot be read is set aside. */
+  private readable(entry: Entry): StoredObject | undefined {
+    const read = this.kind.read(entry);
+    if (read instanceof StoredObject) return read;
+    this.parts.damaged.add(entry.key, { revision: entry.modRevision, why: read.why });
+    return undefined;
   }
 
   private apply({ storeKey, current }: CacheEvent): void {

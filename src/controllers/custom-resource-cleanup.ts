@@ -72,8 +72,17 @@ function isLeaving({ metadata }: CustomResourceDefinition): boolean {
   return metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).includes(customResourceCleanup);
 }
 
-/** One round. @returns True when the definition is let go. */
+/**
+ * One round. Saying that the definition is leaving comes first: when that is stored, every object that was created
+ * before the API refused more is seen by the list.
+ *
+ * @returns True when the definition is let go.
+ */
 async function empty(parts: CleanupParts, crd: CustomResourceDefinition): Promise<boolean> {
+  if (!saidProgress(crd)) {
+    await sayProgress(parts, crd);
+    return false;
+  }
   const { client, resources } = parts;
   const resource = resources
     .all()
@@ -82,10 +91,7 @@ async function empty(parts: CleanupParts, crd: CustomResourceDefinition): Promis
         schema !== undefined && group === crd.spec.group && plural === crd.status.acceptedNames.plural,
     );
   const left = resource ? await deleteAll(client, resource) : 0;
-  if (left > 0) {
-    await sayProgress(parts, crd);
-    return false;
-  }
+  if (left > 0) return false;
   const finalizers = (crd.metadata.finalizers ?? []).filter((one) => one !== customResourceCleanup);
   const { resourceVersion } = crd.metadata;
   await client.patch(
@@ -103,6 +109,10 @@ async function deleteAll(client: Client, resource: ResourceDefinition): Promise<
   return (await client.list(resource, {})).items.length;
 }
 
+function saidProgress({ status }: CustomResourceDefinition): boolean {
+  return status.conditions.some(({ reason }) => reason === "InstanceDeletionInProgress");
+}
+
 async function sayProgress({ client, clock }: CleanupParts, crd: CustomResourceDefinition): Promise<void> {
   const conditions = set(
     crd.status.conditions,
@@ -114,8 +124,6 @@ async function sayProgress({ client, clock }: CleanupParts, crd: CustomResourceD
     },
     clock.nowMs(),
   );
-  const said = crd.status.conditions.some(({ reason }) => reason === "InstanceDeletionInProgress");
-  if (said) return;
   await client.update(
     customResourceDefinitions,
     { ...crd, status: { ...crd.status, conditions } },

@@ -11,7 +11,10 @@ import { Metrics } from "#base/metrics.ts";
 import { machineRandom as random } from "#base/random.ts";
 import { bootstrapTokenAuthenticator } from "#apiserver/authentication.ts";
 import { writeBootstrapObjects } from "#apiserver/bootstrap.ts";
+import { StoredKind } from "#apiserver/stored-object.ts";
 import { compactor, eventExpiry } from "#apiserver/upkeep.ts";
+import { untyped } from "#machinery/resource.ts";
+import { leases } from "#resources/coordination/lease.ts";
 import { openSqliteStore } from "#storage/sqlite.ts";
 import type { Store } from "#storage/store.ts";
 import { listen, type ExchangeHandler, type HttpServer, type TlsMaterial } from "#wire/http-server.ts";
@@ -30,6 +33,7 @@ import { kubeconfigRecord, localServer, writeKubeconfig } from "./kubeconfig.ts"
 import { nodePassword } from "./node-password.ts";
 import type { ServerRun } from "./server-run.ts";
 import { createApi, type Api } from "./server/api.ts";
+import { DiskTrouble } from "./server/disk-trouble.ts";
 import { runControlPlane } from "./server/control-plane.ts";
 import { Destinations } from "./server/destinations.ts";
 import { joinAnswers } from "./server/join.ts";
@@ -53,10 +57,27 @@ interface Started extends ServerRun {
   readonly address: string;
   readonly nodeName: string;
   readonly kubelets: KubeletClients;
+  readonly disk: DiskTrouble;
 }
 
 /** Runs until the signal is aborted. @throws StartError when it cannot start */
 export async function runServer(run: ServerRun, signal: AbortSignal): Promise<void> {
+  const life = new AbortController();
+  const disk = new DiskTrouble(run.log.for("storage"), life);
+  try {
+    await runStages(run, { life, disk }, signal);
+  } finally {
+    disk.throwIfFatal();
+  }
+}
+
+interface Life {
+  /** Aborted when the server ends. */
+  readonly life: AbortController;
+  readonly disk: DiskTrouble;
+}
+
+async function runStages(run: ServerRun, { life, disk }: Life, signal: AbortSignal): Promise<void> {
   const { config, stages } = run;
   using _held = holdDataFolder(config.dataDir);
   const nodeName = (config.nodeName ?? hostname()).toLowerCase();
@@ -72,14 +93,14 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
     given: givenToken(config),
   });
   stages.reached("certificates and tokens");
-  await using store = await openStore(run);
+  await using store = await openStore(run, disk);
   stages.reached("data store");
-  const life = new AbortController();
   const { serviceCidr } = config;
   const destinations = new Destinations({ nodeName, serviceCidr, apiPort: () => listener.port });
   const kubelets = new KubeletClients(certificates, destinations);
   const metrics = new Metrics();
-  const parts = { config, store, clock, random, destinations, metrics, checks: [] };
+  const checks = [{ name: "database", live: false, check: () => disk.check() }];
+  const parts = { config, store, clock, random, destinations, metrics, checks };
   const api = createApi(
     {
       ...parts,
@@ -105,7 +126,8 @@ export async function runServer(run: ServerRun, signal: AbortSignal): Promise<vo
   certificates.onChange((now) => listener.replaceTls(tlsOf(now)), life.signal);
   const renew = renewal("certificates", () => renewCertificates(certificates, made, run.log), { clock, log: run.log });
   try {
-    const started = { ...run, store, certificates, founding, api, metrics, listener, address, nodeName, kubelets };
+    const own = { certificates, founding, api, metrics, listener, address, nodeName, kubelets };
+    const started = { ...run, store, disk, ...own };
     const until = AbortSignal.any([signal, life.signal]);
     await Promise.all([supervise(renew, { clock, log: run.log }, until), serve(started, until)]);
   } finally {
@@ -120,6 +142,7 @@ async function serve(started: Started, signal: AbortSignal): Promise<void> {
   const parts = { clock, log };
   const running = [supervise(compactor(store, clock), parts, signal)];
   await becomeReady(started, signal);
+  started.disk.ready();
   const apiSeconds = stages.reached(`API ready on port ${started.listener.port}`);
   running.push(
     supervise(eventExpiry(api.system, clock), parts, signal),
@@ -228,9 +251,17 @@ function tlsOf({ serving, clientCa }: ServerCertificates): TlsMaterial {
   return { ...serving, clientCa: clientCa.certificate };
 }
 
-async function openStore({ config, log }: ServerRun): Promise<Store> {
+async function openStore({ config, log }: ServerRun, disk: DiskTrouble): Promise<Store> {
+  const { prefix, prefixEnd } = new StoredKind(untyped(leases));
   try {
-    return await openSqliteStore({ dataDir: config.dataDir, clock, log: log.for("storage") });
+    return await openSqliteStore({
+      dataDir: config.dataDir,
+      clock,
+      log: log.for("storage"),
+      lazyRanges: [{ from: prefix, to: prefixEnd }],
+      damaged: (why) => disk.damaged(why),
+      broken: (why) => disk.broken(why),
+    });
   } catch (error) {
     throw new StartError(messageOf(error));
   }

@@ -1,16 +1,28 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  cpSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
-import { machineClock } from "#base/clock.ts";
+import { crc32 } from "node:zlib";
+import { machineClock, type Clock } from "#base/clock.ts";
 import { utf8 } from "#base/bytes.ts";
 import { silentLog } from "#base/log.ts";
 import { testStore } from "./contract.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "./sqlite.ts";
-import { type Store, StoreUnavailableError } from "./store.ts";
+import { type Store, type StoreEvent, StoreUnavailableError } from "./store.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "kedge-storage-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -137,7 +149,7 @@ test("a database of another version or program is left alone", async () => {
   database.close();
   await assert.rejects(
     open({ dataDir }),
-    /expected database version "1", found "7" in ".*": start the kedge that wrote it/,
+    /expected database version "2", found "7" in ".*": start the kedge that wrote it/,
   );
 
   const other = newDataDir();
@@ -151,23 +163,235 @@ test("a database of another version or program is left alone", async () => {
   await assert.rejects(open({ dataDir: other }), /expected a sound database ".*", found it damaged: keep a copy/);
 });
 
-test("a damaged row is refused in a sentence, and every other key goes on", async () => {
+/** Writes `bytes` over the first place in the file where `found` stands. */
+function overwrite(path: string, found: string | Uint8Array, bytes: string | Uint8Array): void {
+  const at = readFileSync(path).indexOf(found);
+  assert(at >= 0, "expected the bytes to be in the file");
+  const file = openSync(path, "r+");
+  writeSync(file, Buffer.from(bytes), 0, bytes.length, at);
+  closeSync(file);
+}
+
+/** Changes a column behind the store's back. */
+function change(dataDir: string, sql: string): void {
+  const database = new DatabaseSync(pathOf(dataDir));
+  database.exec(sql);
+  database.close();
+}
+
+test("a damaged row is an entry that says so, and harms no other key", async () => {
   const dataDir = newDataDir();
   const before = await open({ dataDir });
   await before.create("/a", utf8("sound"));
   await before.create("/b", utf8("to be damaged"));
+  await before.create("/c", utf8("to be replaced"));
   await before[Symbol.asyncDispose]();
-  const file = readFileSync(pathOf(dataDir));
-  writeSync(openSync(pathOf(dataDir), "r+"), "T", file.indexOf("to be damaged"));
+  overwrite(pathOf(dataDir), "to be damaged", "T");
+  overwrite(pathOf(dataDir), "to be replaced", "T");
 
   await using store = await open({ dataDir });
-  assert.equal((await store.get("/a"))?.value.length, 5);
-  const refusal = { name: "StoreUnavailableError", message: /found it damaged: keep a copy.*checksum of "\/b"/ };
-  await assert.rejects(store.get("/b"), refusal);
-  await assert.rejects(store.delete("/b"), refusal);
-  assert.equal((await store.create("/c", utf8("v"))).kind, "created");
-  assert.equal((await store.get("/a"))?.value.length, 5);
+  const { entries } = await store.range(all);
+  assert.deepEqual(
+    entries.map(({ key, damage }) => [key, damage]),
+    [
+      ["/a", undefined],
+      ["/b", 'the checksum of "/b" at revision "3" does not fit'],
+      ["/c", 'the checksum of "/c" at revision "4" does not fit'],
+    ],
+  );
+  const events: StoreEvent[] = [];
+  await store.watch({ ...all, afterRevision: 0 }, (batch) => events.push(...batch), new AbortController().signal);
+  assert.equal(events.length, 3);
+  // Strangers' writes in one batch with those of the damaged keys.
+  const outcomes = await Promise.all([
+    store.create("/d", utf8("v")),
+    store.delete("/b", 3),
+    store.update({ key: "/c", value: utf8("whole again"), expected: 4 }),
+    store.create("/b", utf8("anew")),
+  ]);
+  assert.deepEqual(
+    outcomes.map(({ kind }) => kind),
+    ["created", "deleted", "updated", "created"],
+  );
+  assert.deepEqual(
+    (await store.range(all)).entries.map(({ key, damage }) => [key, damage]),
+    ["/a", "/b", "/c", "/d"].map((key) => [key, undefined]),
+  );
 });
+
+for (const [what, sql] of [
+  ["its revision of creation", "UPDATE log SET created = 1 WHERE key = '/b'"],
+  ["its predecessor", "UPDATE log SET previous = 2 WHERE key = '/b' AND revision = 4"],
+  ["its revision", "UPDATE log SET revision = 9 WHERE revision = 4"],
+  ["its value, which is gone", "UPDATE log SET value = NULL WHERE revision = 4"],
+  ["a number beyond what fits", "UPDATE log SET created = 9223372036854775807 WHERE revision = 4"],
+  ["its checksum", "UPDATE log SET checksum = 7 WHERE revision = 4"],
+] as const)
+  test(`a row is known to be damaged by ${what}`, async () => {
+    const dataDir = newDataDir();
+    const before = await open({ dataDir });
+    await before.create("/a", utf8("v"));
+    await before.create("/b", utf8("v"));
+    await before.update({ key: "/b", value: utf8("w"), expected: 3 });
+    await before[Symbol.asyncDispose]();
+    change(dataDir, sql);
+    await using store = await open({ dataDir });
+    assert.match((await store.get("/b"))?.damage ?? "", /the checksum of "\/b" at revision "[49]" does not fit/);
+    assert.equal((await store.get("/a"))?.damage, undefined);
+  });
+
+test("rows of before, whose checksum covers key and value alone, are read", async () => {
+  const dataDir = newDataDir();
+  const before = await open({ dataDir });
+  await before.create("/a", utf8("v"));
+  await before[Symbol.asyncDispose]();
+  change(dataDir, `UPDATE log SET checksum = ${crc32("v", crc32("/a"))}; PRAGMA user_version = 1`);
+  await using store = await open({ dataDir });
+  assert.equal((await store.get("/a"))?.damage, undefined);
+});
+
+/** A store that was killed: its files as they stood while it was open. */
+async function killed(dataDir: string, write: (store: Store) => Promise<unknown>): Promise<void> {
+  const living = newDataDir();
+  await using store = await open({ dataDir: living });
+  await write(store);
+  cpSync(living, dataDir, { recursive: true });
+}
+
+const thirty = async (store: Store): Promise<void> => {
+  for (let at = 0; at < 30; at += 1) await store.create(`/${at}`, utf8("acknowledged"));
+};
+
+for (const [what, harm] of [
+  ["was removed", (wal: string) => rmSync(wal)],
+  ["has four wrong bytes", (wal: string) => overwrite(wal, "acknowledged", "ACKN")],
+  ["was cut", (wal: string) => truncateSync(wal, 8_000)],
+] as const)
+  test(`a start after the WAL ${what} is refused until the loss is accepted`, async () => {
+    const dataDir = newDataDir();
+    await killed(dataDir, thirty);
+    harm(`${pathOf(dataDir)}-wal`);
+    const refusal = {
+      name: "StoreUnavailableError",
+      message:
+        /expected the log to reach revision "31", found it end at "\d+": writes that were acknowledged are missing/,
+    };
+    await assert.rejects(open({ dataDir }), refusal);
+    await assert.rejects(open({ dataDir }), refusal);
+    rmSync(join(dataDir, "server", "db", "state.mark"));
+    await using store = await open({ dataDir });
+    assert((await store.range(all)).entries.length < 30);
+  });
+
+test("an older database in place of the newer one is refused", async () => {
+  const dataDir = newDataDir();
+  await killed(dataDir, thirty);
+  rmSync(pathOf(dataDir));
+  rmSync(`${pathOf(dataDir)}-wal`);
+  await assert.rejects(open({ dataDir }), /expected the log to reach revision "31", found it end at "0"/);
+});
+
+test("a store that was killed is opened with all it acknowledged", async () => {
+  const dataDir = newDataDir();
+  await killed(dataDir, thirty);
+  await using store = await open({ dataDir });
+  assert.equal((await store.range(all)).entries.length, 30);
+});
+
+test("after a crash a lazy entry has a later revision than anybody saw, with an event", async () => {
+  const dataDir = newDataDir();
+  let seen = 0;
+  await killed(dataDir, async (store) => {
+    await store.create("/leases/a", utf8("0"));
+    await store.create("/other", utf8("0"));
+    for (let at = 1; at < 10; at += 1)
+      await store.update(
+        { key: "/leases/a", value: utf8(String(at)), expected: (await store.get("/leases/a"))?.modRevision ?? 0 },
+        { durability: "lazy" },
+      );
+    seen = store.revision;
+  });
+  await using store = await open({ dataDir, lazyRanges: [{ from: "/leases/", to: "/leases0" }] });
+  const now = await store.get("/leases/a");
+  assert((now?.modRevision ?? 0) > seen, `found "${now?.modRevision}" after "${seen}"`);
+  assert.equal((await store.get("/other"))?.modRevision, 3);
+  const events: StoreEvent[] = [];
+  const resumed = { ...all, afterRevision: seen };
+  await store.watch(resumed, (batch) => events.push(...batch), new AbortController().signal);
+  assert.deepEqual(
+    events.map((event) => event.kind === "put" && event.entry.key),
+    ["/leases/a"],
+  );
+});
+
+test("a storage thread that dies is started anew: nothing is acknowledged falsely, no revision is given twice", async () => {
+  let broken: Error | undefined;
+  await using store = await open({ broken: (why) => (broken = why) });
+  const seen: number[] = [];
+  await store.watch(
+    { ...all, afterRevision: 0 },
+    (events) => {
+      for (const event of events) if (event.kind === "put") seen.push(event.entry.modRevision);
+    },
+    new AbortController().signal,
+  );
+  await store.create("/before", utf8("v"));
+  for (let life = 0; life < 2; life += 1) {
+    const writes = Array.from({ length: 50 }, (_, at) =>
+      store.create(`/${life}-${at}`, utf8("v"), { durability: at % 2 === 0 ? "lazy" : "durable" }).then(
+        (outcome) => outcome.kind,
+        (error: unknown) => String(error),
+      ),
+    );
+    // A question that no thread can answer.
+    const deadly = store.get({ unknown: 1 } as unknown as string);
+    await assert.rejects(deadly, /found that it failed.*may have happened or not; look before you try again/);
+    for (const outcome of await Promise.all(writes))
+      if (outcome !== "created") assert.match(outcome, /may have happened or not/);
+    await assert.rejects(store.create("/between", utf8("v")), { name: "StoreUnavailableError" });
+    await worksAgain(store);
+  }
+  const { entries } = await store.range(all);
+  // Watchers have seen each change once, whoever was told of it.
+  assert.deepEqual(
+    seen,
+    [...new Set(seen)].toSorted((a, b) => a - b),
+  );
+  const told = new Set(seen);
+  for (const { key, modRevision } of entries) assert(told.has(modRevision), key);
+  assert.equal(broken, undefined);
+});
+
+test("a storage thread that dies again and again ends the store, in a sentence", async () => {
+  const { promise, resolve } = Promise.withResolvers<Error>();
+  await using store = await open({ broken: resolve, clock: quickClock });
+  for (let life = 0; life < 6; life += 1) {
+    await worksAgain(store);
+    await assert.rejects(store.get({ unknown: 1 } as unknown as string));
+  }
+  assert.match((await promise).message, /expected the storage thread to work, found that it failed 6 times within 10/);
+  await assert.rejects(store.get("/a"), /failed 6 times/);
+});
+
+/** Waits for nothing. */
+const quickClock: Clock = {
+  nowMs: () => machineClock.nowMs(),
+  monotonicMs: () => machineClock.monotonicMs(),
+  after: (_delayMs, callback) => machineClock.after(0, callback),
+  sleep: (_delayMs, signal) => machineClock.sleep(0, signal),
+};
+
+/** Resolves when the store answers. */
+async function worksAgain(store: Store): Promise<void> {
+  for (;;) {
+    try {
+      await store.get("/any");
+      return;
+    } catch {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
 
 test("a damaged page is refused in a sentence, and nothing more is written", async () => {
   const dataDir = newDataDir();

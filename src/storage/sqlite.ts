@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { BugError, messageOf, must } from "#base/assert.ts";
 import type { Clock, Timer } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
-import { Connection } from "./sqlite/connection.ts";
-import type { Answer, Decision } from "./sqlite/protocol.ts";
+import { Connection, type Opened } from "./sqlite/connection.ts";
+import type { Answer, Decision, KeyRange } from "./sqlite/protocol.ts";
 import { type Write, WriteQueue } from "./sqlite/write-queue.ts";
 import {
   checkRevision,
@@ -20,6 +20,7 @@ import {
   type Revision,
   type Store,
   type StoreEvent,
+  type StoreUnavailableError,
   type UpdateOutcome,
   type WatchListener,
   type WatchRequest,
@@ -38,6 +39,15 @@ export interface SqliteStoreOptions {
   readonly historyBytesMax?: number;
   /** A compaction that would forget fewer revisions than this leaves the disk alone: reads are refused all the same. */
   readonly sweepRevisionsMin?: number;
+  /**
+   * Where lazy writes go: after a crash, which may have lost some, entries there are written anew, so that nobody sees
+   * a revision go back.
+   */
+  readonly lazyRanges?: readonly KeyRange[];
+  /** Called once when the file is found damaged: what can be read is, and nothing more is written. */
+  readonly damaged?: (why: StoreUnavailableError) => void;
+  /** Called once when the store is of no use any more for the rest of the process. */
+  readonly broken?: (why: StoreUnavailableError) => void;
 }
 
 // A renewal that is lost in a crash is made again by its holder; on an idle cluster each commit costs ten pages.
@@ -46,16 +56,28 @@ const historyBytesMaxDefault = 128 * 1024 * 1024;
 
 const sweepRevisionsMinDefault = 1_000;
 
+/** No key is at or after it. */
+const lastKey = "\u{10ffff}";
+
 const noValue = new Uint8Array(0);
 
 /** @throws StoreUnavailableError with what to do: in use by another, of another version, damaged, not writable. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const path = join(options.dataDir, "server", "db", "state.db");
-  const { connection, opening } = await Connection.open({
-    path,
-    sweepRevisionsMin: options.sweepRevisionsMin ?? sweepRevisionsMinDefault,
-  });
-  return new SqliteStore(options, connection, opening);
+  const sweepRevisionsMin = options.sweepRevisionsMin ?? sweepRevisionsMinDefault;
+  let store: SqliteStore | undefined;
+  const { connection, opening } = await Connection.open(
+    { path, sweepRevisionsMin, renewed: options.lazyRanges ?? [] },
+    {
+      clock: options.clock,
+      log: options.log,
+      reopened: async (again, ask) => store?.reopened(again, ask),
+      damaged: (why) => options.damaged?.(why),
+      broken: (why) => options.broken?.(why),
+    },
+  );
+  store = new SqliteStore(options, connection, opening);
+  return store;
 }
 
 class SqliteStore implements Store {
@@ -73,11 +95,7 @@ class SqliteStore implements Store {
   private compaction: Promise<void> = Promise.resolve();
   private closing: Promise<void> | undefined;
 
-  constructor(
-    options: SqliteStoreOptions,
-    connection: Connection,
-    opening: { readonly revision: Revision; readonly compactedRevision: Revision },
-  ) {
+  constructor(options: SqliteStoreOptions, connection: Connection, opening: Opened) {
     this.options = options;
     this.connection = connection;
     this.queue = new WriteQueue(connection, (writes, answer) => this.publish(writes, answer));
@@ -154,6 +172,16 @@ class SqliteStore implements Store {
     this.lazyCommit?.cancel();
     this.closing ??= this.connection.close();
     await this.closing;
+  }
+
+  /** After a restart of the thread: hands over what was committed and never answered, and what was written anew. */
+  async reopened({ revision }: Opened, ask: Connection["ask"]): Promise<void> {
+    while (this.newest < revision) {
+      const step = { from: "", to: lastKey, afterRevision: this.newest };
+      const { events, through } = await ask("history", step);
+      this.newest = through;
+      this.hub.publish(events, through);
+    }
   }
 
   /** Called for each batch before its writers are answered. */

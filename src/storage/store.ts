@@ -22,6 +22,11 @@ export interface Entry {
   readonly createRevision: number;
   /** Revision of the last write. */
   readonly modRevision: number;
+  /**
+   * Says what is wrong with an entry that is not as it was written. Its key and modRevision hold, nothing else does: it
+   * can be deleted or written anew like any other.
+   */
+  readonly damage?: string;
 }
 
 /** Revisions are whole numbers below 2^53, so they are numbers, not bigints. */
@@ -107,6 +112,11 @@ export class FutureRevisionError extends Error {
     super(`expected a revision of at most "${newest}", found "${asked}"`);
     this.newest = newest;
   }
+}
+
+/** Acknowledged writes are gone: the files were changed from outside. Says how to go on without them. */
+export class LostWritesError extends Error {
+  override readonly name = "LostWritesError";
 }
 
 /** The store cannot take writes (disk full, file damaged); says what to do. Reads may still be served. */

@@ -4,6 +4,7 @@ import { alreadyExists, badRequest, StatusError, type Target } from "#machinery/
 import type { AdmissionRequest } from "../access.ts";
 import { cacheOf, metaText, targetOf, type Core, type Draft, type WriteCall, type Written } from "../call.ts";
 import { StoredObject, type StoredKind } from "../stored-object.ts";
+import { checkDefinition } from "../custom/definition-state.ts";
 import { trackFields } from "./managed-fields.ts";
 import { asObject, checkNew, fitNamespace, generatedName, stampNew, wipeSystemMeta } from "./prepare.ts";
 
@@ -80,6 +81,7 @@ async function putNew(
   const object = asObject(draft);
   const { storedAs } = call.served.definition;
   const value = kind.encode(storedAs ? storedAs.toStored(object) : object);
+  checkDefinition(core, call.served);
   const outcome = await core.store.create(storeKey, value);
   if (outcome.kind === "exists") return undefined;
   const { revision } = outcome;

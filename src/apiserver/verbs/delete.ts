@@ -3,12 +3,13 @@
  *
  * @see https://kubernetes.io/docs/concepts/architecture/garbage-collection/
  */
-import { forbidden as fieldForbidden, invalid as invalidField, notSupported } from "#machinery/field-error.ts";
+import { invalid as invalidField, notSupported } from "#machinery/field-error.ts";
 import type { FieldError } from "#machinery/field-error.ts";
 import { deepFreeze } from "#machinery/freeze.ts";
 import type { DeleteOptions, KubeObject } from "#machinery/meta.ts";
-import { conflict, invalid, notFound } from "#machinery/status.ts";
-import { targetOf, type Core, type Draft, type WriteCall } from "../call.ts";
+import { conflict, invalid, modified, notFound } from "#machinery/status.ts";
+import { cacheOf, targetOf, type Core, type Draft, type WriteCall } from "../call.ts";
+import { refusal } from "../identify.ts";
 import { shown } from "../registry.ts";
 import { StoredObject } from "../stored-object.ts";
 import { deletionOf, type Deletion } from "./deletion.ts";
@@ -26,11 +27,44 @@ export interface Deleted {
 /** @throws StatusError 404, 409 when a precondition does not hold, 422, what admission throws. */
 export async function remove(core: Core, call: WriteCall, options: DeleteOptions): Promise<Deleted> {
   checkDeleteOptions(options);
+  if (options.ignoreStoreReadErrorWithClusterBreakingPotential === true) return removeDamaged(core, call);
   return optimistic(core, call, async (current) => {
     if (!current) throw notFound(targetOf(call));
     return tryRemove(core, call, { options, current });
   });
 }
+
+/** Deletes what cannot be read: no finalizer, dependent or admission of it is known. @throws StatusError 403, 404, 422 */
+async function removeDamaged(core: Core, call: WriteCall): Promise<Deleted> {
+  const { group, version, plural } = call.served.definition;
+  const asked = {
+    group,
+    version,
+    resource: plural,
+    subresource: "",
+    ...call.key,
+    fieldSelector: "",
+    labelSelector: "",
+  };
+  const question = { kind: "resource", user: call.user, verb: "unsafe-delete-ignore-read-errors", ...asked } as const;
+  const decision = core.authorizer.authorize(question);
+  if (decision.kind !== "allowed") throw refusal(question, decision.reason);
+  const cache = await cacheOf(call.served);
+  const storeKey = cache.kind.storeKey(call.key);
+  const damaged = cache.damagedAt(storeKey);
+  if (!damaged) {
+    if (!cache.get(storeKey)) throw notFound(targetOf(call));
+    const why = "is exclusively used to delete corrupt object(s), try again by removing this option";
+    throw invalid(targetOf(call), [invalidField(unsafeOption, true, why)]);
+  }
+  const outcome = await core.store.delete(storeKey, damaged.revision);
+  if (outcome.kind === "missing") throw notFound(targetOf(call));
+  if (outcome.kind === "conflict") throw modified(targetOf(call));
+  core.log.warn("a damaged object was deleted", { key: storeKey, user: call.user.name });
+  return { object: cache.kind.stub(outcome.entry), gone: true };
+}
+
+const unsafeOption = "ignoreStoreReadErrorWithClusterBreakingPotential";
 
 /** @throws StatusError 422 */
 export function checkDeleteOptions(options: DeleteOptions): void {
@@ -48,12 +82,15 @@ export function checkDeleteOptions(options: DeleteOptions): void {
     errors.push(notSupported("propagationPolicy", propagationPolicy, ["Foreground", "Background", "Orphan", "nil"]));
   if (dryRun.some((value) => value !== "All")) errors.push(notSupported("dryRun", dryRun, ["All"]));
   if (options.ignoreStoreReadErrorWithClusterBreakingPotential === true)
-    errors.push(
-      fieldForbidden(
-        "ignoreStoreReadErrorWithClusterBreakingPotential",
-        "expected it to be absent: every stored object can be read here",
-      ),
-    );
+    for (const other of [
+      "dryRun",
+      "propagationPolicy",
+      "orphanDependents",
+      "gracePeriodSeconds",
+      "preconditions",
+    ] as const)
+      if (options[other] !== undefined && !(other === "dryRun" && dryRun.length === 0))
+        errors.push(invalidField(unsafeOption, true, `cannot be set together with .${other}`));
   if (errors.length > 0) throw invalid({ group: "meta.k8s.io", resource: "DeleteOptions", name: "" }, errors);
 }
 

@@ -8,7 +8,7 @@ import { badRequest, gone, invalid } from "#machinery/status.ts";
 import { CompactedError, FutureRevisionError, type Revision } from "#storage/store.ts";
 import { cacheOf, type Call, type Core } from "../call.ts";
 import { Selection } from "../selection.ts";
-import type { StoredObject } from "../stored-object.ts";
+import { StoredObject } from "../stored-object.ts";
 import type { WatchCache } from "../watch-cache.ts";
 import { decodeContinue, encodeContinue, type ContinueToken } from "./continue-token.ts";
 import { revisionOf } from "./get.ts";
@@ -97,7 +97,8 @@ async function listFrom(core: Core, cache: WatchCache, { selection, options, tok
     const { entries } = await core.store.range({ from: first, to, revision });
     const scope: StoredObject[] = [];
     for (const entry of entries) {
-      scope.push(cache.kind.fromEntry(entry));
+      const object = cache.kind.read(entry);
+      if (object instanceof StoredObject) scope.push(object);
       const rest = core.turns.rest();
       if (rest) await rest;
     }

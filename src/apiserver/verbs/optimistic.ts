@@ -2,7 +2,8 @@
 import type { Entry, Revision } from "#storage/store.ts";
 import { timeout } from "#machinery/status.ts";
 import { cacheOf, type Core, type WriteCall } from "../call.ts";
-import type { StoredObject } from "../stored-object.ts";
+import { unreadable } from "../damaged.ts";
+import { StoredObject } from "../stored-object.ts";
 import type { WatchCache } from "../watch-cache.ts";
 
 /** Who loses this often has written against something that never stops. */
@@ -24,7 +25,7 @@ export async function optimistic<T>(
 ): Promise<T> {
   const cache = await cacheOf(call.served);
   const storeKey = cache.kind.storeKey(call.key);
-  const first = await work(cache.get(storeKey));
+  const first = await work(readable(cache, storeKey));
   if (first.kind === "done") return first.result;
   using loser = core.races.lost(storeKey);
   let after = first.to?.modRevision ?? 0;
@@ -46,5 +47,16 @@ async function newest(
   const held = cache.get(storeKey);
   if (held && after > 0 && held.revision >= after) return held;
   const entry = await core.store.get(storeKey);
-  return entry && cache.kind.fromEntry(entry);
+  if (!entry) return undefined;
+  const read = cache.kind.read(entry);
+  if (read instanceof StoredObject) return read;
+  throw unreadable(storeKey, { revision: entry.modRevision, why: read.why });
+}
+
+/** @throws StatusError 500 when there is an object that cannot be read */
+function readable(cache: WatchCache, storeKey: string): StoredObject | undefined {
+  const current = cache.get(storeKey);
+  const damaged = current ? undefined : cache.damagedAt(storeKey);
+  if (damaged) throw unreadable(storeKey, damaged);
+  return current;
 }

@@ -19,12 +19,11 @@ import type { Served } from "../registry.ts";
 const generatedPrefixMax = 58;
 const generatedSuffixLength = 5;
 
-/** Makes the namespace of a body that of the URL. @throws StatusError 400 when it names another one. */
+/** Makes the namespace of a body that of the URL; a cluster-scoped object has none, whatever it says. @throws StatusError 400 when it names another one. */
 export function fitNamespace(call: WriteCall, draft: Draft): void {
   const { namespace } = call.key;
   const given = metaText(draft, "namespace");
   if (!call.served.definition.namespaced) {
-    if (given !== "") throw badRequest("namespace field specified on a cluster-scoped object, expected none");
     delete draft.metadata["namespace"];
     return;
   }
@@ -65,6 +64,8 @@ export function stampNew(core: Core, served: Served, draft: Draft): void {
   delete metadata["generation"];
   if (generationFieldsOf(served, draft).length > 0) metadata["generation"] = 1;
   if (served.subresources.has("status") && definition.creatorSetsStatus !== true) wipeStatus(definition, draft);
+  // The schema of a custom resource may have defaults for its status.
+  if (served.custom) definition.defaults?.(draft);
   definition.prepare?.(draft, { old: undefined, subresource: "" });
 }
 

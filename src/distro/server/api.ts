@@ -18,7 +18,7 @@ import { createAdmission, QuotaLines } from "#apiserver/admission.ts";
 import { createAuthentication, serviceAccountClaims, tokenRequests } from "#apiserver/authentication.ts";
 import { createAuthorization, mastersAuthorizer, type Authorization } from "#apiserver/authorization.ts";
 import { connectHooks } from "#apiserver/connect.ts";
-import { serveCustomResources } from "#apiserver/custom-resources.ts";
+import { removeLeftovers, serveCustomResources } from "#apiserver/custom-resources.ts";
 import { createDirectClient } from "#apiserver/direct-client.ts";
 import { reviewHooks } from "#apiserver/reviews.ts";
 import {
@@ -119,6 +119,7 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
   );
   const whenReady = async (until: AbortSignal): Promise<void> => {
     await Promise.all([authorization.whenSynced(until), customResources]);
+    await removeLeftovers(server.server, until);
   };
   return { server, clientFor, system, informers, quotaLines, recorder, whenReady };
 }

@@ -9,7 +9,9 @@ import { StoreUnavailableError } from "../store.ts";
 
 /** "kdge" in ASCII, so that `file` and we can tell whose database this is. */
 const applicationId = 0x6b646765;
-const schemaVersion = 1;
+const schemaVersion = 2;
+/** Its rows have checksums that do not cover their revisions; both kinds are read. */
+const schemaVersionBefore = 1;
 
 /** What the writer keeps in memory of the file; the operating system caches the rest. */
 const cacheKib = 2_048;
@@ -19,7 +21,7 @@ const walBytesMax = 8 * 1024 * 1024;
 /**
  * log: one row per write. `previous` is the revision of the row it replaces: old values are never copied. A deletion is
  * a row without value. `live_bytes` is the running total of live keys and values after this row, so that it needs no
- * row of its own. `checksum` is over key and value, since SQLite has none.
+ * row of its own. `checksum` is over everything else, since SQLite has none.
  */
 const schema = `
   CREATE TABLE log (
@@ -35,6 +37,11 @@ const schema = `
   CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `;
 
+/** Where the mark of how far the log had come stands. */
+export function markPathOf(path: string): string {
+  return path.replace(/\.db$/, ".mark");
+}
+
 /** @throws StoreUnavailableError, or an error of SQLite; see failures.ts. */
 export function openDatabase(path: string): DatabaseSync {
   createFile(path);
@@ -46,6 +53,7 @@ export function openDatabase(path: string): DatabaseSync {
     const owner = numberOf(database, "application_id");
     if (version === 0 && owner === 0 && isEmpty(database)) create(database);
     else check(path, version, owner);
+    if (version === schemaVersionBefore) database.exec(`PRAGMA user_version = ${schemaVersion}`);
     configure(database);
     return database;
   } catch (error) {
@@ -60,8 +68,9 @@ function createFile(path: string): void {
   try {
     makeDirectory(directory);
     // Only when absent: closing any handle of a file drops every lock that this process has on it.
-    if (existsSync(path)) accessSync(path, constants.W_OK);
-    else closeSync(openSync(path, "wx", 0o600));
+    for (const file of [path, markPathOf(path)])
+      if (existsSync(file)) accessSync(file, constants.W_OK);
+      else closeSync(openSync(file, "wx", 0o600));
     syncDirectory(directory);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
@@ -109,7 +118,7 @@ function check(path: string, version: number, owner: number): void {
     throw new StoreUnavailableError(
       `expected kedge's database, found "${path}" made by another program: choose another --data-dir`,
     );
-  if (version !== schemaVersion)
+  if (version !== schemaVersion && version !== schemaVersionBefore)
     throw new StoreUnavailableError(
       `expected database version "${schemaVersion}", found "${version}" in "${path}": start the kedge that wrote it, or choose another --data-dir`,
     );

@@ -1,6 +1,7 @@
 /** What SQLite refuses, said so that the reader knows what to do. */
 import { lstatSync, readFileSync } from "node:fs";
-import { StoreUnavailableError } from "../store.ts";
+import { LostWritesError, StoreUnavailableError } from "../store.ts";
+import { markPathOf } from "./database.ts";
 
 /** @see https://sqlite.org/rescode.html */
 const codes = { busy: 5, readonly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 };
@@ -24,6 +25,8 @@ export function refusalOf(error: unknown, path: string): StoreUnavailableError |
 }
 
 function sentenceOf(error: unknown, path: string): string | undefined {
+  if (error instanceof LostWritesError)
+    return `${error.message}: writes that were acknowledged are missing in "${path}": it or its WAL file was removed, damaged or replaced by an older one. Put both back, or restore a backup of the whole directory; to go on without those writes, remove "${markPathOf(path)}"`;
   if (error instanceof DamagedRowError) return `${damaged(path)} (${error.message})`;
   const code = codeOf(error);
   if (code === undefined || !(error instanceof Error)) return undefined;

@@ -1,7 +1,6 @@
 /** The table of writes, as statements: what is the newest of a key, append, and what was true or happened in the past. */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import { BugError } from "#base/assert.ts";
 import type { Entry, Revision, StoreEvent } from "../store.ts";
 import { DamagedRowError } from "./failures.ts";
 import type { Answer, CountStep, HistoryStep, RangeStep } from "./protocol.ts";
@@ -23,7 +22,17 @@ const stepBytesMax = 1024 * 1024;
 const historyWindow = 1_000;
 const countStepMax = 2_000;
 
-const entryColumns = "l.revision, l.key, l.created, l.checksum, l.value";
+/** A damaged number may be beyond what JavaScript can hold, and must not end the thread: it is read as -1. */
+function whole(column: string): string {
+  return `iif(${column} BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}, ${column}, iif(${column} IS NULL, NULL, -1))`;
+}
+
+/** @param key The key's column, or that of the index it was found by. */
+function entryColumns(row: string, key = `${row}.key`): string {
+  const [created, previous, checksum] = ["created", "previous", "checksum"].map((name) => whole(`${row}.${name}`));
+  return `${row}.revision, ${key}, ${created}, ${previous}, ${checksum}, ${row}.value`;
+}
+const entryWidth = 6;
 
 /**
  * The keys of a range with their states, deleted and later ones included. Each key is found by one seek past the last, so
@@ -55,20 +64,20 @@ export class LogTable {
       statement.setReturnArrays(true);
       return statement;
     };
-    this.newestRow = prepare(`SELECT ${entryColumns} FROM log l WHERE key = ? ORDER BY revision DESC LIMIT 1`);
+    this.newestRow = prepare(`SELECT ${entryColumns("l")} FROM log l WHERE key = ? ORDER BY revision DESC LIMIT 1`);
     this.insert = prepare(
       "INSERT INTO log (revision, key, created, previous, live_bytes, checksum, value) VALUES (?, ?, ?, ?, ?, ?, ?)",
     );
-    const stateColumns = "l.revision, keys.key, l.created, l.checksum, l.value";
+    const stateColumns = entryColumns("l", "keys.key");
     this.rangeFrom = prepare(rangeOf(">=", stateColumns));
     this.rangeAfter = prepare(rangeOf(">", stateColumns));
     this.keysAfter = prepare(rangeOf(">", "keys.key, l.value IS NOT NULL"));
     this.historyRows = prepare(
-      `SELECT ${entryColumns}, p.revision, p.key, p.created, p.checksum, p.value
+      `SELECT ${entryColumns("l")}, ${entryColumns("p")}
        FROM log l LEFT JOIN log p ON p.revision = l.previous
        WHERE l.revision > ? AND l.revision <= ? AND l.key >= ? AND l.key < ? ORDER BY l.revision`,
     );
-    this.lastRow = prepare("SELECT revision, live_bytes FROM log ORDER BY revision DESC LIMIT 1");
+    this.lastRow = prepare(`SELECT revision, ${whole("live_bytes")} FROM log ORDER BY revision DESC LIMIT 1`);
   }
 
   /** The newest row's revision and the live bytes after it. */
@@ -79,12 +88,13 @@ export class LogTable {
 
   newest(key: string): Entry | undefined {
     const row = rowOf(this.newestRow.get(key));
-    return row && entryAt(row, 0);
+    return row && entryAt(row, 0, key);
   }
 
   append(row: Row): void {
     const { revision, key, createRevision, previous, liveBytes, value } = row;
-    this.insert.run(revision, key, createRevision, previous ?? null, liveBytes, checksumOf(key, value), value ?? null);
+    const checksum = checksumOf(row);
+    this.insert.run(revision, key, createRevision, previous ?? null, liveBytes, checksum, value ?? null);
   }
 
   range(step: RangeStep, newest: Revision): Answer<"range"> {
@@ -95,7 +105,7 @@ export class LogTable {
     const statement = step.afterFrom ? this.rangeAfter : this.rangeFrom;
     for (const row of rowsOf(statement, [step.from, step.to, revision, stepKeysMax])) {
       keys += 1;
-      const entry = entryAt(row, 0);
+      const entry = entryAt(row, 0, textAt(row, 1));
       if (entry) entries.push(entry);
       bytes += entry?.value.length ?? 0;
       if (keys === stepKeysMax || bytes >= stepBytesMax || entries.length === step.limit)
@@ -130,27 +140,54 @@ export class LogTable {
 }
 
 function eventOf(row: readonly SQLOutputValue[]): StoreEvent {
-  const entry = entryAt(row, 0);
-  const previous = row[5] === null ? undefined : entryAt(row, 5);
-  if (entry) return { kind: "put", entry, previous };
   const revision = numberAt(row, 0);
-  if (!previous) throw new DamagedRowError(`the deletion of revision "${revision}" has no predecessor`);
-  return { kind: "deleted", key: textAt(row, 1), revision, previous };
+  const key = textAt(row, 1);
+  const entry = entryAt(row, 0, key);
+  const previous = row[entryWidth] === null ? undefined : entryAt(row, entryWidth, key);
+  if (entry) return { kind: "put", entry, previous };
+  const lost = { key, value: nothing, createRevision: 0, modRevision: 0 };
+  const damage = `the deletion of ${JSON.stringify(key)} at revision "${revision}" has no predecessor`;
+  return { kind: "deleted", key, revision, previous: previous ?? { ...lost, damage } };
 }
+
+const nothing = new Uint8Array(0);
 
 /** The entry in the columns from `at`, in the order of entryColumns; undefined when there is none. */
-function entryAt(row: readonly SQLOutputValue[], at: number): Entry | undefined {
-  const value = row[at + 4];
-  if (value === null) return undefined;
+function entryAt(row: readonly SQLOutputValue[], at: number, key: string): Entry | undefined {
+  if (row[at] === null) return undefined;
   const modRevision = numberAt(row, at);
-  const key = textAt(row, at + 1);
-  if (!(value instanceof Uint8Array)) throw new BugError("expected bytes in the column of values");
-  if (checksumOf(key, value) !== row[at + 3])
-    throw new DamagedRowError(`the checksum of "${key}" at revision "${modRevision}" does not fit`);
-  return { key, value, createRevision: numberAt(row, at + 2), modRevision };
+  const [storedKey, created, previous, checksum, found] = row.slice(at + 1, at + entryWidth);
+  const value = found instanceof Uint8Array ? found : undefined;
+  const createRevision = typeof created === "number" ? created : -1;
+  const replaced = typeof previous === "number" ? previous : undefined;
+  const isSound =
+    storedKey === key &&
+    (found === null || value !== undefined) &&
+    typeof checksum === "number" &&
+    checksum ===
+      (checksum < wholeRow
+        ? oldChecksumOf(key, value)
+        : checksumOf({ revision: modRevision, key, createRevision, previous: replaced, value }));
+  if (isSound) return value && { key, value, createRevision, modRevision };
+  const damage = `the checksum of "${key}" at revision "${modRevision}" does not fit`;
+  return { key, value: value ?? nothing, createRevision: modRevision, modRevision, damage };
 }
 
-function checksumOf(key: string, value: Uint8Array | undefined): number {
+type Summed = Omit<Row, "liveBytes">;
+
+const numbers = Buffer.alloc(24);
+/** Tells checksums over the whole row from those of before, which covered key and value. */
+const wholeRow = 2 ** 32;
+
+function checksumOf({ revision, key, createRevision, previous, value }: Summed): number {
+  numbers.writeDoubleLE(revision, 0);
+  numbers.writeDoubleLE(createRevision, 8);
+  numbers.writeDoubleLE(previous ?? -1, 16);
+  const ofRow = crc32(key, crc32(numbers));
+  return wholeRow + (value ? crc32(value, ofRow) : ofRow);
+}
+
+function oldChecksumOf(key: string, value: Uint8Array | undefined): number {
   const ofKey = crc32(key);
   return value ? crc32(value, ofKey) : ofKey;
 }
@@ -168,12 +205,12 @@ function rowsOf(statement: StatementSync, values: SQLInputValue[]): Iterable<rea
 
 function numberAt(row: readonly SQLOutputValue[], at: number): number {
   const value = row[at];
-  if (typeof value !== "number") throw new BugError(`expected a number in column ${at}`);
+  if (typeof value !== "number") throw new DamagedRowError(`expected a number in column ${at} of a row`);
   return value;
 }
 
 function textAt(row: readonly SQLOutputValue[], at: number): string {
   const value = row[at];
-  if (typeof value !== "string") throw new BugError(`expected text in column ${at}`);
+  if (typeof value !== "string") throw new DamagedRowError(`expected text in column ${at} of a row`);
   return value;
 }

@@ -6,6 +6,14 @@ export interface ThreadOptions {
   readonly path: string;
   /** A compaction that would forget fewer revisions than this leaves the disk alone. */
   readonly sweepRevisionsMin: number;
+  /** Entries that are written anew after a crash, since lazy writes to them may be lost. */
+  readonly renewed: readonly KeyRange[];
+}
+
+export interface KeyRange {
+  readonly from: string;
+  /** Exclusive. */
+  readonly to: string;
 }
 
 /** A write as it travels: the values of all writes of a batch are one buffer, which is handed over and not copied. */
@@ -107,8 +115,8 @@ export interface Question {
   readonly ask: unknown;
 }
 
-/** `failure` is a sentence for the user. */
-export type Reply = { readonly answer: unknown } | { readonly failure: string };
+/** `failure` is a sentence for the user; `damaged` when it is for good, since the file's structure does not hold. */
+export type Reply = { readonly answer: unknown } | { readonly failure: string; readonly damaged: boolean };
 
 /** The first message of the thread. */
 export type Opening =

@@ -8,8 +8,9 @@ import { forgetProto } from "#base/own.ts";
 import type { StoreUnavailableError } from "../store.ts";
 import { Compaction } from "./compaction.ts";
 import { Counters } from "./counters.ts";
-import { openDatabase } from "./database.ts";
+import { markPathOf, openDatabase } from "./database.ts";
 import { isDamage, refusalOf } from "./failures.ts";
+import { HighWater } from "./high-water.ts";
 import { LogTable } from "./log-table.ts";
 import type { Answer, Ask, Opening, Question, QuestionKind, Reply, ThreadOptions } from "./protocol.ts";
 import { Writer } from "./writer.ts";
@@ -17,7 +18,7 @@ import { Writer } from "./writer.ts";
 forgetProto();
 const port = must(parentPort, "this file runs as a worker thread");
 // Holds since connection.ts starts this thread with it.
-const { path, sweepRevisionsMin } = workerData as ThreadOptions;
+const { path, sweepRevisionsMin, renewed } = workerData as ThreadOptions;
 
 type Answers = { readonly [K in QuestionKind]: (ask: Ask<K>) => Answer<K> };
 
@@ -32,7 +33,9 @@ function open(): Answers & { readonly idle: () => void; readonly opening: Openin
   const database = openDatabase(path);
   const counters = new Counters(database);
   const log = new LogTable(database);
-  const writer = new Writer(database, log, counters);
+  const { highWater, mark } = HighWater.open(markPathOf(path));
+  const writer = new Writer({ database, log, counters, highWater, mark });
+  writer.renew(renewed);
   const compaction = new Compaction({ database, counters, writer, sweepRevisionsMin });
   return {
     opening: { revision: writer.revision, compactedRevision: counters.get("compacted") },
@@ -62,6 +65,7 @@ function open(): Answers & { readonly idle: () => void; readonly opening: Openin
         if (!damage) writer.finish();
       } finally {
         database.close();
+        highWater.close();
       }
     },
   };
@@ -86,7 +90,7 @@ function serve(answers: ReturnType<typeof open>): void {
     try {
       reply({ answer: answer(question.ask) });
     } catch (error) {
-      reply({ failure: failureOf(error) });
+      reply({ failure: failureOf(error), damaged: isDamage(error) });
     }
     if (question.kind === "close") {
       port.close();
@@ -106,5 +110,5 @@ try {
   reply(answers.opening);
   serve(answers);
 } catch (error) {
-  reply({ failure: failureOf(error) });
+  reply({ failure: failureOf(error), damaged: isDamage(error) });
 }

@@ -5,10 +5,11 @@
  */
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
-import { firstRevision, type Entry, type Revision } from "../store.ts";
+import { firstRevision, LostWritesError, type Entry, type Revision } from "../store.ts";
 import type { Counters } from "./counters.ts";
+import type { HighWater, Mark } from "./high-water.ts";
 import type { LogTable, Row } from "./log-table.ts";
-import type { Answer, Batch, Decision, SentWrite } from "./protocol.ts";
+import type { Answer, Batch, Decision, KeyRange, RangeStep, SentWrite } from "./protocol.ts";
 
 /** Revisions that lazy writes may use before the next reservation, which costs a commit. */
 const reservedBlock = 1_000;
@@ -22,6 +23,7 @@ export class Writer {
   private readonly database: DatabaseSync;
   private readonly log: LogTable;
   private readonly counters: Counters;
+  private readonly highWater: HighWater;
   // Invariant: committed and uncommitted revisions <= newest < next.
   private newest: Revision;
   // Moves on even when a batch fails: what a failed commit left behind is unknown, so its revisions are given up.
@@ -29,20 +31,62 @@ export class Writer {
   private liveBytes: number;
   // Lazy writes were answered with revisions up to this one at most, in this run or one before.
   private reserved: Revision;
+  // The newest revision in the file. Invariant: durable <= newest.
+  private durable: Revision;
   private open = false;
+  // Between a crash and `renew`.
+  private mayHaveLost: boolean;
   // Lazy rows of the open transaction, to write them again should it fail.
   private uncommitted: Row[] = [];
   private uncommittedBytes = 0;
 
-  constructor(database: DatabaseSync, log: LogTable, counters: Counters) {
+  /** @throws LostWritesError when the log ends before the mark */
+  constructor(parts: {
+    readonly database: DatabaseSync;
+    readonly log: LogTable;
+    readonly counters: Counters;
+    readonly highWater: HighWater;
+    readonly mark: Mark | undefined;
+  }) {
+    const { database, log, counters, highWater, mark } = parts;
     this.database = database;
     this.log = log;
     this.counters = counters;
-    this.reserved = counters.get("reserved");
+    this.highWater = highWater;
     const last = log.last();
+    if (mark && last.revision < mark.revision)
+      throw new LostWritesError(
+        `expected the log to reach revision "${mark.revision}", found it end at "${last.revision}"`,
+      );
+    this.reserved = Math.max(counters.get("reserved"), mark?.reserved ?? 0);
     this.liveBytes = last.liveBytes;
+    this.durable = last.revision;
     this.newest = Math.max(last.revision, this.reserved, firstRevision);
     this.next = this.newest + 1;
+    this.mayHaveLost = this.reserved > last.revision;
+  }
+
+  /**
+   * After a crash, writes every entry of these ranges anew as it is: lazy writes to them may be lost, and whoever saw
+   * one must not see its revision go back, nor miss that it did.
+   */
+  renew(ranges: readonly KeyRange[]): void {
+    if (!this.mayHaveLost) return;
+    this.mayHaveLost = false;
+    for (const { from, to } of ranges) {
+      let step: RangeStep | undefined = { from, afterFrom: false, to, limit: Infinity, revision: undefined };
+      // Later steps read on from the state before the first.
+      const revision = this.newest;
+      while (step) {
+        const answer: Answer<"range"> = this.log.range(step, revision);
+        this.begin();
+        for (const entry of answer.entries)
+          if (entry.damage === undefined) this.append({ key: entry.key, kind: "update" }, entry.value, entry);
+        step =
+          answer.last === undefined ? undefined : { from: answer.last, afterFrom: true, to, limit: Infinity, revision };
+      }
+    }
+    if (this.open) this.commit();
   }
 
   get revision(): Revision {
@@ -105,6 +149,7 @@ export class Writer {
     if (this.reserved > this.newest) {
       this.begin();
       this.counters.set("reserved", this.newest);
+      this.reserved = this.newest;
     }
     this.commitAll();
     this.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -127,7 +172,11 @@ export class Writer {
     });
   }
 
-  private append(write: SentWrite, value: Uint8Array | undefined, previous: Entry | undefined): Decision {
+  private append(
+    write: Pick<SentWrite, "key" | "kind">,
+    value: Uint8Array | undefined,
+    previous: Entry | undefined,
+  ): Decision {
     const revision = this.next++;
     const row: Row = {
       revision,
@@ -166,6 +215,8 @@ export class Writer {
   private commit(): void {
     this.database.exec("COMMIT");
     this.open = false;
+    if (this.uncommitted.length > 0) this.durable = this.newest;
+    this.highWater.write({ revision: this.durable, reserved: this.reserved });
     this.uncommitted = [];
     this.uncommittedBytes = 0;
   }

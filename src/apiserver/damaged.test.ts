@@ -1,0 +1,83 @@
+/** Stored entries that cannot be read: everything else goes on, and they can be found and deleted. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { utf8 } from "#base/bytes.ts";
+import { Metrics } from "#base/metrics.ts";
+import { openMemoryStore } from "#storage/memory.ts";
+import { TestApiServer } from "#testing/api-server.ts";
+
+const maps = "/api/v1/namespaces/default/configmaps";
+const unsafe = "ignoreStoreReadErrorWithClusterBreakingPotential";
+
+async function serverWithDamage(): Promise<{ server: TestApiServer; metrics: Metrics; said: string[] }> {
+  const store = openMemoryStore();
+  await store.create("/registry/configmaps/default/broken", utf8('{"kind":"ConfigMap","apiVersion":"v1","met'));
+  const metrics = new Metrics();
+  const said: string[] = [];
+  const log = {
+    for: () => log,
+    debug: () => undefined,
+    info: () => undefined,
+    warn: () => undefined,
+    error: (sentence: string, fields?: Readonly<Record<string, unknown>>) =>
+      void said.push(`${sentence} ${JSON.stringify(fields)}`),
+  };
+  const server = new TestApiServer({ store, metrics, log });
+  const body = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "sound" } };
+  assert.equal((await server.ask(`POST ${maps}`, { body })).code, 201);
+  return { server, metrics, said };
+}
+
+test("a list shows the rest, and nobody else's write fails", async () => {
+  const { server } = await serverWithDamage();
+  const list = await server.ask(`GET ${maps}`);
+  assert.deepEqual([list.code, list.at("items.0.metadata.name"), list.at("items.1")], [200, "sound", undefined]);
+});
+
+for (const line of [`GET ${maps}/broken`, `DELETE ${maps}/broken`, `PATCH ${maps}/broken`])
+  test(`${line} is answered with 500 and what to do`, async () => {
+    const { server } = await serverWithDamage();
+    const headers = { "content-type": "application/merge-patch+json" };
+    const answer = await server.ask(line, line.startsWith("PATCH") ? { headers, body: {} } : {});
+    assert.deepEqual([answer.code, answer.at("reason")], [500, "InternalError"]);
+    assert.match(
+      String(answer.at("message")),
+      /stored object "\/registry\/configmaps\/default\/broken".*restore a backup, or delete it with ignoreStore/,
+    );
+  });
+
+test("a damaged object is deleted by who says so and may, and its name is free again", async () => {
+  const { server } = await serverWithDamage();
+  const watch = server.watch(`${maps}?watch=1`);
+  const line = `DELETE ${maps}/broken?${unsafe}=true`;
+  assert.equal((await server.ask(line, { user: "eve", organizations: [] })).code, 403);
+  assert.equal((await server.ask(line)).code, 200);
+  assert.equal((await server.ask(`GET ${maps}/broken`)).code, 404);
+  const body = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "broken" } };
+  assert.equal((await server.ask(`POST ${maps}`, { body })).code, 201);
+  assert.match(watch.sent.toString(), /"type":"DELETED".*"name":"broken"/);
+  watch.leave();
+});
+
+test("what can be read is not deleted this way", async () => {
+  const { server } = await serverWithDamage();
+  const answer = await server.ask(`DELETE ${maps}/sound`, { body: { [unsafe]: true } });
+  assert.equal(answer.code, 422);
+  assert.match(answer.text, /is exclusively used to delete corrupt object\(s\), try again by removing this option/);
+  const both = await server.ask(`DELETE ${maps}/broken`, { body: { [unsafe]: true, gracePeriodSeconds: 0 } });
+  assert.match(both.text, /cannot be set together with .gracePeriodSeconds/);
+});
+
+test("it is counted, told once in the log, and named by /readyz, which is well all the same", async () => {
+  const { server, metrics, said } = await serverWithDamage();
+  await server.ask(`GET ${maps}`);
+  await server.ask(`GET ${maps}/broken`);
+  assert.match(metrics.text(), /^kedge_storage_damaged_entries 1$/m);
+  assert.equal(said.filter((line) => line.includes("damaged and set aside")).length, 1);
+  const ready = await server.ask("GET /readyz?verbose");
+  assert.equal(ready.code, 200);
+  assert.match(
+    ready.text,
+    /\[\+\]stored-objects ok: .* found 1 damaged and set aside: "\/registry\/configmaps\/default\/broken"/,
+  );
+});
