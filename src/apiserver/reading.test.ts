@@ -71,6 +71,18 @@ test("a page of a compacted revision is refused with a token to go on from", asy
   assert.deepEqual(namesOf(rest), ["c"]);
 });
 
+test("a page of a compacted revision is refused also when none of its kind changed since", async () => {
+  const store = openMemoryStore();
+  const server = await filled(["a", "b", "c"], new TestApiServer({ store }));
+  const first = await server.ask(`GET ${maps}?limit=1`);
+  const next = `GET ${maps}?limit=1&continue=${String(first.at("metadata.continue"))}`;
+  await server.ask("POST /api/v1/namespaces/default/secrets", { body: { metadata: { name: "other" } } });
+  assert.deepEqual(namesOf(await server.ask(next)), ["b"]);
+  await store.compact(store.revision);
+  const refused = await server.ask(next);
+  assert.deepEqual([refused.code, refused.at("reason")], [410, "Expired"], refused.text);
+});
+
 test("exact lists show the past, and a future that does not come is refused", async () => {
   const server = await filled(["a"]);
   const then = String((await server.ask(`GET ${maps}`)).at("metadata.resourceVersion"));

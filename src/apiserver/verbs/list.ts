@@ -85,7 +85,9 @@ interface From {
 async function listFrom(core: Core, cache: WatchCache, { selection, options, token }: From): Promise<Page> {
   const { start } = token;
   const revision = token.revision < 0 ? cache.revision : token.revision;
-  if (token.revision < 0 || cache.unchangedSince(revision)) {
+  // What was compacted is refused also where the cache could still tell it: clients rely on tokens that end.
+  const isKept = revision >= core.store.compactedRevision;
+  if (token.revision < 0 || (isKept && cache.unchangedSince(revision))) {
     const scope = cache.scope(selection);
     const from = start === "" ? scope : scope.slice(firstNotBelow(scope, start));
     return pageOf(core, from, { selection, options, revision });
