@@ -37,7 +37,7 @@ import { JwtVerifier, uncheckedClaims } from "#wire/jwt.ts";
 import { readTar } from "#wire/tar.ts";
 import { isSignedBy, readCertificate } from "#wire/x509.ts";
 import { readRequest } from "#wire/x509/request.ts";
-import { duplicateYamlKeys, parseYaml, splitYaml } from "#wire/yaml.ts";
+import { parseYaml, parseYamlStrictly, splitYaml } from "#wire/yaml.ts";
 import { Chance } from "./chance.ts";
 import * as corpus from "./decoder-corpus.ts";
 import { outcomeOf, type Outcome } from "./fuzzing.ts";
@@ -76,7 +76,7 @@ const nowMs = 1_800_000_000_000;
 
 const plainTexts: readonly DecoderTarget[] = [
   texts("YAML", corpus.yamlTexts, (input) => splitYaml(input).map((document) => parseYaml(document))),
-  texts("YAML keys that stand twice", corpus.yamlTexts, (input) => duplicateYamlKeys(input)),
+  texts("YAML keys that stand twice", corpus.yamlTexts, (input) => parseYamlStrictly(input)),
   texts("YAML body", corpus.yamlTexts, (input) => parseYamlBody(Buffer.from(input))),
   texts("JSON body", corpus.jsonTexts, (input) => readJson(Buffer.from(input), "json", podKind)),
   texts("quantity", ["1", "100m", "1.5Gi", "1e3", "12E", "+0.5k", "-1Ki", "0.000001"], (input) => {

@@ -94,7 +94,7 @@ export function spdyConnection(): FramedDecoder {
 /** A WebSocket with channels, as `kubectl exec` has one: it always comes to its end. */
 export function webSocket(): FramedDecoder {
   // Binary, masked with zeros: channel 0, "hi"; a resize on channel 4; ping; close.
-  const frames = ["8283000000000068", "828500000000047b7d2020", "898000000000", "888200000000" + "03e8"];
+  const frames = ["8283000000000068", "828500000000047b7d2020", "898000000000", "88820000000003e8"];
   return {
     name: "WebSocket frames",
     inputs: frames.map((_, at) => binary(Buffer.from(frames.slice(0, at + 1).join(""), "hex"))),

@@ -11,7 +11,7 @@ export interface FuzzOrder {
   readonly seconds: number;
   /** Seeds that found something once: tried first. */
   readonly kept: readonly (readonly [target: string, seed: string])[];
-  /** The target it is at, and the input there: the watcher sees that it goes on. */
+  /** The target it is at, the input there, and how many there were in all: the watcher sees that it goes on. */
   readonly progress: Int32Array;
 }
 
@@ -29,6 +29,7 @@ interface Target {
 const requestsOfAttempt = 4;
 // A fault is usually found by many inputs; the first ones are enough to find its cause.
 const findingsOfTargetMax = 5;
+const inputsMin = 20;
 
 // Holds because only fuzz.ts starts this thread.
 const order = workerData as FuzzOrder;
@@ -39,11 +40,11 @@ function tell(news: FuzzNews): void {
 }
 
 async function fuzz(target: Target, at: number, untilMs: number): Promise<void> {
-  const tally: Tally = { target: target.name, taken: 0, refused: 0, slowestMs: 0, heapMegabytes: 0 };
+  const tally: Tally = { target: target.name, taken: 0, refused: 0, slowestMs: 0 };
   const limitMs = order.part === "kinds" ? cpuMsMax * requestsOfAttempt : cpuMsMax;
   let found = 0;
   const attempt = async (seed: string): Promise<void> => {
-    Atomics.add(order.progress, 1, 1);
+    Atomics.add(order.progress, 2, 1);
     let outcome: Outcome = "taken";
     const tookMs = await measured(async () => (outcome = await target.attempt(seed)), limitMs);
     tally.slowestMs = Math.max(tally.slowestMs, tookMs);
@@ -56,8 +57,10 @@ async function fuzz(target: Target, at: number, untilMs: number): Promise<void> 
   };
   Atomics.store(order.progress, 0, at);
   for (const [name, seed] of order.kept) if (name === target.name) await attempt(seed);
-  for (let count = 0; performance.now() < untilMs; count += 1) await attempt(`${order.seed}.${target.name}.${count}`);
-  tally.heapMegabytes = process.memoryUsage().heapUsed / 1024 / 1024;
+  for (let count = 0; count < inputsMin || performance.now() < untilMs; count += 1) {
+    Atomics.store(order.progress, 1, count);
+    await attempt(`${order.seed}.${target.name}.${count}`);
+  }
   tell({ kind: "tally", tally });
 }
 
@@ -68,8 +71,9 @@ function wrongIn(outcome: Outcome): string | undefined {
 const ending = new AbortController();
 const targets = await (order.part === "kinds" ? kindTargets(ending.signal) : decoderTargets(ending.signal));
 tell({ kind: "targets", names: targets.map(({ name }) => name) });
-const startMs = performance.now();
+const endMs = performance.now() + order.seconds * 1_000;
+// Who comes late has its share of what is left, however long another one took.
 for (const [at, target] of targets.entries())
-  await fuzz(target, at, startMs + ((at + 1) / targets.length) * order.seconds * 1_000);
+  await fuzz(target, at, performance.now() + (endMs - performance.now()) / (targets.length - at));
 ending.abort();
 port.close();

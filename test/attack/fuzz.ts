@@ -20,7 +20,7 @@ export async function fuzz(
   part: FuzzOrder["part"],
   options: { readonly seed: string; readonly budgetSeconds: number },
 ): Promise<readonly Row[]> {
-  const progress = new Int32Array(new SharedArrayBuffer(8));
+  const progress = new Int32Array(new SharedArrayBuffer(12));
   const order: FuzzOrder = {
     part,
     seed: options.seed,
@@ -47,7 +47,7 @@ export async function fuzz(
   const ended = await Promise.race([once(worker, "exit").then(() => "ended" as const), stuck]);
   watching.abort();
   const at = names[progress[0] ?? 0] ?? "the start";
-  const seed = `${options.seed}.${at}, input ${(progress[1] ?? 0) - 1} of all`;
+  const seed = `${options.seed}.${at}.${progress[1] ?? 0}`;
   if (ended === "stuck") {
     await worker.terminate();
     findings.push({ target: at, seed, what: `did not end within ${stuckMs / 1_000} s` });
@@ -61,7 +61,7 @@ async function watch(progress: Int32Array, signal: AbortSignal): Promise<"stuck"
   let sinceMs = performance.now();
   try {
     for await (const _ of setInterval(500, undefined, { signal })) {
-      const now = Atomics.load(progress, 1);
+      const now = Atomics.load(progress, 2);
       if (now !== seen) sinceMs = performance.now();
       else if (now > 0 && performance.now() - sinceMs > stuckMs) return "stuck";
       seen = now;
@@ -73,25 +73,28 @@ async function watch(progress: Int32Array, signal: AbortSignal): Promise<"stuck"
 }
 
 function rowsOf(part: FuzzOrder["part"], tallies: readonly Tally[], findings: readonly Finding[]): readonly Row[] {
-  const rows = tallies.map((tally): Row => {
-    const wrong = findings.filter(({ target }) => target === tally.target);
-    const counts = `${tally.taken} read, ${tally.refused} refused, slowest ${tally.slowestMs.toFixed(0)} ms`;
-    return {
-      name: `${part}: ${tally.target}`,
-      promised,
-      outcome: [counts, ...wrong.map(sentenceOf)].join("; "),
-      broken: wrong.length > 0,
-    };
-  });
-  const others = findings.filter(({ target }) => !tallies.some((tally) => tally.target === target));
-  return [
-    ...rows,
-    ...others.map((one): Row => ({ name: `${part}: ${one.target}`, promised, outcome: sentenceOf(one), broken: true })),
-  ];
+  const broken = findings.map(({ target, seed, what }): Row => ({
+    name: `${part}: ${target}`,
+    promised,
+    outcome: `${what} (seed "${seed}")`,
+    broken: true,
+  }));
+  if (part === "kinds") return [...broken, rowOf(`${part}: ${tallies.length} of them`, summed(tallies))];
+  return [...broken, ...tallies.map((tally) => rowOf(`${part}: ${tally.target}`, tally))];
 }
 
-function sentenceOf({ target, seed, what }: Finding): string {
-  return `${what} (seed "${seed}")`;
+function rowOf(name: string, { taken, refused, slowestMs }: Omit<Tally, "target">): Row {
+  const outcome = `${taken} read, ${refused} refused, the slowest within ${slowestMs.toFixed(0)} ms`;
+  return { name, promised, outcome, broken: false };
+}
+
+function summed(tallies: readonly Tally[]): Omit<Tally, "target"> {
+  const sum = (count: (tally: Tally) => number): number => tallies.reduce((all, tally) => all + count(tally), 0);
+  return {
+    taken: sum(({ taken }) => taken),
+    refused: sum(({ refused }) => refused),
+    slowestMs: Math.max(...tallies.map(({ slowestMs }) => slowestMs)),
+  };
 }
 
 /** Lines of seeds.txt: part, target and seed, with tabs between. */

@@ -19,7 +19,6 @@ export interface Tally {
   taken: number;
   refused: number;
   slowestMs: number;
-  heapMegabytes: number;
 }
 
 /** An input's outcome: "taken", "refused", or what is wrong with it. */

@@ -63,7 +63,7 @@ class FuzzedKind {
     this.count += 1;
     const good = this.good(`x${this.count}`);
     const first = chance.oneIn(3) ? good : this.mutated(chance, good);
-    const created = await this.send(chance, "POST", this.collection, first);
+    const created = await this.send(chance, `POST ${this.collection}`, first);
     let wrong = fault(created);
     if (wrong !== undefined) return { wrong };
     if (created.code >= 300) return "refused";
@@ -99,7 +99,7 @@ class FuzzedKind {
     for (let left = 2; left > 0; left -= 1) {
       const at = this.definition.status && chance.oneIn(3) ? `${path}/status` : path;
       const answer = chance.oneIn(2)
-        ? await this.send(chance, "PUT", at, this.mutated(chance, stored))
+        ? await this.send(chance, `PUT ${at}`, this.mutated(chance, stored))
         : await this.patch(chance, at, stored);
       const wrong = fault(answer);
       if (wrong !== undefined) return wrong;
@@ -133,10 +133,10 @@ class FuzzedKind {
     return this.server.ask(`PATCH ${path}${query}`, { body, headers: { "content-type": type } });
   }
 
-  private send(chance: Chance, method: string, path: string, value: JsonValue): Promise<TestAnswer> {
+  private send(chance: Chance, line: string, value: JsonValue): Promise<TestAnswer> {
     const { body, type } = this.encoded(chance, value);
     const query = chance.oneIn(3) ? "?fieldValidation=Strict" : chance.oneIn(2) ? "?fieldValidation=Warn" : "";
-    return this.server.ask(`${method} ${path}${query}`, { body, headers: { "content-type": type } });
+    return this.server.ask(`${line}${query}`, { body, headers: { "content-type": type } });
   }
 
   private encoded(chance: Chance, value: JsonValue): { readonly body: string | Uint8Array; readonly type: string } {

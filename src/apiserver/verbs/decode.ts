@@ -62,8 +62,7 @@ function textIn(value: JsonValue): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** @throws StatusError 400 for an object that says to be of another kind; one that says nothing is taken for this. */
-export function checkKind(definition: ResourceDefinition, json: JsonValue): void {
+function checkKind(definition: ResourceDefinition, json: JsonValue): void {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return;
   // Holds because arrays and null are excluded above.
   const { apiVersion, kind } = json as { readonly apiVersion?: JsonValue; readonly kind?: JsonValue };

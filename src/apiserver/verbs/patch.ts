@@ -1,4 +1,5 @@
 /** PATCH: the new object is the current one with a patch applied. */
+import { isObject } from "#machinery/json-object.ts";
 import { applyJsonPatch } from "#machinery/json-patch.ts";
 import { applyMergePatch } from "#machinery/merge-patch.ts";
 import { invalid as invalidField } from "#machinery/field-error.ts";
@@ -7,7 +8,7 @@ import type { JsonObject, JsonValue } from "#machinery/shape.ts";
 import { badRequest, invalid, StatusError } from "#machinery/status.ts";
 import { applyStrategicMerge, strategicMergeRefused } from "#machinery/strategic-merge.ts";
 import type { Core, Draft, WriteCall, Written } from "../call.ts";
-import { checkKind, draftOf, readBy } from "./decode.ts";
+import { draftOf, readBy } from "./decode.ts";
 import { applyFields, trackFields } from "./managed-fields.ts";
 import { update } from "./update.ts";
 
@@ -94,7 +95,6 @@ export function decodePatched(call: WriteCall, json: JsonValue, problems: readon
     );
   let decoded;
   try {
-    checkKind(definition, json);
     decoded = readBy(definition, json);
   } catch (error) {
     if (error instanceof StatusError) throw refuse(error.message);
