@@ -159,3 +159,39 @@ test("long lists say the same in every encoding and form", async () => {
     1_500,
   );
 });
+
+const types = {
+  json: "application/json-patch+json",
+  merge: "application/merge-patch+json",
+  strategic: "application/strategic-merge-patch+json",
+} as const;
+
+for (const [type, patch] of [
+  ["json", [{ op: "remove", path: "/kind" }]],
+  ["json", [{ op: "remove", path: "/apiVersion" }]],
+  ["merge", { apiVersion: null }],
+  ["merge", { kind: "" }],
+  ["strategic", { kind: null, apiVersion: null }],
+] as const)
+  test(`a patch that takes away what an object says of its kind changes nothing: ${JSON.stringify(patch)}`, async () => {
+    const server = new TestApiServer();
+    await server.ask(`POST ${maps}`, { body: configMap("a") });
+    const headers = { "content-type": types[type] };
+    assert.equal((await server.ask(`PATCH ${maps}/a`, { body: patch, headers })).code, 200);
+    const found = await server.ask(`GET ${maps}/a`);
+    assert.deepEqual([found.code, found.at("apiVersion"), found.at("kind")], [200, "v1", "ConfigMap"]);
+    assert.equal((await server.ask(`GET ${maps}`)).at("items.0.metadata.name"), "a");
+    assert.equal((await server.ask(`DELETE ${maps}/a`)).code, 200);
+  });
+
+test("a patch that makes an object one of another kind is refused", async () => {
+  const server = new TestApiServer();
+  await server.ask(`POST ${maps}`, { body: configMap("a") });
+  const headers = { "content-type": types.merge };
+  for (const body of [{ kind: "Secret" }, { apiVersion: "v2" }, { kind: "__proto__" }]) {
+    const refused = await server.ask(`PATCH ${maps}/a`, { body, headers });
+    assert.equal(refused.code, 422, refused.text);
+    assert.match(String(refused.at("message")), /patch: Invalid value: /);
+  }
+  assert.equal((await server.ask(`GET ${maps}/a`)).at("kind"), "ConfigMap");
+});

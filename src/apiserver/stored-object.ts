@@ -48,10 +48,11 @@ export class StoredKind {
     return slash < 0 ? { namespace: "", name: rest } : { namespace: rest.slice(0, slash), name: rest.slice(slash + 1) };
   }
 
-  /** The value to store for an object of the stored version. */
+  /** The value to store for an object of the stored version. What it says of its kind is ours, not the object's. */
   encode(object: KubeObject): Uint8Array {
-    const { kind, apiVersion, metadata, ...rest } = object;
-    const { resourceVersion: _, selfLink: __, ...kept } = metadata;
+    const { kind: _, apiVersion: __, metadata, ...rest } = object;
+    const { resourceVersion: ___, selfLink: ____, ...kept } = metadata;
+    const { kind, apiVersion } = this.definition;
     const restText = JSON.stringify(rest);
     const head = `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":`;
     return utf8(`${head}${JSON.stringify(kept)}${restText === "{}" ? "}" : `,${restText.slice(1)}`}`);

@@ -1,10 +1,13 @@
 /** An API server with the roles, authorizers and admission of a cluster, over the memory store and without sockets. */
 import { createAdmission, QuotaLines } from "#apiserver/admission.ts";
 import type { AdmissionPlugin, Authorizer, User } from "#apiserver/access.ts";
+import { createAuthentication } from "#apiserver/authentication.ts";
 import { createAuthorization } from "#apiserver/authorization.ts";
 import { writeBootstrapObjects } from "#apiserver/bootstrap.ts";
 import type { connectHooks } from "#apiserver/connect.ts";
 import { createDirectClient } from "#apiserver/direct-client.ts";
+import { reviewHooks } from "#apiserver/reviews.ts";
+import type { CreateHook } from "#apiserver/server.ts";
 import { parseCidr } from "#base/cidr.ts";
 import { must } from "#base/assert.ts";
 import { machineClock } from "#base/clock.ts";
@@ -46,10 +49,17 @@ export async function startClusterApi(signal: AbortSignal): Promise<ClusterApi> 
         ? { kind: "allowed", reason: "" }
         : must(authorization, "it is made before the first request of others").authorize(attributes),
   };
-  const server = new TestApiServer({ admission, metrics, authorizer, connect });
+  const created = new Map<string, CreateHook>();
+  const server = new TestApiServer({ admission, metrics, authorizer, connect, created });
   const client = createDirectClient(server.api.server, { user: admin, signal });
   const informers = createInformers(client, { clock: machineClock, log: silentLog }, signal);
   authorization = createAuthorization(informers);
+  // Whoever asks shows a certificate; what a review is asked about was signed by nobody here.
+  const verifier = { issuerOf: () => undefined, verify: () => Promise.reject(new Error("expected a token of ours")) };
+  const options = { client, clock: machineClock, issuer: "", audiences: [], verifier };
+  const { serviceAccountTokens: tokens } = createAuthentication(options);
+  const reviews = reviewHooks({ authorizer, rules: authorization, tokens, audiences: [], clock: machineClock });
+  for (const [id, hook] of reviews) created.set(id, hook);
   admission.push(
     ...createAdmission({
       informers,

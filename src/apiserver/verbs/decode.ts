@@ -29,7 +29,12 @@ export function decodeDraft({ definition, json, problems = [], literals }: Decod
   const decoded = readBy(definition, json, literals);
   const all = [...decoded.problems, ...problems];
   if (all.length > 0) report(definition, all, validating);
-  const draft = asDraft(decoded.object);
+  return draftOf(definition, json, decoded);
+}
+
+/** What was decoded, as a draft of the kind: with its name, whether or not the JSON said it, and its defaults. */
+export function draftOf(definition: ResourceDefinition, json: JsonValue, { object }: Decoded): Draft {
+  const draft = asDraft(object);
   draft["apiVersion"] = definition.apiVersion;
   draft["kind"] = definition.kind;
   // Decoding drops what is empty, but an empty list here asks to forget who manages what.
@@ -43,7 +48,7 @@ export function readBy({ read, shape }: ResourceDefinition, json: JsonValue, lit
   return read ? read(json) : decode(shape, json, literals);
 }
 
-export function fillDefaults(definition: ResourceDefinition, draft: Draft): void {
+function fillDefaults(definition: ResourceDefinition, draft: Draft): void {
   if (!definition.read) applyDefaults(definition.shape, draft);
   definition.defaults?.(draft);
 }

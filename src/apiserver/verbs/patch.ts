@@ -1,5 +1,4 @@
 /** PATCH: the new object is the current one with a patch applied. */
-import { asksReset } from "#machinery/apply.ts";
 import { isObject } from "#machinery/json-object.ts";
 import { applyJsonPatch } from "#machinery/json-patch.ts";
 import { applyMergePatch } from "#machinery/merge-patch.ts";
@@ -9,7 +8,7 @@ import type { JsonObject, JsonValue } from "#machinery/shape.ts";
 import { badRequest, invalid, StatusError } from "#machinery/status.ts";
 import { applyStrategicMerge, strategicMergeRefused } from "#machinery/strategic-merge.ts";
 import type { Core, Draft, WriteCall, Written } from "../call.ts";
-import { asDraft, fillDefaults, readBy } from "./decode.ts";
+import { draftOf, readBy } from "./decode.ts";
 import { applyFields, trackFields } from "./managed-fields.ts";
 import { update } from "./update.ts";
 
@@ -104,11 +103,7 @@ export function decodePatched(call: WriteCall, json: JsonValue, problems: readon
   const all = [...problems, ...decoded.problems];
   if (all.length > 0 && call.fieldValidation === "Strict") throw refuse(`strict decoding error: ${all.join(", ")}`);
   if (call.fieldValidation === "Warn") for (const problem of all) call.warn(problem);
-  const draft = asDraft(decoded.object);
-  // Decoding drops what is empty, but an empty list here asks to forget who manages what.
-  if (isObject(json) && asksReset(json)) draft.metadata["managedFields"] = [];
-  fillDefaults(definition, draft);
-  return draft;
+  return draftOf(definition, json, decoded);
 }
 
 /** True for a word that says something else; nothing says nothing. */

@@ -1,0 +1,26 @@
+/** The table of `npm run attack`. */
+
+export interface Row {
+  readonly name: string;
+  /** What holds whatever the attack does. */
+  readonly promised: string;
+  readonly outcome: string;
+  /** True when the promise was broken. */
+  readonly broken: boolean;
+  /** Of the server, in megabytes. */
+  readonly memory?: { readonly before: number; readonly most: number; readonly after: number };
+  /** The longest that another user waited for one object. */
+  readonly longestMs?: number;
+}
+
+export const tableHead =
+  "| attack | promised | outcome | memory before, most, after | longest wait of another |\n| --- | --- | --- | --- | --- |";
+
+export function tableRow({ name, promised, outcome, broken, memory, longestMs }: Row): string {
+  const megabytes = memory
+    ? [memory.before, memory.most, memory.after].map((value) => value.toFixed(0)).join(", ") + " MB"
+    : "";
+  const said = outcome.replaceAll(/[\n|]/g, " ").slice(0, 1_500);
+  const wait = longestMs === undefined ? "" : `${longestMs.toFixed(0)} ms`;
+  return `| ${name} | ${promised} | ${broken ? "**BROKEN**: " : ""}${said} | ${megabytes} | ${wait} |`;
+}
