@@ -156,7 +156,7 @@ const managerLengthMax = 128;
 /** The options of a write. @throws StatusError 422 with `kind`, e.g. "CreateOptions". */
 export function writeQueryOf(info: RequestInfo, kind: string): WriteQuery {
   const { query } = info;
-  const dryRun = query.getAll("dryRun").filter((value) => value !== "");
+  const dryRun = query.getAll("dryRun");
   const manager = query.get("fieldManager") ?? "";
   const validation = query.get("fieldValidation") ?? "";
   const errors: FieldError[] = [];

@@ -97,6 +97,14 @@ for (const [what, line, options, code, message] of [
     /UID in the precondition \(x\)/,
   ],
   ["a method that is not there", `PATCH ${maps}`, {}, 405, /does not allow this method/],
+  ["a dry run that says nothing", `POST ${maps}?dryRun=`, { body: configMap("b") }, 422, /dryRun: Unsupported value/],
+  [
+    "a deletion of a collection with options that are none, even of nothing",
+    `DELETE ${maps}?labelSelector=none`,
+    { body: { dryRun: ["Some"] } },
+    422,
+    /dryRun: Unsupported value/,
+  ],
   ["a dry run that is neither", `POST ${maps}?dryRun=Some`, { body: configMap("b") }, 422, /Unsupported value/],
   [
     "a user without rights",

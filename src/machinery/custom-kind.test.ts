@@ -307,6 +307,19 @@ test("formats are judged as upstream judges them", () => {
   }
 });
 
+test("a number that no integer of 64 bits holds is no integer", () => {
+  for (const schema of [{ type: "integer" }, { "x-kubernetes-int-or-string": true }] satisfies Schema[])
+    for (const [value, problems] of [
+      [9_223_372_036_854_775_807n, 0],
+      [-9_223_372_036_854_775_808n, 0],
+      [9_223_372_036_854_775_808, 1],
+      [-1e19, 1],
+      [1e308, 1],
+    ] as const)
+      assert.equal(checked({ a: value }, { a: schema }).length, problems, `${value} as ${JSON.stringify(schema)}`);
+  assert.deepEqual(checked({ a: 1e308 }, { a: { type: "number" } }), []);
+});
+
 test("integers beyond 53 bits are kept, and held to limits exactly", () => {
   const size: Schema = { type: "integer", format: "int64", maximum: 9_007_199_254_740_992 };
   assert.deepEqual(checked({ a: 9_007_199_254_740_993n }, { a: { type: "integer", format: "int64" } }), []);

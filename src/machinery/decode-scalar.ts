@@ -79,7 +79,7 @@ function quantity(value: JsonValue, literal: string | undefined): string {
   if (typeof value !== "string" && typeof value !== "number" && typeof value !== "bigint")
     throw new WrongTypeError(value, "resource.Quantity");
   try {
-    return canonicalQuantity(literal ?? String(value));
+    return canonicalQuantity((literal ?? String(value)).trim());
   } catch (thrown) {
     throw thrown instanceof QuantityError ? new UnreadableError(thrown.message) : thrown;
   }

@@ -148,6 +148,7 @@ test("numbers are judged by how they are written, as Go does", () => {
   assert.throws(() => read('{"seconds":9007199254740993}'), /expected an integer between .*, found 9007199254740993/);
   assert.deepEqual(read('{"seconds":9007199254740991}'), read('{"seconds": 9007199254740991}'));
   const limits = (literal: string): unknown => Object(read(`{"limits":{"cpu":${literal}}}`)).limits.cpu;
+  assert.deepEqual(['" 1.5"', '"1Ki\\t"'].map(limits), ["1500m", "1Ki"]);
   assert.deepEqual(["1e3", "0.0000000005", "1.50", "10000000000000000001"].map(limits), [
     "1e3",
     "1n",

@@ -40,13 +40,19 @@ test("what JSON.parse refuses, it refuses, and the other way round", () => {
       const text = some.join("");
       assert.equal(
         outcome(() => readJson(text)),
-        outcome(() => JSON.parse(text)),
+        outcome(() => JSON.parse(text, finite)),
         text,
       );
     }),
-    { numRuns: 5_000 },
+    // Found by a run before: JSON.parse makes an infinity of what no number holds.
+    { numRuns: 5_000, examples: [[["0", ".5", "e3", "12"]]] },
   );
 });
+
+function finite(_: string, value: unknown): unknown {
+  if (value === Infinity || value === -Infinity) throw new SyntaxError("a number that no number holds");
+  return value;
+}
 
 function outcome(read: () => unknown): "read" | "refused" {
   try {

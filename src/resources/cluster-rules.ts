@@ -1,13 +1,11 @@
-/** Rules of small kinds of several groups: priority and runtime classes, leases, signing requests, API services. */
+/** Rules of small kinds of several groups: priority and runtime classes, leases, API services. */
 import { own } from "#base/own.ts";
-import { at, child, forbidden, invalid, notSupported, required, type FieldError } from "#machinery/field-error.ts";
-import { deepEqual } from "#machinery/equal.ts";
+import { at, forbidden, invalid, required, type FieldError } from "#machinery/field-error.ts";
 import { dnsLabel } from "#machinery/names.ts";
 import { checked, checkImmutable, checkLabels } from "#machinery/object-meta-rules.ts";
 import type { CheckContext } from "#machinery/resource.ts";
 import { each } from "#machinery/rule.ts";
 import type { APIService } from "./apiregistration/api-service.ts";
-import type { CertificateSigningRequest } from "./certificates/certificate-signing-request.ts";
 import type { Lease } from "./coordination/lease.ts";
 import { checkAmount, checkContainerResourceName } from "./core/resource-amount-rules.ts";
 import { checkToleration } from "./core/scheduling-rules.ts";
@@ -67,59 +65,6 @@ export function checkLease({ spec }: Lease): readonly FieldError[] {
   return errors;
 }
 
-const usages = 600;
-
-function checkConditions({ conditions = [] }: CertificateSigningRequest["status"]): FieldError[] {
-  const path = "status.conditions";
-  const types = conditions.map(({ type }) => type);
-  const errors = each(path, conditions, (where, { type, status }, index) => {
-    const found: FieldError[] = [];
-    if (type === "") found.push(required(child(where, "type")));
-    if (status === "") found.push(required(child(where, "status")));
-    const decisive = type === "Approved" || type === "Denied" || type === "Failed";
-    if (decisive && status !== "" && status !== "True")
-      found.push(notSupported(child(where, "status"), status, ["True"]));
-    if (type !== "" && types.indexOf(type) < index)
-      found.push({
-        reason: "FieldValueDuplicate",
-        field: child(where, "type"),
-        message: `Duplicate value: ${JSON.stringify(type)}`,
-      });
-    return found;
-  });
-  if (types.includes("Approved") && types.includes("Denied"))
-    errors.push(invalid(path, "Denied", "Approved and Denied conditions are mutually exclusive"));
-  return errors;
-}
-
-export function checkSigningRequest(
-  { spec, status }: CertificateSigningRequest,
-  { old, subresource }: CheckContext<CertificateSigningRequest>,
-): readonly FieldError[] {
-  if (subresource !== "") return checkConditions(status);
-  const { request, signerName, expirationSeconds: seconds } = spec;
-  const errors: FieldError[] = [];
-  const pem = Buffer.from(request, "base64").toString("latin1");
-  if (!/-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----/.test(pem))
-    errors.push(invalid("spec.request", request, "PEM block type must be CERTIFICATE REQUEST"));
-  if (!spec.usages) errors.push(required("spec.usages"));
-  if (signerName === "") errors.push(required("spec.signerName"));
-  else if (!isSignerName(signerName))
-    errors.push(
-      invalid(
-        "spec.signerName",
-        signerName,
-        "must be a fully qualified domain and path of the form 'example.com/signer-name'",
-      ),
-    );
-  if (seconds !== undefined && seconds < usages)
-    errors.push(
-      invalid("spec.expirationSeconds", seconds, `may not specify a duration less than ${usages} seconds (10 minutes)`),
-    );
-  if (old && !deepEqual(old.spec, spec)) errors.push(invalid("spec", spec, "field is immutable"));
-  return errors;
-}
-
 export function checkApiService(
   { metadata, spec }: APIService,
   { subresource }: CheckContext<APIService>,
@@ -148,10 +93,4 @@ export function checkApiService(
   if (spec.insecureSkipTLSVerify === true && spec.caBundle)
     errors.push(invalid("spec.insecureSkipTLSVerify", true, "may not be true if caBundle is present"));
   return errors;
-}
-
-/** A domain with a dot in it, and a path below it. */
-function isSignerName(name: string): boolean {
-  const [domain = "", path = "", ...more] = name.split("/");
-  return more.length === 0 && /^[a-z0-9.-]+$/.test(domain) && domain.slice(1, -1).includes(".") && /^\S+$/.test(path);
 }

@@ -86,7 +86,12 @@ test("nobody asks for a certificate of the masters' group", async () => {
 const condition = (type: string): object => ({
   status: { conditions: [{ type, status: "True", reason: "r", message: "m" }] },
 });
-const certificate = { status: { certificate: Buffer.from("x").toString("base64") } };
+const issued = (text: string): object => ({
+  status: {
+    certificate: Buffer.from(`-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`).toString("base64"),
+  },
+});
+const certificate = issued("AAAA");
 const notApproved = /user not permitted to approve requests with signerName/;
 const notSigned = /user not permitted to sign requests with signerName/;
 
@@ -108,4 +113,35 @@ for (const [what, user, line, body, refusal] of [
     const answer = await ask(user, line, body);
     assert.equal(answer.code, refusal ? 403 : 200, answer.text);
     if (refusal) assert.match(answer.text, refusal);
+  });
+
+test("what was decided is not undone, and what was issued is not exchanged", async () => {
+  const made = await ask("jane", `POST ${requests}`, asking("decided", "jane", { signerName: "example.com/own" }));
+  assert.equal(made.code, 201, made.text);
+  const at = `${requests}/decided`;
+  assert.equal((await ask("approver", `PATCH ${at}/approval`, condition("Approved"))).code, 200);
+  for (const body of [condition("Denied"), { status: { conditions: [] } }]) {
+    const undone = await ask("approver", `PATCH ${at}/approval`, body);
+    assert.equal(undone.code, 422, undone.text);
+    assert.match(undone.text, /status.conditions: Forbidden: updates may not remove a condition of type ..Approved/);
+  }
+  const nothing = { status: { certificate: Buffer.from("x").toString("base64") } };
+  assert.match((await ask("signer", `PATCH ${at}/status`, nothing)).text, /at least one CERTIFICATE PEM block/);
+  assert.equal((await ask("signer", `PATCH ${at}/status`, certificate)).code, 200);
+  const exchanged = await ask("signer", `PATCH ${at}/status`, issued("BBBB"));
+  assert.equal(exchanged.code, 422, exchanged.text);
+  assert.match(exchanged.text, /updates may not modify existing certificate content/);
+});
+
+for (const [what, spec, message] of [
+  ["of the signer that was before signers", { signerName: "kubernetes.io/legacy-unknown" }, /the legacy signerName/],
+  ["whose domain has capitals", { signerName: "Example.com/x" }, /validating label ."Example.": a lowercase RFC 1123/],
+  ["whose path is no name", { signerName: "example.com/X_y" }, /Invalid value: ."X_y.": validating label/],
+  ["without a domain", { signerName: "own" }, /must be a fully qualified domain and path/],
+  ["for the same use twice", { usages: ["client auth", "client auth"] }, /usages\[1\]: Duplicate value: ."client auth/],
+] as const)
+  test(`a request ${what} is refused with 422`, async () => {
+    const answer = await ask("jane", `POST ${requests}`, asking("wrong", "jane", { spec }));
+    assert.equal(answer.code, 422, answer.text);
+    assert.match(answer.text.replaceAll("\\", "."), message);
   });

@@ -3,7 +3,7 @@ import { abortReason } from "#base/clock.ts";
 import type { DeleteOptions } from "#machinery/meta.ts";
 import { isReason } from "#machinery/status.ts";
 import type { Core, WriteCall } from "../call.ts";
-import { remove } from "./delete.ts";
+import { checkDeleteOptions, remove } from "./delete.ts";
 import { list, type ListOptions, type Page } from "./list.ts";
 
 // Deletions under way at once: enough to share commits, few enough to leave room for others.
@@ -11,13 +11,14 @@ const atOnceMax = 32;
 
 /**
  * @returns What was selected.
- * @throws StatusError of the first deletion that is refused, once none is under way any more.
+ * @throws StatusError 422 when the options are none, or of the first deletion that is refused, once none is under way any more.
  */
 export async function removeCollection(
   core: Core,
   call: WriteCall,
   { selection, options }: { selection: ListOptions; options: DeleteOptions },
 ): Promise<Page> {
+  checkDeleteOptions(options);
   const page = await list(core, { ...call, key: { ...call.key, name: "" } }, selection);
   const waiting = page.objects.values();
   let refusal: { readonly error: unknown } | undefined;

@@ -17,7 +17,7 @@ import {
 } from "#machinery/shape.ts";
 import { ageColumn, nameColumn, text, humanDuration } from "#machinery/table.ts";
 import { orNone } from "../column-texts.ts";
-import { checkSigningRequest } from "../cluster-rules.ts";
+import { checkSigningRequest } from "./signing-request-rules.ts";
 
 export const certificateSigningRequestSpecShape = object("api.certificates.v1.CertificateSigningRequestSpec", {
   request: bytes(1).always(),
