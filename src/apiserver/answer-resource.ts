@@ -8,7 +8,7 @@ import type { Verb } from "#machinery/resource.ts";
 import { badRequest, isReason } from "#machinery/status.ts";
 import type { IncludeObject } from "#machinery/table.ts";
 import { expectedOf, integerOf, parseYamlBody, readJson, readPatch, writeQueryOf } from "./body.ts";
-import { metaText, targetOf, type Call, type WriteCall, type Written } from "./call.ts";
+import { isLarge, metaText, targetOf, type Call, type WriteCall, type Written } from "./call.ts";
 import { bodyEncoding, negotiate, patchTypeOf, type PatchType } from "./negotiate.ts";
 import type { Request } from "./pipeline.ts";
 import type { Served } from "./registry.ts";
@@ -89,7 +89,8 @@ export function callOf(request: Request, { served, path }: Place): Call {
 export function writeCallOf(request: Request, place: Place, kind: string): WriteCall {
   const warn = (sentence: string): void => void request.warnings.push(sentence);
   // Not spread: that would ask for the signal.
-  return Object.assign(callOf(request, place), writeQueryOf(request.info, kind), { warn });
+  const large = { isLarge: isLarge(request.body.length) };
+  return Object.assign(callOf(request, place), writeQueryOf(request.info, kind), large, { warn });
 }
 
 export function renderingOf(server: Server, request: Request, served: Served): Rendering {
@@ -141,7 +142,10 @@ async function answerCreate(server: Server, request: Request, place: Place): Pro
   const encoding = bodyEncoding(request.info, encodingsOf(served));
   const bytes = request.body;
   const call = writeCallOf(request, place, "CreateOptions");
-  const draft = decodeDraft({ definition, ...(await readJson(bytes, encoding, expectedOf(definition))) }, call);
+  if (call.isLarge) await server.turns.rest();
+  const read = await readJson(bytes, encoding, expectedOf(definition));
+  if (call.isLarge) await server.turns.rest();
+  const draft = decodeDraft({ definition, ...read }, call);
   const answers = server.created.get(definition.id);
   if (answers) {
     // Holds because decoding filled in apiVersion, kind and metadata.
@@ -215,7 +219,9 @@ async function answerUpdate(server: Server, request: Request, place: Place): Pro
   const encoding = bodyEncoding(request.info, encodingsOf(served));
   const bytes = request.body;
   const call = writeCallOf(request, place, "UpdateOptions");
+  if (call.isLarge) await server.turns.rest();
   const read = await readJson(bytes, encoding, expectedOf(definition));
+  if (call.isLarge) await server.turns.rest();
   return replyWritten(request, rendering, await replace(server, call, read));
 }
 
@@ -233,10 +239,11 @@ export function replace(
     throw badRequest(`the name of the object (${given}) does not match the name on the URL (${key.name})`);
   return update(server, call, {
     creates: served.rules.createdByUpdate,
-    make: (current) => {
+    make: async (current, tracking) => {
       const draft = first ?? decodeDraft({ definition, ...read }, { ...call, fieldValidation: "Ignore" });
       first = undefined;
-      trackFields(server, call, { draft, old: current });
+      const tracked = trackFields(server, tracking, { draft, old: current });
+      if (tracked) await tracked;
       return draft;
     },
   });
@@ -247,8 +254,9 @@ const customPatches: readonly PatchType[] = ["json", "merge", "apply"];
 
 async function answerPatch(server: Server, request: Request, place: Place): Promise<number> {
   const rendering = renderingOf(server, request, place.served);
-  const body = await readPatchBody(request, place.served);
   const call = writeCallOf(request, place, "PatchOptions");
+  if (call.isLarge) await server.turns.rest();
+  const body = await readPatchBody(request, place.served);
   return replyWritten(request, rendering, await patch(server, call, body));
 }
 

@@ -5,15 +5,18 @@ import { textOf } from "#base/bytes.ts";
 import { invalid as invalidField, notSupported, tooLong, type FieldError } from "#machinery/field-error.ts";
 import {
   JsonError,
-  readJson as parseJson,
+  hasTooManyValues,
+  readForeignJson as parseJson,
   readWrittenJson,
+  TooManyValuesError,
+  valuesMax,
   type JsonRead,
   type Literals,
 } from "#machinery/json-reader.ts";
 import { decodeEnvelope, decodeMessage } from "#machinery/protobuf.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject, JsonValue, ObjectShape } from "#machinery/shape.ts";
-import { badRequest, invalid, tooLarge, tooManyRequests } from "#machinery/status.ts";
+import { badRequest, invalid, StatusError, tooLarge, tooManyRequests } from "#machinery/status.ts";
 import { BodyTooLargeError, httpLimits, type Exchange } from "#wire/http.ts";
 import type { FieldValidation } from "./call.ts";
 import type { Encoding } from "./negotiate.ts";
@@ -22,6 +25,12 @@ import type { Owner, Seats } from "./seats.ts";
 
 /** Bodies that are read, wait for a seat or are worked on, as they came: of one owner, and of all. */
 export const bodyLimits = { ofOneBytesMax: 64 * 1024 * 1024, totalBytesMax: 256 * 1024 * 1024 } as const;
+
+/**
+ * Differs from upstream: lines and items of YAML that is no JSON. Reading it takes tens of times as long, and cannot be
+ * done piece by piece; no program sends long ones.
+ */
+const yamlMarksMax = 16_384;
 
 /** The bytes of a body. Disposing of it gives back the room they take. */
 export interface Body extends Disposable {
@@ -80,10 +89,7 @@ export interface Expected {
 export async function readJson(bytes: Uint8Array, encoding: Encoding, expected: Expected): Promise<ReadBody> {
   switch (encoding) {
     case "protobuf": {
-      const { apiVersion, kind, raw } = decodeEnvelope(bytes);
-      // Holds because a decoded message has JSON's values only.
-      const json = { ...decodeMessage(expected.shape, raw), apiVersion, kind } as JsonObject;
-      return { json, problems: [] };
+      return { json: protobufIn(bytes, expected), problems: [] };
     }
     case "json": {
       const { value, duplicates, literals } = parseJsonBody(bytes, expected);
@@ -97,10 +103,24 @@ export async function readJson(bytes: Uint8Array, encoding: Encoding, expected: 
   }
 }
 
+function protobufIn(bytes: Uint8Array, { shape }: Expected): JsonObject {
+  const { apiVersion, kind, raw } = decodeEnvelope(bytes);
+  try {
+    // Holds because a decoded message has JSON's values only.
+    const json = { ...decodeMessage(shape, raw), apiVersion, kind } as JsonObject;
+    checkValues(json, bytes.length);
+    return json;
+  } catch (error) {
+    if (error instanceof TooManyValuesError) throw tooManyValues();
+    throw error;
+  }
+}
+
 function parseJsonBody(bytes: Uint8Array, expected: Pick<Expected, "kind">): JsonRead {
   try {
     return parseJson(textOf(bytes));
   } catch (error) {
+    if (error instanceof TooManyValuesError) throw tooManyValues();
     throw badRequest(
       `the object provided is unrecognized (must be of type ${expected.kind}): couldn't get version/kind; json parse error: ${messageOf(error)}`,
     );
@@ -113,16 +133,37 @@ export async function parseYamlBody(bytes: Uint8Array): Promise<ReadBody> {
   const asJson = jsonIn(text);
   // Programs send JSON, which is read far faster; only its complaints would be in other words.
   if (asJson?.duplicates.length === 0) return { json: asJson.value, problems: [] };
+  checkYaml(text);
   try {
     const { parseYamlStrictly } = await import("#wire/yaml.ts");
     const { value, duplicates } = parseYamlStrictly(text);
+    // Holds because YAML is kept to JSON's values.
+    checkValues((value ?? null) as JsonValue);
     const problems = duplicates.map(({ key, line }) => `line ${line}: key ${JSON.stringify(key)} already set in map`);
     // Of the text only JSON's values are kept.
     return { json: readWrittenJson(JSON.stringify(value ?? null)), problems };
   } catch (error) {
+    if (error instanceof StatusError) throw error;
     throw badRequest(`error decoding YAML: ${messageOf(error)}`);
   }
 }
+
+/** @throws StatusError 413 */
+function checkYaml(text: string): void {
+  let marks = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const sign = text.charCodeAt(at);
+    if (sign !== lineFeed && sign !== comma) continue;
+    marks += 1;
+    if (marks > yamlMarksMax)
+      throw tooLarge(
+        `Request entity too large: expected YAML of at most ${yamlMarksMax} lines and items, found more: send it as JSON`,
+      );
+  }
+}
+
+const lineFeed = 0x0a;
+const comma = 0x2c;
 
 /** Undefined for YAML that is no JSON. */
 function jsonIn(text: string): JsonRead | undefined {
@@ -130,6 +171,7 @@ function jsonIn(text: string): JsonRead | undefined {
   try {
     return parseJson(text);
   } catch (error) {
+    if (error instanceof TooManyValuesError) throw tooManyValues();
     if (error instanceof JsonError) return undefined;
     throw error;
   }
@@ -141,8 +183,18 @@ export function readPatch(bytes: Uint8Array): ReadBody {
     const { value, duplicates } = parseJson(textOf(bytes));
     return { json: value, problems: duplicates };
   } catch (error) {
+    if (error instanceof TooManyValuesError) throw tooManyValues();
     throw badRequest(`error decoding patch: ${messageOf(error)}`);
   }
+}
+
+function tooManyValues(): StatusError {
+  return tooLarge(`Request entity too large: expected at most ${valuesMax} values in an object, found more`);
+}
+
+/** @param sizeBytes Of its encoded form: each value takes at least one. @throws StatusError 413 */
+export function checkValues(json: JsonValue, sizeBytes = Number.POSITIVE_INFINITY): void {
+  if (sizeBytes > valuesMax && hasTooManyValues(json)) throw tooManyValues();
 }
 
 export interface WriteQuery {

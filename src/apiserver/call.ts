@@ -43,9 +43,19 @@ export interface WriteCall extends Call {
   /** Who owns the fields that are written. */
   readonly manager: string;
   readonly dryRun: boolean;
+  /** True when each step may take milliseconds: then it rests between them. */
+  readonly isLarge: boolean;
   readonly fieldValidation: FieldValidation;
   /** Takes a sentence for the person at the other end. */
   readonly warn: (sentence: string) => void;
+}
+
+// Below, a whole write takes a few milliseconds.
+const largeBytesMin = 64 * 1024;
+
+/** Whether what is worked on, sent or stored, is large. */
+export function isLarge(sizeBytes: number): boolean {
+  return sizeBytes >= largeBytesMin;
 }
 
 export type FieldValidation = "Ignore" | "Warn" | "Strict";

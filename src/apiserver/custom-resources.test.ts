@@ -210,3 +210,25 @@ test("defaults of a status are there after a create, and a cluster-scoped object
   const namespace = await cluster.ask("POST /api/v1/namespaces", { body });
   assert.deepEqual([namespace.code, namespace.at("metadata.namespace")], [201, undefined]);
 });
+
+test("a definition whose patterns or columns keep everybody waiting is refused", async () => {
+  const server = new TestApiServer();
+  const refusal = async (one: object): Promise<string> => {
+    const spec = { group: "example.com", scope: "Namespaced", names, versions: [one] };
+    const answer = await server.ask(`POST ${crds}`, { body: { metadata: { name: "toys.example.com" }, spec } });
+    assert.equal(answer.code, 422);
+    return String(answer.at("message"));
+  };
+  const properties = Object.fromEntries(
+    Array.from({ length: 5_000 }, (_, at) => [`p${at}`, { ...text, pattern: `^a{1,9}b${at}$` }]),
+  );
+  assert.match(await refusal(version("v1", properties)), /spec.versions: Forbidden: the patterns of all schemas/);
+  const fold = { ...text, pattern: `(?i)${String.raw`[\x{42}-\x{1e000}]`.repeat(100)}` };
+  assert.match(await refusal(version("v1", { fold })), /spec.versions: Forbidden: the patterns of all schemas/);
+  const column = { name: "A", type: "string", jsonPath: "..a" };
+  const additionalPrinterColumns = Array.from({ length: 101 }, () => column);
+  assert.match(
+    await refusal(version("v1", {}, { additionalPrinterColumns })),
+    /additionalPrinterColumns: Too many: 101: must have at most 100 items/,
+  );
+});

@@ -82,7 +82,13 @@ class DirectClient implements Client {
   ): Promise<ObjectList<T>> {
     const call = this.call(resource, { verb: "list", ...selectionOf(request), signal });
     const page = await list(this.server, call, listOptionsOf(request));
-    const items = page.objects.map((object) => shownAs(resource, { served: call.served, object }));
+    const items: T[] = [];
+    for (const object of page.objects) {
+      // Each may have to be decoded.
+      const rest = this.server.turns.rest();
+      if (rest) await rest;
+      items.push(shownAs(resource, { served: call.served, object }));
+    }
     return { metadata: listMetaOf(page), items };
   }
 
@@ -203,7 +209,8 @@ class DirectClient implements Client {
   ): WriteCall {
     const { dryRun = false, fieldManager = this.name, subresource } = options;
     const call = this.call(resource, { ...asked, subresource });
-    return { ...call, dryRun, manager: fieldManager, fieldValidation: "Ignore", warn: () => undefined };
+    const quiet = { fieldValidation: "Ignore" as const, warn: () => undefined };
+    return { ...call, ...quiet, dryRun, manager: fieldManager, isLarge: false };
   }
 }
 

@@ -2,9 +2,11 @@
 import type { Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Client } from "#client/client.ts";
+import { untyped } from "#machinery/resource.ts";
 import { isReason } from "#machinery/status.ts";
-import { events } from "#resources/core/event.ts";
+import { events, type Event } from "#resources/core/event.ts";
 import type { Store } from "#storage/store.ts";
+import { cacheOf, type Core } from "./call.ts";
 
 /** History is kept this long, so that watchers that were cut off can go on where they were. Upstream's value. */
 const compactionMs = 300_000;
@@ -27,27 +29,42 @@ export function compactor(store: Store, clock: Clock): Component {
 }
 
 /** Deletes events an hour after they were last seen. */
-export function eventExpiry(client: Client, clock: Clock): Component {
+export function eventExpiry(core: Pick<Core, "registry" | "turns" | "clock">, client: Client): Component {
+  const { clock } = core;
   return {
     name: "event-expiry",
     run: async (signal) => {
       for (;;) {
         await clock.sleep(eventSweepMs, signal);
-        const { items } = await client.list(events, {}, signal);
-        for (const event of items) {
-          const seen =
-            event.series?.lastObservedTime ??
-            event.lastTimestamp ??
-            event.eventTime ??
-            event.metadata.creationTimestamp ??
-            "";
-          if (clock.nowMs() - Date.parse(seen) < eventLifeMs) continue;
-          const { namespace = "", name = "" } = event.metadata;
-          await client.delete(events, { namespace, name }).catch((error: unknown) => {
-            if (!isReason(error, "NotFound")) throw error;
-          });
-        }
+        await expireEvents(core, client);
       }
     },
   };
+}
+
+/** One look at every event, decoded one by one and not kept: there may be many. */
+async function expireEvents(
+  { registry, turns, clock }: Pick<Core, "registry" | "turns" | "clock">,
+  client: Client,
+): Promise<void> {
+  const served = registry.of(untyped(events));
+  if (!served) return;
+  const cache = await cacheOf(served);
+  for (const stored of cache.all()) {
+    const rest = turns.rest();
+    if (rest) await rest;
+    // Holds because only events are stored there.
+    const event = stored.object as Event;
+    const seen =
+      event.series?.lastObservedTime ??
+      event.lastTimestamp ??
+      event.eventTime ??
+      event.metadata.creationTimestamp ??
+      "";
+    if (clock.nowMs() - Date.parse(seen) < eventLifeMs) continue;
+    const { namespace = "", name = "" } = event.metadata;
+    await client.delete(events, { namespace, name }).catch((error: unknown) => {
+      if (!isReason(error, "NotFound")) throw error;
+    });
+  }
 }

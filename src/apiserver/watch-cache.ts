@@ -120,6 +120,12 @@ export class WatchCache {
     return this.sorted.slice(this.place(from), this.place(`${from.slice(0, -1)}0`));
   }
 
+  /** Everything there is now, by rising key. Shared: not to be changed. */
+  all(): readonly StoredObject[] {
+    this.isLent = true;
+    return this.sorted;
+  }
+
   /** The objects of a namespace, by rising name. The array is the caller's. */
   inNamespace(namespace: string): StoredObject[] {
     const from = `${this.kind.prefix}${namespace}/`;

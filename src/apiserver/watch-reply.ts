@@ -138,23 +138,29 @@ function storedFrame(type: EventType, object: StoredObject): Buffer {
 
 /** The latest frames, for watchers that get the same event one after the other. */
 export class FrameCache {
-  private readonly objectsMax = 256;
+  private readonly framesBytesMax = 8 * 1024 * 1024;
+  // In the order they came.
   private readonly frames = new Map<StoredObject, Map<string, Uint8Array>>();
+  private heldBytes = 0;
+
+  /** What the frames that are kept take. */
+  get sizeBytes(): number {
+    return this.heldBytes;
+  }
 
   get(object: StoredObject, form: string, make: () => Uint8Array): Uint8Array {
-    let forms = this.frames.get(object);
-    if (!forms) {
-      if (this.frames.size >= this.objectsMax) {
-        const [oldest] = this.frames.keys();
-        if (oldest) this.frames.delete(oldest);
-      }
-      forms = new Map();
-      this.frames.set(object, forms);
-    }
-    let frame = forms.get(form);
-    if (!frame) {
-      frame = make();
-      forms.set(form, frame);
+    const known = this.frames.get(object)?.get(form);
+    if (known) return known;
+    const frame = make();
+    const forms = this.frames.get(object) ?? new Map<string, Uint8Array>();
+    this.frames.set(object, forms);
+    forms.set(form, frame);
+    this.heldBytes += frame.length;
+    for (const [oldest, itsForms] of this.frames) {
+      // What was just made is kept whatever its size: the next watcher wants it in this very turn.
+      if (this.heldBytes <= this.framesBytesMax || oldest === object) break;
+      this.frames.delete(oldest);
+      for (const { length } of itsForms.values()) this.heldBytes -= length;
     }
     return frame;
   }

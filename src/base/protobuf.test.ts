@@ -112,3 +112,30 @@ test("broken bytes are refused, never read beyond", () => {
     { numRuns: 2000 },
   );
 });
+
+test("messages of any length in messages have their lengths in front of them", () => {
+  const sizes = [0, 1, 125, 126, 127, 128, 129, 16_381, 16_383, 16_384, 16_390, 2_097_150, 2_097_160];
+  for (const size of sizes) {
+    const text = "x".repeat(size);
+    const deep = written((writer) => {
+      const marks = [writer.open(1)];
+      for (let level = 0; level < 40; level += 1) marks.push(writer.open(2));
+      writer.string(3, text);
+      for (const mark of marks.toReversed()) writer.close(mark);
+      writer.string(4, "after");
+    });
+    const reader = new ProtobufReader(deep);
+    const outers: number[] = [];
+    for (let level = 0; level < 41; level += 1) {
+      assert.equal(reader.tag() >>> 3, level === 0 ? 1 : 2);
+      outers.push(reader.enter());
+    }
+    assert.equal(reader.tag() >>> 3, 3);
+    assert.equal(reader.string(), text);
+    for (const outer of outers.toReversed()) {
+      assert.equal(reader.tag(), 0, "each message ends where what is in it ends");
+      reader.leave(outer);
+    }
+    assert.deepEqual([reader.tag() >>> 3, reader.string(), reader.tag()], [4, "after", 0]);
+  }
+});

@@ -229,6 +229,11 @@ export class ProtobufReader {
 export class ProtobufWriter {
   private buffer: Buffer;
   private position = 0;
+  // Lengths that take more than the one byte that is kept for them; they are put in at the end, in one pass.
+  private longLengths: { readonly mark: number; readonly length: number }[] = [];
+  // How many bytes those will take more, up to now and when each open message began.
+  private growth = 0;
+  private readonly growthBefore: number[] = [];
 
   constructor(firstSizeBytes = 1024) {
     this.buffer = Buffer.allocUnsafe(firstSizeBytes);
@@ -278,30 +283,43 @@ export class ProtobufWriter {
 
   /** Starts a nested message. Returns what `close` wants back. */
   open(field: number): number {
+    this.growthBefore.push(this.growth);
     this.reserve(6);
     this.varint(((field << 3) | wireType.bytes) >>> 0);
-    // One byte is kept for the length; `close` makes room when it needs more.
     return this.position++;
   }
 
+  /** Ends the message that was opened last. */
   close(mark: number): void {
-    const length = this.position - mark - 1;
+    const length = this.position - mark - 1 + this.growth - (this.growthBefore.pop() ?? 0);
     const lengthBytes = varintSize(length);
-    if (lengthBytes > 1) {
-      this.reserve(lengthBytes - 1);
-      this.buffer.copyWithin(mark + lengthBytes, mark + 1, this.position);
+    if (lengthBytes === 1) {
+      this.buffer[mark] = length;
+      return;
     }
-    this.position = mark;
-    this.varint(length);
-    this.position += length;
+    this.longLengths.push({ mark, length });
+    this.growth += lengthBytes - 1;
   }
 
   /** What was written, as a copy the caller owns. */
   finish(): Uint8Array {
-    const written = new Uint8Array(this.position);
-    written.set(this.buffer.subarray(0, this.position));
+    const { buffer, position: end, longLengths } = this;
+    const written = Buffer.allocUnsafeSlow(end + this.growth);
+    longLengths.sort((a, b) => a.mark - b.mark);
+    let from = 0;
+    this.buffer = written;
     this.position = 0;
-    return written;
+    for (const { mark, length } of longLengths) {
+      this.position += buffer.copy(written, this.position, from, mark);
+      this.varint(length);
+      from = mark + 1;
+    }
+    buffer.copy(written, this.position, from, end);
+    this.buffer = buffer;
+    this.position = 0;
+    this.longLengths = [];
+    this.growth = 0;
+    return new Uint8Array(written.buffer, written.byteOffset, written.length);
   }
 
   /** Writes length and text when every character is ASCII; else nothing. */

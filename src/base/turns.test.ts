@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Clock, Timer } from "./clock.ts";
-import { Turns } from "./turns.ts";
+import { atOnce, Turns } from "./turns.ts";
 
 /** Time that a test spends, and turns of the event loop that it lets come. */
 class SpentClock {
@@ -46,4 +46,21 @@ test("all long work of one turn together takes 10 ms, the rest waits in line, on
   assert.equal(done.length, 8);
   await spent.turn();
   assert.equal(spent.due.length, 0, "nothing is due when nothing is long");
+});
+
+test("work that yields rests where it yields once it took its time, or is done at once", async () => {
+  const spent = new SpentClock();
+  const turns = new Turns(spent.clock);
+  const work = function* (): Generator<undefined, number> {
+    for (let piece = 0; piece < 4; piece += 1) {
+      yield;
+      spent.nowMs += 6;
+    }
+    return spent.nowMs;
+  };
+  const done = turns.through(work());
+  assert.equal(spent.nowMs, 12);
+  await spent.turn();
+  assert.equal(await done, 24);
+  assert.equal(atOnce(work()), 48);
 });

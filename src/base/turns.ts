@@ -7,6 +7,14 @@ import type { Clock } from "./clock.ts";
 // A fifth of the 50 ms that nobody may stall the loop for.
 const stretchMsMax = 10;
 
+/** Work that could rest, without a rest. */
+export function atOnce<T>(work: Generator<undefined, T>): T {
+  for (;;) {
+    const next = work.next();
+    if (next.done === true) return next.value;
+  }
+}
+
 export class Turns {
   private readonly clock: Clock;
   // In the order they came. Each belongs to a request or a watch, which are bounded where they are let in.
@@ -24,6 +32,15 @@ export class Turns {
     if (this.sinceMs === undefined) this.begin(nowMs);
     else if (nowMs - this.sinceMs >= stretchMsMax) return new Promise((resolve) => void this.waiting.push(resolve));
     return undefined;
+  }
+
+  /** Work that may rest wherever it yields. */
+  async through<T>(work: Generator<undefined, T>): Promise<T> {
+    for (let next = work.next(); ; next = work.next()) {
+      if (next.done === true) return next.value;
+      const rest = this.rest();
+      if (rest) await rest;
+    }
   }
 
   private begin(nowMs: number): void {

@@ -145,7 +145,7 @@ async function serve(started: Started, signal: AbortSignal): Promise<void> {
   started.disk.ready();
   const apiSeconds = stages.reached(`API ready on port ${started.listener.port}`);
   running.push(
-    supervise(eventExpiry(api.system, clock), parts, signal),
+    supervise(eventExpiry(api.server.server, api.system), parts, signal),
     runControlPlane(
       {
         api,

@@ -6,6 +6,7 @@
  *
  * @see https://kubernetes.io/docs/reference/using-api/server-side-apply/
  */
+import { atOnce } from "#base/turns.ts";
 import { appliedSet } from "./apply/applied-set.ts";
 import { problemsOf } from "./apply/check.ts";
 import { changedIn, compareObjects, type Difference } from "./apply/compare.ts";
@@ -18,6 +19,7 @@ import {
   idOf,
   managed,
   ManagersError,
+  parsingManagers,
   readManagers,
   release,
   timeText,
@@ -51,23 +53,34 @@ export interface FieldWrite {
   readonly nowMs: number;
 }
 
+/** `reset` is true when the request asks to forget all managers, see asksReset. */
+export type FieldUpdate = FieldWrite & { readonly reset?: boolean };
+export type FieldApply = FieldWrite & { readonly force: boolean };
+
 /**
  * Records a create, an update or a patch: `updated` with the managedFields it leaves. Neither object is changed.
- *
- * @param write.reset True when the request asks to forget all managers, see asksReset.
  */
-export function trackUpdate(write: FieldWrite & { readonly reset?: boolean }, updated: JsonObject): JsonObject {
+export function trackUpdate(write: FieldUpdate, updated: JsonObject): JsonObject {
+  return atOnce(tracking(write, updated));
+}
+
+/** What `trackUpdate` does, as work that may rest where it yields. */
+export function* tracking(write: FieldUpdate, updated: JsonObject): Generator<undefined, JsonObject> {
   const before = write.live ?? zeroObject(write.kind.shape);
   const stored = managedFieldsOf(write.live);
-  const { managers, entries } = managersOf(write, updated);
+  const { managers, entries } = yield* managersOf(write, updated);
+  yield;
   if (managers.size === 0 && write.live) return withManagedFields(updated, undefined);
   const found = comparedFor(write, before, withManagedFields(updated, managedFieldsOf(before)));
   if (!found) return withManagedFields(updated, entries ?? stored);
+  yield;
   const changed = changedIn(found);
   release(managers, changed, undefined);
   release(managers, found.removed, undefined);
+  yield;
   claim(managers, write, managed(changed));
   capUpdaters(managers);
+  yield;
   return withManagedFields(updated, written(managers));
 }
 
@@ -85,24 +98,36 @@ export function asksReset(object: JsonObject): boolean {
  *
  * @throws StatusError 400 when the applied object does not fit, 409 when it would change fields of others.
  */
-export function applyPatch(write: FieldWrite & { readonly force: boolean }, applied: JsonObject): JsonObject {
+export function applyPatch(write: FieldApply, applied: JsonObject): JsonObject {
+  return atOnce(applying(write, applied));
+}
+
+/** What `applyPatch` does, as work that may rest where it yields. */
+export function* applying(write: FieldApply, applied: JsonObject): Generator<undefined, JsonObject> {
   checkApplied(write, applied);
+  yield;
   const live = write.live ?? zeroObject(write.kind.shape);
   const managers = managersBeforeApply(write, live);
+  yield;
   const mine = managerOf(write, "Apply");
   const id = idOf(mine);
   const last = managers.get(id);
   const { shape } = write.kind;
   const set = without(appliedSet(applied, shape), resetFields(write.kind, write.subresource));
   managers.set(id, { ...mine, time: last?.time, set });
+  yield;
   const held = unionOf([...managers.values()].map(({ set }) => set));
+  const together = mergeApplied(live, applied, shape);
+  yield;
   const merged = pruneReleased({
-    merged: mergeApplied(live, applied, shape),
+    merged: together,
     shape,
     last: last?.set ?? leaf,
     held,
   });
+  yield;
   const found = comparedFor(write, live, merged);
+  yield;
   if (found) {
     const conflicts = conflictsIn(managers, changedIn(found), id);
     const fields = unionOf(conflicts.map((conflict) => conflict.fields));
@@ -110,6 +135,7 @@ export function applyPatch(write: FieldWrite & { readonly force: boolean }, appl
       throw conflictError(conflicts);
     release(managers, union(fields, found.removed), id);
   }
+  yield;
   settle(managers, id, deepEqual(live, merged) ? undefined : timeText(write.nowMs));
   return withManagedFields(withLastApplied(write, merged, applied), written(managers));
 }
@@ -130,22 +156,21 @@ function zeroObject(shape: ObjectShape): JsonObject {
  * The managers to go on from: those the request sends, when it may and they can be read; else the stored ones.
  * `entries` are the request's, when they differ from the stored ones.
  */
-function managersOf(
-  write: FieldWrite & { readonly reset?: boolean },
+function* managersOf(
+  write: FieldUpdate,
   updated: JsonObject,
-): { readonly managers: Managers; readonly entries?: JsonValue | undefined } {
+): Generator<undefined, { readonly managers: Managers; readonly entries?: JsonValue | undefined }> {
   if (write.reset === true && write.subresource === "") return { managers: new Map() };
   const stored = managedFieldsOf(write.live);
   const sent = write.subresource === "" ? managedFieldsOf(updated) : undefined;
-  if (sent === undefined || sent === stored || deepEqual(sent, stored))
-    return { managers: readManagers(stored, "store") };
+  if (sent === undefined || sent === stored || deepEqual(sent, stored)) return { managers: readManagers(stored) };
   try {
-    const managers = readManagers(sent, "client");
+    const managers = yield* parsingManagers(sent);
     if (managers.size > 0) return { managers, entries: written(managers) };
   } catch (error) {
     if (!(error instanceof ManagersError || error instanceof PathError)) throw error;
   }
-  return { managers: readManagers(stored, "store") };
+  return { managers: readManagers(stored) };
 }
 
 function comparedFor(write: FieldWrite, before: JsonObject, after: JsonObject): Difference | undefined {
@@ -180,7 +205,7 @@ function claim(managers: Managers, write: FieldWrite, changed: FieldSet): void {
 
 /** An object without managers, from before apply was known, belongs to "before-first-apply" as it stands. */
 function managersBeforeApply(write: FieldWrite, live: JsonObject): Managers {
-  const managers = readManagers(managedFieldsOf(write.live), "store");
+  const managers = readManagers(managedFieldsOf(write.live));
   if (managers.size > 0) return managers;
   const found = comparedFor(write, zeroObject(write.kind.shape), live);
   if (found) claim(managers, { ...write, manager: "before-first-apply" }, managed(changedIn(found)));

@@ -19,7 +19,7 @@ import type { KubeObject } from "./meta.ts";
 import type { ResourceOptions } from "./resource.ts";
 import type { JsonObject, ObjectShape } from "./shape.ts";
 
-export type { Schema } from "./custom/schema.ts";
+export { patternsIn, type Schema } from "./custom/schema.ts";
 
 export type CustomKind = Pick<ResourceOptions<KubeObject>, "defaults" | "check"> &
   Required<Pick<ResourceOptions<KubeObject>, "read" | "schema">> & { readonly shape: ObjectShape<KubeObject> };

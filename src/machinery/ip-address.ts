@@ -15,13 +15,13 @@ export interface IpRange {
 function parseV4(text: string): bigint | undefined {
   const parts = text.split(".");
   if (parts.length !== 4) return undefined;
-  let value = 0n;
+  let value = 0;
   for (const part of parts) {
     // Leading zeros were always allowed and always decimal.
     if (!/^\d{1,10}$/.test(part) || Number(part) > 255) return undefined;
-    value = (value << 8n) | BigInt(Number(part));
+    value = value * 256 + Number(part);
   }
-  return value;
+  return BigInt(value);
 }
 
 function groups(text: string): readonly bigint[] | undefined {
@@ -92,10 +92,14 @@ export function checkIpRange(path: string, text: string): FieldError[] {
   return [invalid(path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")];
 }
 
-const unusable: readonly (readonly [readonly string[], string])[] = [
-  [["127.0.0.0/8", "::1/128"], "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
-  [["169.254.0.0/16", "fe80::/10"], "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
-  [["224.0.0.0/24", "ff02::/16"], "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
+function ranges(...texts: readonly string[]): readonly IpRange[] {
+  return texts.map(parseIpRange).filter((range) => range !== undefined);
+}
+
+const unusable: readonly (readonly [readonly IpRange[], string])[] = [
+  [ranges("127.0.0.0/8", "::1/128"), "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
+  [ranges("169.254.0.0/16", "fe80::/10"), "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
+  [ranges("224.0.0.0/24", "ff02::/16"), "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
 ];
 
 /** What is wrong with an address as that of an endpoint, which others must be able to reach. */
@@ -104,11 +108,6 @@ export function checkEndpointIp(path: string, text: string): FieldError[] {
   if (ip === undefined) return [invalid(path, text, "must be a valid IP address")];
   if (ip.value === 0n) return [invalid(path, text, `may not be unspecified (${text})`)];
   return unusable
-    .filter(([ranges]) =>
-      ranges.some((range) => {
-        const parsed = parseIpRange(range);
-        return parsed !== undefined && rangeHolds(parsed, ip);
-      }),
-    )
+    .filter(([taken]) => taken.some((range) => rangeHolds(range, ip)))
     .map(([, sentence]) => invalid(path, text, sentence));
 }

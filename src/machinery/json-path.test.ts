@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseJsonPath } from "./json-path.ts";
+import type { JsonValue } from "./shape.ts";
 
 const document = {
   kind: "Pod",
@@ -47,4 +48,15 @@ test("paths lead where kubectl's lead", () => {
 test("what is no path is refused", () => {
   for (const path of ["kind", ".a[", ".a[?(@.b", ".a[x]", ".a[]", ".a,b"])
     assert.throws(() => parseJsonPath(path), { name: "JsonPathError" }, path);
+});
+
+test("a path that leads to the same values over and over ends somewhere", () => {
+  const list = Array.from({ length: 1_000 }, (_, at) => ({ at, inner: [at] }));
+  let nested: JsonValue = list;
+  for (let depth = 0; depth < 40; depth += 1) nested = { a: nested };
+  for (const path of ["..", "..a..a..a..at", "..*..*..*", "['a','a']".repeat(30), "..[*]..[*]..inner"]) {
+    const found = parseJsonPath(path)(nested);
+    assert.ok(found.length <= 10_000, `${path} leads to ${found.length} values`);
+  }
+  assert.equal(parseJsonPath("..at")({ list }).length, 1_000);
 });

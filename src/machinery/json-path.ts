@@ -19,10 +19,13 @@ export type JsonPath = (document: JsonValue) => readonly JsonValue[];
 type Values = readonly JsonValue[];
 type Step = (values: Values) => Values;
 
+// Steps that name a value several times, or `..` after `..`, lead to some values over and over: it has to end somewhere.
+const valuesMax = 10_000;
+
 /** @throws JsonPathError when `text` is not understood. */
 export function parseJsonPath(text: string): JsonPath {
   const steps = stepsOf(text.trim());
-  return (document) => steps.reduce<Values>((values, step) => step(values), [document]);
+  return (document) => steps.reduce<Values>((values, step) => step(values).slice(0, valuesMax), [document]);
 }
 
 // A path is written by hand; a longer one is a mistake or an attack.
@@ -60,7 +63,7 @@ function nextStep(rest: string): { readonly step: Step; readonly length: number 
     if (!inner && rest.length > 1) throw new JsonPathError(`expected a name in ${JSON.stringify(rest)}`);
     return { step: inner ?? same, length: whole.length };
   }
-  return { step: (values) => (inner ?? same)(values.flatMap(descend)), length: whole.length };
+  return { step: (values) => (inner ?? same)(descend(values)), length: whole.length };
 }
 
 const same: Step = (values) => values;
@@ -79,9 +82,16 @@ function childrenOf(value: JsonValue): Values {
   return isObject(value) ? Object.values(value).filter((inner) => inner !== undefined) : [];
 }
 
-/** The value and all below it. */
-function descend(value: JsonValue): Values {
-  return [value, ...childrenOf(value).flatMap(descend)];
+/** The values and all below them, as far as `valuesMax`. */
+function descend(values: Values): Values {
+  const found: JsonValue[] = [];
+  const add = (value: JsonValue): void => {
+    if (found.length >= valuesMax) return;
+    found.push(value);
+    for (const inner of childrenOf(value)) add(inner);
+  };
+  for (const value of values) add(value);
+  return found;
 }
 
 function bracketStep(text: string): Step {
@@ -90,7 +100,14 @@ function bracketStep(text: string): Step {
   const parts = text.split(",");
   if (parts.length > 1) {
     const steps = parts.map((part) => bracketStep(part.trim()));
-    return (values) => steps.flatMap((step) => step(values));
+    return (values) => {
+      const found: JsonValue[] = [];
+      for (const step of steps) {
+        if (found.length >= valuesMax) break;
+        for (const value of step(values)) found.push(value);
+      }
+      return found;
+    };
   }
   if (text === "*") return nameStep("*");
   const slice = /^(-?\d*)(?::(-?\d*))?(?::(-?\d*))?$/.exec(text);

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { JsonError, readJson, readWrittenJson } from "./json-reader.ts";
+import {
+  hasTooManyValues,
+  JsonError,
+  readForeignJson,
+  readJson,
+  readWrittenJson,
+  TooManyValuesError,
+  valuesMax,
+} from "./json-reader.ts";
 
 test("what JSON.parse reads, it reads the same, however it is written", () => {
   fc.assert(
@@ -125,4 +133,25 @@ test("a number that is written in another way than its value is noted", () => {
 test("half a surrogate pair is no character", () => {
   assert.equal(readJson('"a\\ud800b"').value, "a\ufffdb");
   assert.equal(readJson('"\\ud83d\\ude00"').value, "😀");
+});
+
+test("what a stranger sends is read as far as so many values, and again as many in its field sets", () => {
+  const list = (count: number): string => JSON.stringify(Array.from({ length: count }, () => 1));
+  assert.equal(readForeignJson(list(valuesMax - 1)).duplicates.length, 0);
+  // The brace that is missing is not come to.
+  assert.throws(() => readForeignJson(list(valuesMax).slice(0, -1)), TooManyValuesError);
+  const withSet = (values: number, steps: number): string => {
+    const set = Object.fromEntries(Array.from({ length: steps }, (_, at) => [`f:k${at}`, {}]));
+    return `{"data":${list(values)},"metadata":{"managedFields":[{"fieldsV1":${JSON.stringify(set)}}]}}`;
+  };
+  // What is around them counts too.
+  for (const [text, isTooMuch] of [
+    [withSet(valuesMax - 10, valuesMax - 10), false],
+    [withSet(valuesMax, 0), true],
+    [withSet(0, valuesMax), true],
+  ] as const) {
+    assert.equal(hasTooManyValues(readJson(text).value), isTooMuch);
+    if (isTooMuch) assert.throws(() => readForeignJson(text), TooManyValuesError);
+    else readForeignJson(text);
+  }
 });

@@ -6,7 +6,7 @@
  */
 import { own } from "#base/own.ts";
 import { int64Max, int64Min } from "./big-integers.ts";
-import { setMember, type JsonDraft } from "./json-object.ts";
+import { isList, isObject, setMember, type JsonDraft } from "./json-object.ts";
 import type { JsonValue } from "./shape.ts";
 
 /**
@@ -54,9 +54,45 @@ export interface JsonRead {
   readonly literals: Literals | undefined;
 }
 
+/**
+ * Values in what a stranger sends, and again in its field sets: each costs every step of a write something, however
+ * short it is. At thirty bytes a value, as objects have, it is what upstream stores; the largest known definitions have half of it.
+ */
+export const valuesMax = 32_768;
+
+/** JSON with more values than there is time for. */
+export class TooManyValuesError extends Error {
+  override readonly name = "TooManyValuesError";
+}
+
 /** @throws JsonError */
 export function readJson(text: string): JsonRead {
-  return new JsonReader(text).read();
+  return new JsonReader(text, Number.POSITIVE_INFINITY).read();
+}
+
+/** The same for what a stranger sends. @throws JsonError, TooManyValuesError */
+export function readForeignJson(text: string): JsonRead {
+  return new JsonReader(text, valuesMax).read();
+}
+
+// What the paths of a manager stand in, in metadata.managedFields.
+const fieldSetKey = "fieldsV1";
+
+/** True when a value holds more values than `readForeignJson` takes; it is looked at no further. */
+export function hasTooManyValues(value: JsonValue): boolean {
+  let left = valuesMax;
+  let leftInSets = valuesMax;
+  const exceeds = (at: JsonValue, inSet: boolean): boolean => {
+    if (inSet ? --leftInSets < 0 : --left < 0) return true;
+    if (isList(at)) return at.some((inner) => exceeds(inner, inSet));
+    if (!isObject(at)) return false;
+    for (const name in at) {
+      const inner = at[name];
+      if (inner !== undefined && exceeds(inner, inSet || name === fieldSetKey)) return true;
+    }
+    return false;
+  };
+  return exceeds(value, false);
 }
 
 // Shorter runs of digits are exact as numbers.
@@ -104,9 +140,15 @@ class JsonReader {
   private readonly path: (string | number)[] = [];
   private readonly duplicates: string[] = [];
   private literals: Literals | undefined = undefined;
+  // How many values may still come: outside of field sets, and in them.
+  private left: number;
+  private leftInSets: number;
+  private inSet = false;
 
-  constructor(text: string) {
+  constructor(text: string, left: number) {
     this.text = text;
+    this.left = left;
+    this.leftInSets = left;
   }
 
   read(): JsonRead {
@@ -128,6 +170,7 @@ class JsonReader {
   }
 
   private value(code: number, holder: object, key: string | number): JsonValue {
+    this.count();
     switch (code) {
       case char.quote:
         return this.string();
@@ -147,6 +190,20 @@ class JsonReader {
     }
   }
 
+  private count(): void {
+    if (this.inSet ? --this.leftInSets < 0 : --this.left < 0)
+      throw new TooManyValuesError(`expected at most ${valuesMax} values, found more`);
+  }
+
+  /** A field set is as long as the object it is of, so that what could be written can be sent back. */
+  private fieldSet(holder: object): JsonValue {
+    const outer = this.inSet;
+    this.inSet = true;
+    const set = this.value(this.next(), holder, fieldSetKey);
+    this.inSet = outer;
+    return set;
+  }
+
   private enter(key: string | number): void {
     this.at += 1;
     this.path.push(key);
@@ -156,7 +213,7 @@ class JsonReader {
   private object(key: string | number): JsonValue {
     this.enter(key);
     const made: JsonDraft = {};
-    if (this.next() === char.closeBrace) return this.left(made);
+    if (this.next() === char.closeBrace) return this.leave(made);
     for (;;) {
       if (this.next() !== char.quote) throw this.wrong("looking for beginning of object key string");
       const name = this.string();
@@ -164,9 +221,10 @@ class JsonReader {
       this.at += 1;
       // A look that inherits is cheap and nearly always finds nothing.
       if (own(made, name) !== undefined && own(made, name) !== undefined) this.noteDuplicate(name);
-      setMember(made, name, this.value(this.next(), made, name));
+      const isSet = name === fieldSetKey;
+      setMember(made, name, isSet ? this.fieldSet(made) : this.value(this.next(), made, name));
       const code = this.next();
-      if (code === char.closeBrace) return this.left(made);
+      if (code === char.closeBrace) return this.leave(made);
       if (code !== char.comma) throw this.wrong("after object key:value pair");
       this.at += 1;
     }
@@ -175,18 +233,18 @@ class JsonReader {
   private list(key: string | number): JsonValue {
     this.enter(key);
     const made: JsonValue[] = [];
-    if (this.next() === char.closeBracket) return this.left(made);
+    if (this.next() === char.closeBracket) return this.leave(made);
     for (;;) {
       made.push(this.value(this.next(), made, made.length));
       const code = this.next();
-      if (code === char.closeBracket) return this.left(made);
+      if (code === char.closeBracket) return this.leave(made);
       if (code !== char.comma) throw this.wrong("after array element");
       this.at += 1;
     }
   }
 
   /** Goes on behind the end of a collection. */
-  private left<T>(made: T): T {
+  private leave<T>(made: T): T {
     this.at += 1;
     this.path.pop();
     return made;

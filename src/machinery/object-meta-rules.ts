@@ -23,7 +23,8 @@ import {
   type NameRule,
 } from "./names.ts";
 
-const annotationsBytesMax = 256 * 1024;
+/** Of all keys and values together. */
+export const annotationsBytesMax = 256 * 1024;
 const managerBytesMax = 128;
 const subresourceBytesMax = 256;
 

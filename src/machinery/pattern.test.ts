@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compilePattern } from "./pattern.ts";
+import { compilePattern, patternWork, patternWorkMax } from "./pattern.ts";
 
 test("an expression means what it means in Go", () => {
   const rows: readonly (readonly [string, string, boolean])[] = [
@@ -42,4 +42,20 @@ test("no expression takes a text more than linear time", () => {
   ] as const)
     assert.equal(compilePattern(expression).test(text), false);
   assert.ok(performance.now() - startedMs < 20_000);
+});
+
+test("what expressions take to compile is told before they are compiled", () => {
+  const few = ["^[a-z]([-a-z0-9]*[a-z0-9])?$", "^[0-9]{1,253}$", "(?i)^[a-z]+$"];
+  assert.ok(patternWork(few) < 2_000, String(patternWork(few)));
+  assert.equal(patternWork([...few, ...few]), patternWork(few), "each counts once");
+  for (const expressions of [
+    Array.from({ length: 5_000 }, (_, at) => `^a{1,9}b${at}$`),
+    Array.from({ length: 50 }, (_, at) => `((a{1,30}){1,30})${at}`),
+    ["x".repeat(30_000)],
+    ["[\\pL\\pN]".repeat(2_000)],
+    [`(?i)${"[\\x{42}-\\x{1e000}]".repeat(1_000)}`],
+    [`(?i)[${"B-\u{1e000}".repeat(1_000)}]`],
+  ])
+    assert.ok(patternWork(expressions) > patternWorkMax, String(expressions[0]).slice(0, 40));
+  assert.equal(patternWork(["("]), 1, "what is no expression is refused elsewhere");
 });

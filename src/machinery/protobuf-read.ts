@@ -5,7 +5,7 @@ import { ProtobufError, wireType, type ProtobufReader } from "#base/protobuf.ts"
 import { fillAlways, setKey, type DraftObject } from "./decode.ts";
 import { zeroScalar } from "./decode-scalar.ts";
 import { goDurationText } from "./go-duration.ts";
-import { readJson } from "./json-reader.ts";
+import { readForeignJson, TooManyValuesError } from "./json-reader.ts";
 import { protobufPlan, type ProtobufField } from "./protobuf-plan.ts";
 import { canonicalQuantity } from "./quantity.ts";
 import { isWritable } from "./rfc3339.ts";
@@ -82,8 +82,9 @@ function readRaw(reader: ProtobufReader): JsonValue | undefined {
   const content = wrapped(reader);
   if (content.length === 0) return undefined;
   try {
-    return readJson(textOf(content)).value;
+    return readForeignJson(textOf(content)).value;
   } catch (cause) {
+    if (cause instanceof TooManyValuesError) throw cause;
     throw new ProtobufError("expected JSON in a raw field", { cause });
   }
 }

@@ -98,7 +98,13 @@ test("a writer that always loses is told after a number of tries", async () => {
 function callOf(core: Core, signal: AbortSignal): WriteCall {
   const served = core.registry.find("", "v1", "configmaps");
   assert(served);
-  const options = { manager: "", dryRun: false, fieldValidation: "Ignore", warn: () => undefined } as const;
+  const options = {
+    manager: "",
+    dryRun: false,
+    isLarge: false,
+    fieldValidation: "Ignore",
+    warn: () => undefined,
+  } as const;
   const key = { namespace: "default", name: "hot" };
   return { served, key, subresource: "", user: { name: "a", groups: [] }, signal, ...options };
 }

@@ -1,11 +1,13 @@
 /** POST of a new object. */
 import { deepFreeze } from "#machinery/freeze.ts";
+import type { KubeObject } from "#machinery/meta.ts";
 import { alreadyExists, badRequest, StatusError, type Target } from "#machinery/status.ts";
 import type { AdmissionRequest } from "../access.ts";
 import { cacheOf, metaText, targetOf, type Core, type Draft, type WriteCall, type Written } from "../call.ts";
 import { StoredObject, type StoredKind } from "../stored-object.ts";
 import { checkDefinition } from "../custom/definition-state.ts";
 import { trackFields } from "./managed-fields.ts";
+import { checkMetaSize, checkStored } from "./stored-size.ts";
 import { asObject, checkNew, fitNamespace, generatedName, stampNew, wipeSystemMeta } from "./prepare.ts";
 
 // A generated name that is taken is tried anew this often.
@@ -21,7 +23,12 @@ export async function create(core: Core, call: WriteCall, draft: Draft): Promise
   const given = metaText(draft, "name");
   if (call.key.name !== "" && given !== "" && given !== call.key.name)
     throw badRequest(`the name of the object (${given}) does not match the name on the URL (${call.key.name})`);
-  trackFields(core, call, { draft, old: undefined });
+  if (call.isLarge) {
+    checkMetaSize(call, draft);
+    await core.turns.rest();
+  }
+  const tracked = trackFields(core, call, { draft, old: undefined });
+  if (tracked) await tracked;
   return createPrepared(core, call, draft);
 }
 
@@ -29,10 +36,13 @@ export async function create(core: Core, call: WriteCall, draft: Draft): Promise
 export async function createPrepared(core: Core, call: WriteCall, draft: Draft): Promise<Written> {
   const admission = core.admission.attempt(call);
   try {
+    if (call.isLarge) await core.turns.rest();
     await admission.mutate(admissionOf(call, draft), draft);
     const isNamed = metaText(draft, "name") !== "";
     stampNew(core, call.served, draft);
+    if (call.isLarge) await core.turns.rest();
     checkNew(call, draft);
+    if (call.isLarge) await core.turns.rest();
     await admission.validate(admissionOf(call, draft));
     const created = await storeNew(core, call, { draft, triesMax: isNamed ? 1 : generatedTriesMax });
     if (created.object instanceof StoredObject) admission.written(String(created.object.revision));
@@ -58,6 +68,7 @@ async function storeNew(
   { draft, triesMax }: { draft: Draft; triesMax: number },
 ): Promise<Written> {
   const cache = await cacheOf(call.served);
+  if (call.isLarge) await core.turns.rest();
   for (let tries = 1; ; tries += 1) {
     const object = asObject(draft);
     const name = object.metadata.name ?? "";
@@ -65,7 +76,7 @@ async function storeNew(
     const written = call.dryRun
       ? cache.get(storeKey)
         ? undefined
-        : deepFreeze(object)
+        : dry(call, cache.kind, object)
       : await putNew(core, cache.kind, { call, storeKey, draft });
     if (written) return { created: true, object: written };
     if (tries >= triesMax) throw taken({ ...targetOf(call), name }, triesMax > 1);
@@ -73,14 +84,26 @@ async function storeNew(
   }
 }
 
+/** What would be stored. @throws StatusError 413 */
+function dry(call: WriteCall, kind: StoredKind, object: KubeObject): KubeObject {
+  valueOf(call, kind, object);
+  return deepFreeze(object);
+}
+
+/** The bytes to store. @throws StatusError 413 */
+function valueOf(call: WriteCall, kind: StoredKind, object: KubeObject): Uint8Array {
+  const { storedAs } = call.served.definition;
+  const value = kind.encode(storedAs ? storedAs.toStored(object) : object);
+  checkStored(call, object, value);
+  return value;
+}
+
 async function putNew(
   core: Core,
   kind: StoredKind,
   { call, storeKey, draft }: { call: WriteCall; storeKey: string; draft: Draft },
 ): Promise<StoredObject | undefined> {
-  const object = asObject(draft);
-  const { storedAs } = call.served.definition;
-  const value = kind.encode(storedAs ? storedAs.toStored(object) : object);
+  const value = valueOf(call, kind, asObject(draft));
   checkDefinition(core, call.served);
   const outcome = await core.store.create(storeKey, value);
   if (outcome.kind === "exists") return undefined;

@@ -1,5 +1,6 @@
 /** Who owns which fields of an object, kept with every write; and server-side apply, which decides by it. */
-import { applyPatch, asksReset, sameButTimes, trackUpdate, type FieldWrite } from "#machinery/apply.ts";
+import { atOnce } from "#base/turns.ts";
+import { applying, asksReset, sameButTimes, tracking, type FieldWrite } from "#machinery/apply.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import type { JsonObject, JsonValue } from "#machinery/shape.ts";
 import type { Core, Draft, WriteCall } from "../call.ts";
@@ -10,21 +11,24 @@ export interface Tracking {
   readonly old: KubeObject | undefined;
 }
 
-/** Notes in the draft's managedFields what this write sets. */
-export function trackFields(core: Core, call: WriteCall, { draft, old }: Tracking): void {
+/** Notes in the draft's managedFields what this write sets: at once, or piece by piece when the write is large. */
+export function trackFields(core: Core, call: WriteCall, { draft, old }: Tracking): Promise<void> | undefined {
   // Holds because a draft is decoded JSON.
   const json = draft as unknown as JsonObject;
-  const tracked = trackUpdate({ ...fieldWrite(core, call, old), reset: asksReset(json) }, json);
-  setManagers(draft, tracked);
+  const work = tracking({ ...fieldWrite(core, call, old), reset: asksReset(json) }, json);
+  if (call.isLarge) return core.turns.through(work).then((tracked) => setManagers(draft, tracked));
+  setManagers(draft, atOnce(work));
+  return undefined;
 }
 
 /** Server-side apply: the object with the applied fields, not decoded yet. @throws StatusError 400, 409 */
-export function applyFields(
+export async function applyFields(
   core: Core,
   call: WriteCall,
   { patch, force, old }: { patch: JsonObject; force: boolean; old: KubeObject | undefined },
-): JsonObject {
-  return applyPatch({ ...fieldWrite(core, call, old), force }, patch);
+): Promise<JsonObject> {
+  const work = applying({ ...fieldWrite(core, call, old), force }, patch);
+  return call.isLarge ? core.turns.through(work) : atOnce(work);
 }
 
 function fieldWrite(core: Core, call: WriteCall, old: KubeObject | undefined): FieldWrite {

@@ -8,9 +8,10 @@ import type { JsonObject, JsonValue } from "#machinery/shape.ts";
 import { badRequest, invalid, StatusError } from "#machinery/status.ts";
 import { applyStrategicMerge, strategicMergeRefused } from "#machinery/strategic-merge.ts";
 import type { Core, Draft, WriteCall, Written } from "../call.ts";
+import { checkValues } from "../body.ts";
 import { draftOf, readBy } from "./decode.ts";
 import { applyFields, trackFields } from "./managed-fields.ts";
-import { update } from "./update.ts";
+import { update, type Change } from "./update.ts";
 
 export type PatchBody =
   | { readonly type: "json" | "merge" | "strategic"; readonly patch: JsonValue; readonly problems?: readonly string[] }
@@ -29,10 +30,15 @@ export function patch(core: Core, call: WriteCall, body: PatchBody): Promise<Wri
     checkAppliedText(call, body.problems ?? []);
     return update(core, call, {
       creates: true,
-      make: (old) => decodePatched(call, applyFields(core, call, { ...body, old })),
+      make: async (old, tracking) => {
+        const applied = await applyFields(core, tracking, { ...body, old });
+        if (tracking.isLarge) await core.turns.rest();
+        return decodePatched(call, applied);
+      },
     });
   }
-  return update(core, call, { creates: false, make: (current) => patched(core, call, { body, current }) });
+  const make: Change["make"] = (current, tracking) => patched(core, tracking, { body, current });
+  return update(core, call, { creates: false, make });
 }
 
 /** What is applied must be of the kind and the object of the URL. @throws StatusError 400 */
@@ -58,11 +64,14 @@ interface Patching {
   readonly current: KubeObject | undefined;
 }
 
-function patched(core: Core, call: WriteCall, { body, current }: Patching): Draft {
+async function patched(core: Core, call: WriteCall, { body, current }: Patching): Promise<Draft> {
   // `update` makes a missing object only where a patch creates, which these do not.
-  const json = asJson(current);
-  const draft = decodePatched(call, applied(call, json, body), body.problems);
-  trackFields(core, call, { draft, old: current });
+  const made = applied(call, asJson(current), body);
+  if (call.isLarge) await core.turns.rest();
+  const draft = decodePatched(call, made, body.problems);
+  if (call.isLarge) await core.turns.rest();
+  const tracked = trackFields(core, call, { draft, old: current });
+  if (tracked) await tracked;
   return draft;
 }
 
@@ -86,6 +95,7 @@ function applied(call: WriteCall, object: JsonObject, { type, patch }: Patching[
 /** The patched JSON as a draft. @throws StatusError 422 when it is no object of the kind any more. */
 export function decodePatched(call: WriteCall, json: JsonValue, problems: readonly string[] = []): Draft {
   const { definition } = call.served;
+  if (call.isLarge) checkValues(json);
   const refuse = (detail: string): StatusError =>
     invalid({ group: "", resource: "", name: "" }, [invalidField("patch", JSON.stringify(json), detail)]);
   const { apiVersion, kind } = isObject(json) ? json : {};

@@ -9,13 +9,14 @@ import { conflict, forbidden, invalid, isReason, modified, notFound } from "#mac
 import * as fieldError from "#machinery/field-error.ts";
 import type { Entry, WriteOptions } from "#storage/store.ts";
 import type { AdmissionRequest } from "../access.ts";
-import { metaText, targetOf, type Core, type Draft, type WriteCall, type Written } from "../call.ts";
+import { isLarge, metaText, targetOf, type Core, type Draft, type WriteCall, type Written } from "../call.ts";
 import { shown, type Served } from "../registry.ts";
 import { StoredObject, type StoredKind } from "../stored-object.ts";
 import { createPrepared } from "./create.ts";
 import { keepTimes } from "./managed-fields.ts";
 import { asDraft } from "./decode.ts";
 import { optimistic, type Try } from "./optimistic.ts";
+import { checkStored } from "./stored-size.ts";
 import { asObject, checkUpdate, fitName, fitNamespace, stampUpdate, wipeSystemMeta } from "./prepare.ts";
 
 export interface Change {
@@ -24,8 +25,9 @@ export interface Change {
    * Called again when the object changed meanwhile.
    *
    * @param current Frozen; undefined when there is none and `creates` allows it.
+   * @param call The call, which is a large one too when the stored object is large.
    */
-  readonly make: (current: KubeObject | undefined) => Draft | Promise<Draft>;
+  readonly make: (current: KubeObject | undefined, call: WriteCall) => Draft | Promise<Draft>;
   /** The object is created when it is not there. */
   readonly creates: boolean;
 }
@@ -33,8 +35,15 @@ export interface Change {
 /** @throws StatusError 404, 409 when the draft has another resourceVersion or uid, 422, what admission throws. */
 export function update(core: Core, call: WriteCall, change: Change): Promise<Written> {
   return optimistic(core, call, (current) =>
-    current ? tryUpdate(core, call, { change, current }) : tryCreate(core, call, change),
+    current ? tryUpdate(core, weighed(call, current), { change, current }) : tryCreate(core, call, change),
   );
+}
+
+/** The call, as a large one when the stored object is. */
+function weighed(call: WriteCall, current: StoredObject): WriteCall {
+  if (call.isLarge || !isLarge(current.jsonBytes)) return call;
+  // Not spread: that would ask for the signal.
+  return Object.create(call, { isLarge: { value: true } }) as WriteCall;
 }
 
 async function tryCreate(core: Core, call: WriteCall, change: Change): Promise<Try<Written>> {
@@ -49,7 +58,7 @@ async function tryCreate(core: Core, call: WriteCall, change: Change): Promise<T
 
 async function createMissing(core: Core, call: WriteCall, change: Change): Promise<Written> {
   if (!change.creates || call.subresource !== "") throw notFound(targetOf(call));
-  const draft = await change.make(undefined);
+  const draft = await change.make(undefined, call);
   const uid = metaText(draft, "uid");
   if (uid !== "")
     throw conflict(
@@ -85,16 +94,20 @@ async function tryUpdate(
 ): Promise<Try<Written>> {
   const { served } = call;
   const old = shown(served, current);
-  const draft = await change.make(old);
+  if (call.isLarge) await core.turns.rest();
+  const draft = await change.make(old, call);
   fitNamespace(call, draft);
   fitName(call, draft);
   checkVersion(call, draft, old);
   const admission = core.admission.attempt(call);
   try {
     await admission.mutate(admissionOf(call, draft, old), draft);
+    if (call.isLarge) await core.turns.rest();
     stampUpdate(call, draft, { frozen: old, copy: () => copyOf(served, current) });
+    if (call.isLarge) await core.turns.rest();
     checkUpdate(call, draft, old);
     keepTimes(draft, old);
+    if (call.isLarge) await core.turns.rest();
     await admission.validate(admissionOf(call, draft, old));
     const stored = await store(core, call, { draft, current, old });
     // Who named the resourceVersion is refused on the next try, which reads another one.
@@ -156,7 +169,9 @@ async function store(
   const object = asObject(draft);
   const { storedAs } = call.served.definition;
   const { kind } = current;
+  if (call.isLarge) await core.turns.rest();
   const value = kind.encode(storedAs ? storedAs.toStored(object) : object);
+  if (value.length > current.entry.value.length) checkStored(call, object, value);
   // Members may stand in another order, so equal length is only the quick test.
   if (value.length === current.entry.value.length && deepEqual(object, old)) return done(current);
   if (call.dryRun) return done(deepFreeze(object));

@@ -6,8 +6,9 @@
  * @see https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
  */
 import { own } from "#base/own.ts";
+import { atOnce } from "#base/turns.ts";
 import { isObject } from "../json-object.ts";
-import type { JsonValue } from "../shape.ts";
+import type { JsonObject, JsonValue } from "../shape.ts";
 import { canonicalElement, self, shownElement, sortedElements } from "./path-element.ts";
 
 export interface FieldSet {
@@ -155,20 +156,39 @@ export function shownPaths(set: FieldSet, prefix = ""): string[] {
 // No object is this deep; a request that claims so is not read further.
 const depthMax = 200;
 
+// Reading so many steps takes a few milliseconds.
+const stepsAtOnce = 1_000;
+
 /**
  * The set that a client wrote, in canonical form; steps of a kind that is not known are dropped.
  *
  * @throws PathError when a step is malformed.
  */
-export function parsedSet(value: JsonValue | undefined, depth = 0): FieldSet {
+export function parsedSet(value: JsonValue | undefined): FieldSet {
+  return atOnce(parsing(value));
+}
+
+/** What `parsedSet` does, as work that may rest where it yields. */
+export function* parsing(value: JsonValue | undefined, depth = 0): Generator<undefined, FieldSet> {
   const draft: FieldSetDraft = {};
   if (!isObject(value) || depth > depthMax) return draft;
+  let read = 0;
   for (const text of Object.keys(value)) {
+    read += 1;
+    if (read % stepsAtOnce === 0) yield;
     const element = text === self ? (depth === 0 ? undefined : self) : canonicalElement(text);
-    if (element !== undefined) draft[element] = parsedSet(value[text], depth + 1);
+    if (element === undefined) continue;
+    const inner = value[text];
+    const set = isObject(inner) && !isEmptyObject(inner) ? yield* parsing(inner, depth + 1) : leaf;
+    draft[element] = closed(opened(set)) ?? leaf;
   }
-  for (const element of Object.keys(draft)) draft[element] = closed(opened(draft[element] ?? leaf)) ?? leaf;
+  yield;
   return finished(draft);
+}
+
+function isEmptyObject(object: JsonObject): boolean {
+  for (const _ in object) return false;
+  return true;
 }
 
 /** A set of paths of member names. */

@@ -6,8 +6,8 @@ import { rfc3339 } from "#base/clock.ts";
 import { deepEqual } from "../equal.ts";
 import { isList, isObject } from "../json-object.ts";
 import type { ManagedFieldsEntry } from "../meta.ts";
-import type { JsonObject, JsonValue } from "../shape.ts";
-import { difference, isEmpty, parsedSet, setOf, union, type FieldSet } from "./field-set.ts";
+import type { JsonValue } from "../shape.ts";
+import { difference, isEmpty, parsing, setOf, union, type FieldSet } from "./field-set.ts";
 
 export type Operation = "Apply" | "Update";
 
@@ -64,22 +64,35 @@ export class ManagersError extends Error {
   override readonly name = "ManagersError";
 }
 
-/**
- * The managers in `entries`. Stored entries are in canonical form; those of a client are made so.
- *
- * @throws ManagersError or PathError when an entry of a client is malformed.
- */
-export function readManagers(entries: JsonValue | undefined, from: "store" | "client"): Managers {
+/** The managers in stored entries, which are in canonical form. */
+export function readManagers(entries: JsonValue | undefined): Managers {
   const managers: Managers = new Map();
   for (const [index, entry] of (isList(entries) ? entries : []).entries()) {
-    if (!isObject(entry)) throw new ManagersError(`expected an object in managed fields entry ${index}`);
-    const manager = readManager(entry, index, from);
+    // Holds because only sets are ever stored there.
+    const set = (isObject(entry) ? (entry["fieldsV1"] ?? {}) : {}) as FieldSet;
+    const manager = readManager(entry, index, set);
     managers.set(idOf(manager), manager);
   }
   return managers;
 }
 
-function readManager(entry: JsonObject, index: number, from: "store" | "client"): Manager {
+/**
+ * The managers in the entries of a client, in canonical form.
+ *
+ * @throws ManagersError or PathError when an entry is malformed.
+ */
+export function* parsingManagers(entries: JsonValue | undefined): Generator<undefined, Managers> {
+  const managers: Managers = new Map();
+  for (const [index, entry] of (isList(entries) ? entries : []).entries()) {
+    const set = isObject(entry) ? yield* parsing(entry["fieldsV1"]) : {};
+    const manager = readManager(entry, index, set);
+    managers.set(idOf(manager), manager);
+  }
+  return managers;
+}
+
+function readManager(entry: JsonValue, index: number, set: FieldSet): Manager {
+  if (!isObject(entry)) throw new ManagersError(`expected an object in managed fields entry ${index}`);
   const { operation, apiVersion, fieldsType } = entry;
   if (operation !== "Apply" && operation !== "Update") throw new ManagersError("operation must be `Apply` or `Update`");
   if (typeof apiVersion !== "string" || apiVersion === "") throw new ManagersError("apiVersion must not be empty");
@@ -97,8 +110,7 @@ function readManager(entry: JsonObject, index: number, from: "store" | "client")
     apiVersion,
     subresource: text(entry["subresource"]),
     time: typeof entry["time"] === "string" ? entry["time"] : undefined,
-    // Holds because stored sets were written by this code.
-    set: from === "store" ? ((entry["fieldsV1"] ?? {}) as FieldSet) : parsedSet(entry["fieldsV1"]),
+    set,
   };
 }
 

@@ -141,6 +141,9 @@ const kindOrder = ".fkvi";
  * they are in order already.
  */
 export function sortedElements(elements: readonly string[]): readonly string[] {
+  // Names, with or without "." before them, are in the order of their texts.
+  if (elements.every((element) => element.startsWith("f") || element === self))
+    return isSorted(elements) ? elements : elements.toSorted();
   // Each is read once: comparing reads none.
   const steps = elements.map(stepOf);
   for (let index = 1; index < steps.length; index += 1) {
@@ -148,6 +151,12 @@ export function sortedElements(elements: readonly string[]): readonly string[] {
     if (one && two && compareSteps(one, two) > 0) return steps.sort(compareSteps).map(({ element }) => element);
   }
   return elements;
+}
+
+function isSorted(texts: readonly string[]): boolean {
+  for (let index = 1; index < texts.length; index += 1)
+    if ((texts[index - 1] ?? "") > (texts[index] ?? "")) return false;
+  return true;
 }
 
 interface Step {

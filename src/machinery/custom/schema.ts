@@ -90,3 +90,16 @@ export function allowsAdditional(schema: Schema): boolean {
 }
 
 export const metaNames: ReadonlySet<string> = new Set(["apiVersion", "kind", "metadata"]);
+
+/** Every expression in schemas, and a bit more: what defaults call `pattern` counts too. */
+export function* patternsIn(schemas: readonly (Schema | undefined)[]): Generator<string> {
+  const waiting: unknown[] = [...schemas];
+  while (waiting.length > 0) {
+    const at = waiting.pop();
+    if (typeof at !== "object" || at === null) continue;
+    for (const [name, inner] of Object.entries(at)) {
+      if (name === "pattern" && typeof inner === "string") yield inner;
+      else if (typeof inner === "object" && inner !== null) waiting.push(inner);
+    }
+  }
+}

@@ -13,7 +13,7 @@ import { dns1035Label, dnsSubdomain } from "#machinery/names.ts";
 import { checked } from "#machinery/object-meta-rules.ts";
 import type { CheckContext } from "#machinery/resource.ts";
 import { each } from "#machinery/rule.ts";
-import { checkVersion } from "./version-rules.ts";
+import { checkPatterns, checkVersion } from "./version-rules.ts";
 import type { CustomResourceDefinition, CustomResourceDefinitionSpec } from "./custom-resource-definition.ts";
 
 function checkNames({ names }: CustomResourceDefinitionSpec): FieldError[] {
@@ -47,6 +47,8 @@ function checkVersions(
     errors.push(invalid(path, versions, "must have exactly one version marked as storage version"));
   else if (versions.filter(({ storage }) => storage).length !== 1)
     errors.push(invalid(path, versions, "must have exactly one version marked as storage version"));
+  const costly = checkPatterns(path, versions, old?.spec.versions ?? []);
+  if (costly.length > 0) return [...errors, ...costly];
   for (const [index, version] of versions.entries()) {
     const { name } = version;
     const where = at(path, index);

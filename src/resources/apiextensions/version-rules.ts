@@ -1,9 +1,10 @@
 /** Rules of what a custom resource definition says about one of its versions: schema, subresources, columns, fields. */
 import { own } from "#base/own.ts";
-import { checkSchema, type Schema } from "#machinery/custom-kind.ts";
+import { checkSchema, patternsIn, type Schema } from "#machinery/custom-kind.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { child, duplicate, forbidden, invalid, required, tooMany, type FieldError } from "#machinery/field-error.ts";
 import { JsonPathError, parseJsonPath } from "#machinery/json-path.ts";
+import { patternWork, patternWorkMax } from "#machinery/pattern.ts";
 import { each } from "#machinery/rule.ts";
 import type {
   CustomResourceColumnDefinition,
@@ -28,8 +29,29 @@ export function checkVersion(
     if (root.nullable === true) errors.push(forbidden(child(where, "nullable"), "nullable cannot be true at the root"));
   }
   if (subresources?.scale) errors.push(...checkScale(child(path, "subresources.scale"), subresources.scale));
-  errors.push(...each(child(path, "additionalPrinterColumns"), additionalPrinterColumns, checkColumn));
+  const columnsAt = child(path, "additionalPrinterColumns");
+  const columns = additionalPrinterColumns?.length ?? 0;
+  // Differs from upstream: each column is worked out for each row of a table.
+  if (columns > columnsMax) errors.push(tooMany(columnsAt, columns, columnsMax));
+  else errors.push(...each(columnsAt, additionalPrinterColumns, checkColumn));
   return [...errors, ...checkSelectable(path, version)];
+}
+
+/**
+ * Differs from upstream: all expressions of a definition together are bounded, for compiling them keeps everybody
+ * waiting.
+ */
+export function checkPatterns(
+  path: string,
+  versions: readonly CustomResourceDefinitionVersion[],
+  old: readonly CustomResourceDefinitionVersion[],
+): readonly FieldError[] {
+  const changed = versions.filter(
+    ({ name, schema }) => !deepEqual(schema, old.find((one) => one.name === name)?.schema),
+  );
+  if (patternWork(patternsIn(changed.map(schemaOf))) <= patternWorkMax) return [];
+  const why = `the patterns of all schemas together take more than ${patternWorkMax} steps to compile: write fewer, shorter ones, or ones with smaller repetitions`;
+  return [forbidden(path, why)];
 }
 
 function schemaOf({ schema }: CustomResourceDefinitionVersion): Schema | undefined {
@@ -94,6 +116,7 @@ function checkPath(path: string, jsonPath: string, below: readonly string[]): Fi
   ];
 }
 
+const columnsMax = 100;
 const columnTypes = ["boolean", "date", "integer", "number", "string"];
 const columnFormats = ["byte", "date", "date-time", "double", "float", "int32", "int64", "password"];
 
