@@ -48,3 +48,26 @@ test("what is no path is refused", () => {
   for (const path of ["kind", ".a[", ".a[?(@.b", ".a[x]", ".a[]", ".a,b"])
     assert.throws(() => parseJsonPath(path), { name: "JsonPathError" }, path);
 });
+
+test("a path that finds the same over and over comes to an end, with the first of what it leads to", () => {
+  const document = { list: Array.from({ length: 30_000 }, (_, at) => ({ at, inner: [[[[at]]]] })), large: {} };
+  const deep = ".".repeat(4_000);
+  for (const path of [deep, `${deep}at`, "..[*]".repeat(700), "[*,*,*,*]".repeat(400), "..[?(@..at==1)]".repeat(200)]) {
+    const values = parseJsonPath(path)(document);
+    assert.ok(values.length <= 100_000, `${path.slice(0, 20)} gave ${values.length}`);
+  }
+});
+
+test("slices count from either end, and in steps", () => {
+  const list = [0, 1, 2, 3, 4, 5];
+  const rows: readonly (readonly [string, readonly number[]])[] = [
+    ["[1:3]", [1, 2]],
+    ["[-2:]", [4, 5]],
+    ["[:-4]", [0, 1]],
+    ["[::2]", [0, 2, 4]],
+    ["[1:99:3]", [1, 4]],
+    ["[4:2]", []],
+    ["[::0]", []],
+  ];
+  for (const [path, expected] of rows) assert.deepEqual(parseJsonPath(path)(list), expected, path);
+});
