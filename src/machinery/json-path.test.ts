@@ -56,7 +56,30 @@ test("a path that leads to the same values over and over ends somewhere", () => 
   for (let depth = 0; depth < 40; depth += 1) nested = { a: nested };
   for (const path of ["..", "..a..a..a..at", "..*..*..*", "['a','a']".repeat(30), "..[*]..[*]..inner"]) {
     const found = parseJsonPath(path)(nested);
-    assert.ok(found.length <= 10_000, `${path} leads to ${found.length} values`);
+    assert.ok(found.length <= 100_000, `${path} leads to ${found.length} values`);
   }
   assert.equal(parseJsonPath("..at")({ list }).length, 1_000);
+});
+
+test("a path that finds the same over and over comes to an end, with the first of what it leads to", () => {
+  const document = { list: Array.from({ length: 30_000 }, (_, at) => ({ at, inner: [[[[at]]]] })), large: {} };
+  const deep = ".".repeat(4_000);
+  for (const path of [deep, `${deep}at`, "..[*]".repeat(700), "[*,*,*,*]".repeat(400), "..[?(@..at==1)]".repeat(200)]) {
+    const values = parseJsonPath(path)(document);
+    assert.ok(values.length <= 100_000, `${path.slice(0, 20)} gave ${values.length}`);
+  }
+});
+
+test("slices count from either end, and in steps", () => {
+  const list = [0, 1, 2, 3, 4, 5];
+  const rows: readonly (readonly [string, readonly number[]])[] = [
+    ["[1:3]", [1, 2]],
+    ["[-2:]", [4, 5]],
+    ["[:-4]", [0, 1]],
+    ["[::2]", [0, 2, 4]],
+    ["[1:99:3]", [1, 4]],
+    ["[4:2]", []],
+    ["[::0]", []],
+  ];
+  for (const [path, expected] of rows) assert.deepEqual(parseJsonPath(path)(list), expected, path);
 });

@@ -17,15 +17,49 @@ export class JsonPathError extends Error {
 export type JsonPath = (document: JsonValue) => readonly JsonValue[];
 
 type Values = readonly JsonValue[];
-type Step = (values: Values) => Values;
+/** How many more values one evaluation may look at. */
+interface Visits {
+  left: number;
+}
+type Step = (values: Values, visits: Visits) => Values;
 
-// Steps that name a value several times, or `..` after `..`, lead to some values over and over: it has to end somewhere.
-const valuesMax = 10_000;
+// `..` after `..` finds the same values over and over: without an end, a path of forty characters never comes to its own.
+const visitsMax = 100_000;
 
-/** @throws JsonPathError when `text` is not understood. */
+/**
+ * Differs from upstream: a path that leads to more values than a table could show gives the first of them.
+ *
+ * @throws JsonPathError when `text` is not understood.
+ */
 export function parseJsonPath(text: string): JsonPath {
+  const evaluate = pathOf(text);
+  return (document) => evaluate(document, { left: visitsMax });
+}
+
+type Evaluate = (document: JsonValue, visits: Visits) => Values;
+
+function pathOf(text: string): Evaluate {
   const steps = stepsOf(text.trim());
-  return (document) => steps.reduce<Values>((values, step) => step(values).slice(0, valuesMax), [document]);
+  return (document, visits) => steps.reduce<Values>((values, step) => step(values, visits), [document]);
+}
+
+/** What `make` finds in each value, until there were visits enough. */
+function spread(
+  values: Values,
+  visits: Visits,
+  make: (value: JsonValue, visits: Visits) => Iterable<JsonValue>,
+): Values {
+  const found: JsonValue[] = [];
+  for (const value of values) {
+    if (visits.left <= 0) return found;
+    visits.left -= 1;
+    for (const inner of make(value, visits)) {
+      if (visits.left <= 0) return found;
+      visits.left -= 1;
+      found.push(inner);
+    }
+  }
+  return found;
 }
 
 // A path is written by hand; a longer one is a mistake or an attack.
@@ -63,35 +97,41 @@ function nextStep(rest: string): { readonly step: Step; readonly length: number 
     if (!inner && rest.length > 1) throw new JsonPathError(`expected a name in ${JSON.stringify(rest)}`);
     return { step: inner ?? same, length: whole.length };
   }
-  return { step: (values) => (inner ?? same)(descend(values)), length: whole.length };
+  const step: Step = (values, visits) => (inner ?? same)(spread(values, visits, descend), visits);
+  return { step, length: whole.length };
 }
 
 const same: Step = (values) => values;
 
 function nameStep(name: string): Step {
-  if (name === "*") return (values) => values.flatMap(childrenOf);
-  return (values) =>
-    values.flatMap((value) => {
+  if (name === "*") return (values, visits) => spread(values, visits, childrenOf);
+  return (values, visits) =>
+    spread(values, visits, (value) => {
       const found = isObject(value) ? member(value, name) : undefined;
       return found === undefined ? [] : [found];
     });
 }
 
-function childrenOf(value: JsonValue): Values {
+/** What is one step below. Opening an object costs as much as all that is in it, wanted or not. */
+function childrenOf(value: JsonValue, visits: Visits): Values {
   if (isList(value)) return value;
-  return isObject(value) ? Object.values(value).filter((inner) => inner !== undefined) : [];
+  if (!isObject(value)) return [];
+  const children = Object.values(value).filter((inner) => inner !== undefined);
+  visits.left -= children.length;
+  return children;
 }
 
-/** The values and all below them, as far as `valuesMax`. */
-function descend(values: Values): Values {
-  const found: JsonValue[] = [];
-  const add = (value: JsonValue): void => {
-    if (found.length >= valuesMax) return;
-    found.push(value);
-    for (const inner of childrenOf(value)) add(inner);
-  };
-  for (const value of values) add(value);
-  return found;
+/** The value and all below it. */
+function* descend(value: JsonValue, visits: Visits): Generator<JsonValue> {
+  yield value;
+  const open = [childrenOf(value, visits).values()];
+  for (let inner = open.at(-1)?.next(); inner; inner = open.at(-1)?.next()) {
+    if (inner.done) open.pop();
+    else {
+      yield inner.value;
+      open.push(childrenOf(inner.value, visits).values());
+    }
+  }
 }
 
 function bracketStep(text: string): Step {
@@ -100,22 +140,15 @@ function bracketStep(text: string): Step {
   const parts = text.split(",");
   if (parts.length > 1) {
     const steps = parts.map((part) => bracketStep(part.trim()));
-    return (values) => {
-      const found: JsonValue[] = [];
-      for (const step of steps) {
-        if (found.length >= valuesMax) break;
-        for (const value of step(values)) found.push(value);
-      }
-      return found;
-    };
+    return (values, visits) => steps.flatMap((step) => step(values, visits));
   }
   if (text === "*") return nameStep("*");
   const slice = /^(-?\d*)(?::(-?\d*))?(?::(-?\d*))?$/.exec(text);
   if (!slice) throw new JsonPathError(`invalid array index ${text}`);
   const [, start = "", end, step] = slice;
   if (end === undefined && start === "") throw new JsonPathError(`invalid array index ${text}`);
-  if (end === undefined) return (values) => values.flatMap((value) => itemAt(value, Number(start)));
-  return (values) => values.flatMap((value) => sliceOf(value, { start, end, step: step ?? "" }));
+  if (end === undefined) return (values, visits) => spread(values, visits, (value) => itemAt(value, Number(start)));
+  return (values, visits) => spread(values, visits, (value) => sliceOf(value, { start, end, step: step ?? "" }));
 }
 
 function itemAt(value: JsonValue, index: number): Values {
@@ -132,8 +165,12 @@ interface Slice {
 function sliceOf(value: JsonValue, { start, end, step }: Slice): Values {
   const every = step === "" ? 1 : Number(step);
   if (!isList(value) || !(every > 0)) return [];
-  const part = value.slice(start === "" ? 0 : Number(start), end === "" ? value.length : Number(end));
-  return part.filter((_, index) => index % every === 0);
+  const bound = (index: number): number =>
+    Math.min(index < 0 ? Math.max(value.length + index, 0) : index, value.length);
+  const [first, last] = [bound(Number(start)), end === "" ? value.length : bound(Number(end))];
+  const part: JsonValue[] = [];
+  for (let at = first; at < last && part.length < visitsMax; at += every) part.push(...value.slice(at, at + 1));
+  return part;
 }
 
 /** Where the `)]` of a filter is; one in quotes does not count. */
@@ -159,28 +196,37 @@ function filterStep(text: string): Step {
   const rightText = text.slice(leftText.length + operator.length);
   const isComparison = leftText !== "" && rightText !== "";
   const left = operand(isComparison ? leftText : text);
-  if (!isComparison)
-    return (values) => values.flatMap((value) => (isList(value) ? value.filter((item) => left(item).length > 0) : []));
+  if (!isComparison) return filtered((item, visits) => left(item, visits).length > 0);
   const right = operand(rightText);
   const compare = own(comparisons, operator);
   if (!compare) throw new JsonPathError(`unrecognized filter operator ${operator}`);
-  const holds = (item: JsonValue): boolean => {
-    const [a, b] = [comparable(left(item)), comparable(right(item))];
+  return filtered((item, visits) => {
+    const [a, b] = [comparable(left(item, visits)), comparable(right(item, visits))];
     return a !== undefined && b !== undefined && typeof a === typeof b && compare(a, b);
-  };
-  return (values) => values.flatMap((value) => (isList(value) ? value.filter(holds) : []));
+  });
 }
 
-function operand(text: string): JsonPath {
+function filtered(holds: (item: JsonValue, visits: Visits) => boolean): Step {
+  return (values, visits) =>
+    spread(values, visits, function* (value) {
+      for (const item of isList(value) ? value : []) {
+        if (visits.left <= 0) return;
+        visits.left -= 1;
+        if (holds(item, visits)) yield item;
+      }
+    });
+}
+
+function operand(text: string): Evaluate {
   const trimmed = text.trim();
   const quoted = /^(["'])([\s\S]*)\1$/.exec(trimmed);
   if (quoted) return constant((quoted[2] ?? "").replaceAll(/\\(.)/g, "$1"));
   if (trimmed === "true" || trimmed === "false") return constant(trimmed === "true");
   if (/^[+-]?\d+(?:\.\d+)?$/.test(trimmed)) return constant(Number(trimmed));
-  return parseJsonPath(trimmed);
+  return pathOf(trimmed);
 }
 
-function constant(value: JsonValue): JsonPath {
+function constant(value: JsonValue): Evaluate {
   return () => [value];
 }
 

@@ -1,25 +1,18 @@
 /**
- * Hostile clients against a real server: a tenant who may do everything in one namespace and wants the others to wait.
- * Prints for each attack the server's memory before, at its height and after, the longest that a stranger's GET took
- * meanwhile, and what the attacker was answered. Exits with 1 when a limit was passed.
- *
- *     sh tools/node.sh test/attack/clients.ts KUBECONFIG PID [ATTACK...]
+ * Hostile clients: a tenant who may do everything in one namespace and wants the others to wait. What each takes of the
+ * server's memory, and how long another user waits meanwhile, is observed from outside.
  */
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isMainThread, parentPort, Worker } from "node:worker_threads";
-import { readTarget } from "../bench/kubeconfig.ts";
+import type { Target } from "../bench/h2-client.ts";
+import { hostileHeads } from "./heads.ts";
+import { observed, type Attacked } from "./observed.ts";
+import type { Row } from "./report.ts";
 
-const [kubeconfig = "/etc/kedge/kedge.yaml", pid = "", ...chosen] = process.argv.slice(2);
-const target = readTarget(kubeconfig);
 const namespace = "attack-clients";
 const maps = `/api/v1/namespaces/${namespace}/configmaps`;
-
-/** What an attack may cost the others. */
-const limits = { stallMs: 250, grownMegabytes: 500 } as const;
 const streamsPerSession = 240;
+let target: Target;
 
 interface Answered {
   readonly code: number;
@@ -216,75 +209,20 @@ async function prepare(admin: ClientHttp2Session): Promise<Tenant> {
   return { admin, token };
 }
 
-function memoryMegabytes(): number {
-  if (pid === "") return 0;
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
-}
+const promised = "others are served, memory is bounded";
 
-/** Asks as a stranger, over and over, in a thread of its own, and remembers the longest answer and the most memory. */
-class Stranger implements AsyncDisposable {
-  longestMs = 0;
-  mostMegabytes = 0;
-  private readonly worker = new Worker(new URL(import.meta.url), { argv: process.argv.slice(2) });
-
-  async begin(): Promise<void> {
-    await once(this.worker, "message");
-    this.worker.on("message", ({ tookMs, megabytes }: { tookMs: number; megabytes: number }) => {
-      this.longestMs = Math.max(this.longestMs, tookMs);
-      this.mostMegabytes = Math.max(this.mostMegabytes, megabytes);
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.worker.terminate();
-  }
-}
-
-async function askForever(): Promise<never> {
-  const session = open();
-  for (;;) {
-    const startMs = performance.now();
-    const { code } = await ask(session, { path: "/api/v1/namespaces/default" });
-    if (code !== 200) throw new Error(`expected 200 for a stranger, found ${code}`);
-    parentPort?.postMessage({ tookMs: performance.now() - startMs, megabytes: memoryMegabytes() });
-    await sleep(5);
-  }
-}
-
-async function run(): Promise<boolean> {
+/** Every attack of a client, one after another. */
+export async function* clientAttacks(attacked: Attacked): AsyncGenerator<Row> {
+  ({ target } = attacked);
   const admin = open();
   const tenant = await prepare(admin);
-  let held = true;
-  process.stdout.write(
-    "| attack | memory before | at most | after | longest GET | outcome |\n| --- | --- | --- | --- | --- | --- |\n",
-  );
-  for (const [name, attack] of Object.entries(attacks)) {
-    if (chosen.length > 0 && !chosen.includes(name)) continue;
-    await sleep(1_000);
-    const before = memoryMegabytes();
-    let outcome: string;
-    let longestMs: number;
-    let most: number;
-    {
-      await using stranger = new Stranger();
-      await stranger.begin();
-      outcome = await attack(tenant);
-      await sleep(500);
-      longestMs = stranger.longestMs;
-      most = stranger.mostMegabytes;
-    }
-    await sleep(2_000);
-    const good = longestMs <= limits.stallMs && most - before <= limits.grownMegabytes;
-    held &&= good;
-    const figures = [before, most, memoryMegabytes()].map((value) => `${value.toFixed(0)} MB`).join(" | ");
-    process.stdout.write(
-      `| ${name} | ${figures} | ${longestMs.toFixed(0)} ms | ${outcome}${good ? "" : " (too much)"} |\n`,
-    );
-  }
+  for (const [name, attack] of Object.entries(attacks))
+    yield await observed(attacked, { name: `clients: ${name}`, promised }, async () => ({
+      outcome: await attack(tenant),
+      broken: false,
+    }));
+  for (const [name, attack] of Object.entries(hostileHeads))
+    yield await observed(attacked, { name: `clients: ${name}`, promised }, () => attack(target));
   await ask(admin, { method: "DELETE", path: `/api/v1/namespaces/${namespace}` });
   admin.destroy();
-  return held;
 }
-
-if (isMainThread) process.exitCode = (await run()) ? 0 : 1;
-else await askForever();

@@ -3,8 +3,12 @@
  * Prints a row for each attack; exits with 1 when a promise was broken. What the rows mean is in README.md.
  */
 import { parseArgs } from "node:util";
+import { clientAttacks } from "./clients.ts";
 import { fuzz } from "./fuzz.ts";
+import { nodeAttacks } from "./nodes.ts";
+import { podAttacks } from "./pods.ts";
 import { tableHead, tableRow, type Row } from "./report.ts";
+import { startAttacked, type AttackedServer } from "./server.ts";
 
 const usage = `npm run attack -- [flags]
 
@@ -22,26 +26,37 @@ const { values } = parseArgs({
   },
 });
 
-const parts: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
-  decoders: () => fuzz("decoders", { seed: values.seed, budgetSeconds: Number(values.budget) }),
-  kinds: () => fuzz("kinds", { seed: values.seed, budgetSeconds: Number(values.budget) }),
-};
+type Part = "clients" | "pods" | "nodes" | "decoders" | "kinds";
+
+/** Those that need a server share one. */
+const servers: readonly (readonly [Part, (server: AttackedServer) => AsyncIterable<Row>])[] = [
+  ["nodes", nodeAttacks],
+  ["pods", podAttacks],
+  ["clients", clientAttacks],
+];
+const alone = ["decoders", "kinds"] as const;
+const parts: readonly Part[] = [...alone, ...servers.map(([part]) => part)];
+
+async function* rowsOf(chosen: ReadonlySet<Part>): AsyncGenerator<Row> {
+  for (const part of alone)
+    if (chosen.has(part)) yield* await fuzz(part, { seed: values.seed, budgetSeconds: Number(values.budget) });
+  if (!servers.some(([part]) => chosen.has(part))) return;
+  await using server = await startAttacked();
+  for (const [part, run] of servers) if (chosen.has(part)) yield* run(server);
+}
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-async function attack(chosen: readonly string[]): Promise<boolean> {
-  const unknown = chosen.find((name) => !Object.hasOwn(parts, name));
-  if (unknown !== undefined) throw new Error(`expected ${Object.keys(parts).join(", ")} as part, found "${unknown}"`);
+async function attack(asked: readonly string[]): Promise<boolean> {
+  const unknown = asked.find((name) => !parts.some((part) => part === name));
+  if (unknown !== undefined) throw new Error(`expected ${parts.join(", ")} as part, found "${unknown}"`);
   say(`seed ${values.seed}\n\n${tableHead}`);
   let held = true;
-  for (const [name, run] of Object.entries(parts)) {
-    if (chosen.length > 0 && !chosen.includes(name)) continue;
-    for (const row of await run()) {
-      held &&= !row.broken;
-      say(tableRow(row));
-    }
+  for await (const row of rowsOf(new Set(parts.filter((part) => asked.length === 0 || asked.includes(part))))) {
+    held &&= !row.broken;
+    say(tableRow(row));
   }
   return held;
 }

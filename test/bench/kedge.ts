@@ -14,6 +14,8 @@ export interface KedgeOptions {
   readonly folder: string;
   readonly port: number;
   readonly node: boolean;
+  /** Puts files into the data directory before the start. */
+  readonly prepare?: (dataFolder: string) => void;
 }
 
 export interface Kedge extends AsyncDisposable {
@@ -26,12 +28,17 @@ export interface Kedge extends AsyncDisposable {
   readonly apiMs: number;
   /** The same for its node; rejects when that takes too long. */
   readonly nodeMs: Promise<number>;
+  /** False once its process has ended. */
+  readonly isRunning: () => boolean;
+  /** The last lines it has printed. */
+  readonly lastWords: () => readonly string[];
 }
 
 /** Resolves as soon as the API is ready. @throws Error with what it printed */
-export async function startKedge({ folder, port, node }: KedgeOptions): Promise<Kedge> {
+export async function startKedge({ folder, port, node, prepare }: KedgeOptions): Promise<Kedge> {
   const dataFolder = mkdtempSync(join(folder, "kedge-bench-"));
   const kubeconfig = join(dataFolder, "admin.yaml");
+  prepare?.(dataFolder);
   const startedMs = performance.now();
   // Ports and addresses of its own, so that it can stand beside another kedge of this machine.
   const ranges = ["--cluster-cidr", "10.240.0.0/16", "--service-cidr", "10.241.0.0/16", "--cluster-dns", "10.241.0.10"];
@@ -76,6 +83,8 @@ export async function startKedge({ folder, port, node }: KedgeOptions): Promise<
       startedMs,
       apiMs,
       nodeMs,
+      isRunning: () => child.exitCode === null && child.signalCode === null,
+      lastWords: () => said.slice(-20),
       [Symbol.asyncDispose]: end,
     };
   } catch (error) {
