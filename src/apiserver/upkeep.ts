@@ -7,10 +7,10 @@ import { isReason } from "#machinery/status.ts";
 import { events, type Event } from "#resources/core/event.ts";
 import type { Store } from "#storage/store.ts";
 import { cacheOf, type Core } from "./call.ts";
+import { isOld } from "./event-age.ts";
 
 /** History is kept this long, so that watchers that were cut off can go on where they were. Upstream's value. */
 const compactionMs = 300_000;
-const eventLifeMs = 3_600_000;
 const eventSweepMs = 300_000;
 
 /** Compacts to where the log was one interval ago; a log that did not grow is left alone. */
@@ -55,13 +55,7 @@ async function expireEvents(
     if (rest) await rest;
     // Holds because only events are stored there.
     const event = stored.object as Event;
-    const seen =
-      event.series?.lastObservedTime ??
-      event.lastTimestamp ??
-      event.eventTime ??
-      event.metadata.creationTimestamp ??
-      "";
-    if (clock.nowMs() - Date.parse(seen) < eventLifeMs) continue;
+    if (!isOld(event, clock.nowMs())) continue;
     const { namespace = "", name = "" } = event.metadata;
     await client.delete(events, { namespace, name }).catch((error: unknown) => {
       if (!isReason(error, "NotFound")) throw error;

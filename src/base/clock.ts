@@ -87,7 +87,10 @@ export function rfc3339Micro(ms: number): string {
 
 export const machineClock: Clock = new MachineClock();
 
-/** A signal that is aborted with the given one, or after `timeoutMs`. Disposing of it cancels the timer. */
+/**
+ * A signal that is aborted with the given one, or after `timeoutMs`. Disposing of it ends both: whatever still listens
+ * to it then is neither told nor, by a signal that lives long, kept in memory.
+ */
 export function deadline(
   clock: Clock,
   timeoutMs: number,
@@ -95,6 +98,12 @@ export function deadline(
 ): Disposable & { readonly signal: AbortSignal } {
   const controller = new AbortController();
   const timer = clock.after(timeoutMs, () => controller.abort(new Error(`not done within ${timeoutMs} ms`)));
-  const joined = signal ? AbortSignal.any([signal, controller.signal]) : controller.signal;
-  return { signal: joined, [Symbol.dispose]: () => timer.cancel() };
+  const leave = (): void => controller.abort(signal?.reason);
+  if (signal?.aborted) leave();
+  else signal?.addEventListener("abort", leave, { once: true });
+  const dispose = (): void => {
+    timer.cancel();
+    signal?.removeEventListener("abort", leave);
+  };
+  return { signal: controller.signal, [Symbol.dispose]: dispose };
 }

@@ -62,8 +62,9 @@ export async function supervise(
 
 async function runOnce(component: Component, clock: Clock, signal: AbortSignal): Promise<void> {
   const broken = new AbortController();
-  const until = AbortSignal.any([signal, broken.signal]);
+  // However a run ends, what it began ends with it: handlers, timers and watches of a run that failed stay in nobody's way.
   const over = new AbortController();
+  const until = AbortSignal.any([signal, broken.signal, over.signal]);
   const run = current.run({ component: component.name, broken }, () => component.run(until));
   // Whichever comes second is not waited for any more.
   run.catch(() => undefined);

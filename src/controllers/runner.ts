@@ -104,7 +104,11 @@ class Runner<O> {
 
   private async look(text: string, signal: AbortSignal): Promise<void> {
     const plan = this.think(text);
-    if (plan === undefined) return;
+    if (plan === undefined) {
+      // Gone, or nobody's concern: nothing is remembered of it.
+      this.told.delete(text);
+      return;
+    }
     const { client, recorder, clock } = this.parts;
     const acting: Acting = { client, recorder, budget: new Budget(clock), written: [] };
     try {

@@ -20,6 +20,7 @@ import {
 import { basename, dirname } from "node:path";
 import { machineRandom } from "#base/random.ts";
 import { factsFrom, type FileFacts } from "./file-facts.ts";
+import { putInPlace } from "./put-in-place.ts";
 import { openFolder, type SafeFolder } from "./safe-folder.ts";
 
 export interface DiskSpace {
@@ -98,10 +99,11 @@ export const machineFiles: Files = {
   async write(path, content, mode) {
     await mkdir(dirname(path), { recursive: true });
     const next = besides(path);
-    await writeFile(next, content, { mode });
-    // The mode given on creation is subject to the process' umask.
-    await chmod(next, mode);
-    await rename(next, path);
+    await putInPlace(next, path, async () => {
+      await writeFile(next, content, { mode });
+      // The mode given on creation is subject to the process' umask.
+      await chmod(next, mode);
+    });
   },
   async touch(path, mode) {
     await mkdir(dirname(path), { recursive: true });
@@ -131,8 +133,7 @@ export const machineFiles: Files = {
   },
   async symlink(target, path) {
     const next = besides(path);
-    await symlink(target, next);
-    await rename(next, path);
+    await putInPlace(next, path, () => symlink(target, next));
   },
   hardLink: (target, path) => link(target, path),
   readLink: (path) => orUndefined(readlink(path)),

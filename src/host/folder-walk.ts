@@ -32,7 +32,7 @@ export interface WalkedEntry {
 export type Visit = (entry: WalkedEntry) => Promise<void> | void;
 
 // After so many entries the walk pauses.
-const entriesBetweenPauses = 256;
+export const entriesBetweenPauses = 256;
 // So many folders are gone through at once; of those further up, the names that are left are remembered instead.
 const openMax = 32;
 const rememberedMax = 4_096;

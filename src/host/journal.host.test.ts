@@ -6,7 +6,7 @@ import { must } from "#base/assert.ts";
 import { Cgroups, detectCgroups } from "./cgroups.ts";
 import { HostJournal, undo } from "./journal.ts";
 import { Links } from "./links.ts";
-import { isMountPoint, mountTmpfs } from "./mounts.ts";
+import { isMountPoint, mountTmpfs, unmountBelow } from "./mounts.ts";
 import { Nftables } from "./nftables.ts";
 import { run } from "./processes.ts";
 import { locateBundle } from "./runtime-bundle.ts";
@@ -80,6 +80,25 @@ test("undoing the journal leaves the machine as it was, also from a journal that
   assert.deepEqual(await observe(), before);
   assert.equal(existsSync(path), false);
   rmSync(folder, { recursive: true });
+});
+
+test("a change that a full disk takes only a part of is not recorded, so that it is not made", async () => {
+  const folder = mkdtempSync("/tmp/kedge-journal-test-");
+  await mountTmpfs(folder, { sizeBytes: 65_536 });
+  try {
+    const path = join(folder, "journal.jsonl");
+    const journal = new HostJournal(path);
+    journal.record({ kind: "link", name: "first" });
+    writeFileSync(join(folder, "others"), "x".repeat(53_248));
+    const long = { kind: "mounts", path: `/${"long/".repeat(3_000)}` } as const;
+    assert.throws(() => journal.record(long), { code: "ENOSPC" });
+    rmSync(join(folder, "others"));
+    journal.record(long);
+    assert.equal(readFileSync(path, "utf8").trimEnd().split("\n").at(-1), JSON.stringify(long));
+  } finally {
+    await unmountBelow(folder);
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("nftables refuses a script as a whole, and names the line", async () => {

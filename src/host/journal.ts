@@ -2,17 +2,7 @@
  * What kedge changes on this machine, written down before it is done, so that uninstalling undoes exactly that and
  * nothing else. One line of JSON a change; a change is written once however often it is made.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { messageOf, unreachable } from "#base/assert.ts";
 import { Cgroups, detectCgroups } from "./cgroups.ts";
@@ -59,8 +49,8 @@ export class HostJournal {
     mkdirSync(dirname(this.path), { recursive: true });
     const file = openSync(this.path, "a", 0o600);
     try {
-      // A line that a crash cut short must not swallow this one.
-      writeSync(file, `\n${JSON.stringify(change)}\n`);
+      // A line that a crash or a full disk cut short must not swallow this one. Written until all of it is there.
+      writeFileSync(file, `\n${JSON.stringify(change)}\n`);
       fsyncSync(file);
     } finally {
       closeSync(file);

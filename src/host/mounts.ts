@@ -61,6 +61,9 @@ function unescaped(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
+// A server of a network file system that is gone makes whoever looks at its mount wait for ever.
+const mountMs = 30_000;
+
 /** Mounts a file system in memory on a folder, which is made. */
 export async function mountTmpfs(
   path: string,
@@ -69,12 +72,12 @@ export async function mountTmpfs(
   mkdirSync(path, { recursive: true });
   const { sizeBytes, mode = 0o755 } = options;
   const settings = [`mode=${mode.toString(8)}`, ...(sizeBytes === undefined ? [] : [`size=${sizeBytes}`])];
-  await run("mount", ["-n", "-t", "tmpfs", "-o", settings.join(","), "tmpfs", path]);
+  await run("mount", ["-n", "-t", "tmpfs", "-o", settings.join(","), "tmpfs", path], { timeoutMs: mountMs });
 }
 
 /** Unmounts a mount point; one that is busy vanishes from sight and goes when its last user does. */
 export async function unmount(path: string): Promise<void> {
-  await run("umount", ["-n", "-l", path]);
+  await run("umount", ["-n", "-l", path], { timeoutMs: mountMs });
 }
 
 /**
@@ -87,7 +90,7 @@ export async function unmountBelow(prefix: string): Promise<readonly string[]> {
   const mounts = await listMounts(prefix);
   // Unmounting in a shared mount unmounts in all that share it: they part first.
   const shared = mounts.filter(({ propagation }) => propagation === "shared");
-  for (const { mountPoint } of shared) await run("mount", ["-n", "--make-private", mountPoint]);
+  for (const { mountPoint } of shared) await run("mount", ["-n", "--make-private", mountPoint], { timeoutMs: mountMs });
   const points = mounts.map(({ mountPoint }) => mountPoint).reverse();
   for (const point of points) await unmount(point);
   return points;
@@ -107,7 +110,7 @@ const fileSystemNames: Readonly<Record<number, string>> = {
 /** @throws Error with one sentence when images cannot be stacked in `folder`. */
 export async function requireOverlay(folder: string): Promise<void> {
   if (!readFileSync("/proc/filesystems", "utf8").includes("\toverlay\n"))
-    await run("modprobe", ["overlay"]).catch((error: unknown) => {
+    await run("modprobe", ["overlay"], { timeoutMs: mountMs }).catch((error: unknown) => {
       throw new Error("expected a kernel with overlayfs, found none: use a kernel with CONFIG_OVERLAY_FS", {
         cause: error,
       });
@@ -116,7 +119,7 @@ export async function requireOverlay(folder: string): Promise<void> {
   try {
     for (const name of ["lower", "upper", "work", "merged"]) mkdirSync(join(trial, name));
     const layers = `lowerdir=${trial}/lower,upperdir=${trial}/upper,workdir=${trial}/work`;
-    await run("mount", ["-n", "-t", "overlay", "-o", layers, "overlay", join(trial, "merged")]);
+    await run("mount", ["-n", "-t", "overlay", "-o", layers, "overlay", join(trial, "merged")], { timeoutMs: mountMs });
     await unmount(join(trial, "merged"));
   } catch (error) {
     const type = statfsSync(folder).type;

@@ -139,7 +139,8 @@ export function relocate(folder: string, finalFolder = folder): void {
           `the path of the runtime bundle must be shorter than ${relocations.sizeBytes} bytes, found "${target}": move kedge to a shorter path`,
         );
       bytes.write(target);
-      writeSync(descriptor, bytes, 0, bytes.length, place.offset);
+      const written = writeSync(descriptor, bytes, 0, bytes.length, place.offset);
+      if (written < bytes.length) throw new Error(`expected room for "${fresh}", found the disk full`);
     }
     closeSync(descriptor);
     renameSync(fresh, path);

@@ -28,6 +28,16 @@ test("a FIFO is refused at once instead of waited for", async () => {
   });
 });
 
+test("a file or link that cannot be put in its place leaves nothing beside it", async () => {
+  using folder = await opened();
+  mkdirSync(join(folder.path, "taken"));
+  await assert.rejects(folder.write("taken", "text", { mode: 0o600 }), { code: "EISDIR" });
+  await assert.rejects(folder.symlink("text", "taken"), { code: "EISDIR" });
+  await assert.rejects(machineFiles.write(join(folder.path, "taken"), "text", 0o600), { code: "EISDIR" });
+  await assert.rejects(machineFiles.symlink("text", join(folder.path, "taken")), { code: "EISDIR" });
+  assert.deepEqual(await folder.list("", 10), ["taken"]);
+});
+
 test("a tree deeper than any path, and with many names, goes with few descriptors", async () => {
   using folder = await opened();
   const depth = 500;

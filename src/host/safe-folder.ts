@@ -13,6 +13,7 @@ import { factsFrom, type FileFacts } from "./file-facts.ts";
 import { removeContents, removeName, type MountPolicy } from "./folder-removal.ts";
 import { changeHeld, walkBelow, type FileChange, type Visit, type WalkBudget } from "./folder-walk.ts";
 import { run } from "./processes.ts";
+import { putInPlace } from "./put-in-place.ts";
 import { UnsafePathError } from "./unsafe-path-error.ts";
 
 /** What a file that is made gets; owned by root unless said otherwise. */
@@ -177,25 +178,14 @@ class DescriptorFolder implements SafeFolder {
     const { steps, name } = lastOf(at);
     using folder = await this.reachExisting(steps);
     const next = besides(name);
-    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-    const file = await open(folder.at(next), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-    try {
-      await file.writeFile(content);
-      // The owner first: a change of it takes setuid and setgid away.
-      if (as.uid !== undefined || as.gid !== undefined) await file.chown(as.uid ?? -1, as.gid ?? -1);
-      await file.chmod(as.mode);
-    } finally {
-      await file.close();
-    }
-    await rename(folder.at(next), folder.at(name));
+    await putInPlace(folder.at(next), folder.at(name), () => writeNew(folder.at(next), content, as));
   }
 
   async symlink(target: string, at: string): Promise<void> {
     const { steps, name } = lastOf(at);
     using folder = await this.reachExisting(steps);
     const next = besides(name);
-    await symlink(target, folder.at(next));
-    await rename(folder.at(next), folder.at(name));
+    await putInPlace(folder.at(next), folder.at(name), () => symlink(target, folder.at(next)));
   }
 
   async makeFolder(at: string, as: MadeAs): Promise<void> {
@@ -290,6 +280,19 @@ function lastOf(at: string): { readonly steps: readonly string[]; readonly name:
   const name = steps.at(-1);
   if (name === undefined) throw new UnsafePathError("expected a path below the folder, found the folder itself");
   return { steps: steps.slice(0, -1), name };
+}
+
+async function writeNew(path: string, content: Uint8Array | string, as: MadeAs): Promise<void> {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  try {
+    await file.writeFile(content);
+    // The owner first: a change of it takes setuid and setgid away.
+    if (as.uid !== undefined || as.gid !== undefined) await file.chown(as.uid ?? -1, as.gid ?? -1);
+    await file.chmod(as.mode);
+  } finally {
+    await file.close();
+  }
 }
 
 async function madeFolder(

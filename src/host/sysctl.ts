@@ -93,10 +93,12 @@ function othersUse(folder: string): boolean {
   );
 }
 
+const moduleMs = 30_000;
+
 /** Loads a module unless `present` says that what it brings is there. @returns Whether it is there now. */
 export async function loadModule(name: string, present: () => boolean): Promise<boolean> {
   if (present()) return true;
   // A kernel without modules, or without this one, is told apart by looking again.
-  await run("modprobe", [name]).catch(() => "");
+  await run("modprobe", [name], { timeoutMs: moduleMs }).catch(() => "");
   return present();
 }

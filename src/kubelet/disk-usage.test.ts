@@ -49,7 +49,7 @@ test("everything a container can make grow counts, and what is in memory or anot
   });
   await files.symlink("/elsewhere", "/pods/1/volumes/kubernetes.io~empty-dir/disk/out");
   const meter = new DiskMeter({ runtime, files, clock, podLogsFolder: "/logs", podFolder: () => "/pods/1" });
-  const used = await meter.measure(pod, await meter.layers(never), "urgent");
+  const used = await meter.measure(pod, await meter.layers(never), { pace: "urgent", signal: never });
   assert.deepEqual(used, {
     bytes: 311_111,
     containers: new Map([["main", 300_001]]),
@@ -58,4 +58,19 @@ test("everything a container can make grow counts, and what is in memory or anot
       ["settings", 10_000],
     ]),
   });
+});
+
+test("a look that takes its time ends when the kubelet does", async () => {
+  const clock = new VirtualClock();
+  const runtime = new FakeRuntime({ clock, images: [] });
+  const many = Array.from({ length: 1_000 }, (_, at) => [`/pods/1/volumes/kubernetes.io~empty-dir/disk/${at}`, ""]);
+  const files = new MemoryFiles(Object.fromEntries(many));
+  const meter = new DiskMeter({ runtime, files, clock, podLogsFolder: "/logs", podFolder: () => "/pods/1" });
+  const life = new AbortController();
+  const looking = meter.measure(pod, new Map(), { pace: "gentle", signal: life.signal });
+  const outcome = assert.rejects(looking, { message: "enough" });
+  await clock.advance(10);
+  life.abort(new Error("enough"));
+  await clock.advance(0);
+  await outcome;
 });

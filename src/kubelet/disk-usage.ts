@@ -30,6 +30,12 @@ const budget = { entriesMax: 20_000_000, depthMax: 10_000 };
 const linkedMax = 100_000;
 const logFilesMax = 10_000;
 
+export interface Measuring {
+  /** "gentle" where nobody waits for the answer. */
+  readonly pace: "gentle" | "urgent";
+  readonly signal: AbortSignal;
+}
+
 /** Bytes of writable layers by pod and container. */
 export type Layers = ReadonlyMap<string, number>;
 
@@ -53,16 +59,15 @@ export class DiskMeter {
     return layers;
   }
 
-  /** @param pace "gentle" where nobody waits for the answer. */
-  async measure(pod: Pod, layers: Layers, pace: "gentle" | "urgent"): Promise<PodDiskUsage> {
+  async measure(pod: Pod, layers: Layers, how: Measuring): Promise<PodDiskUsage> {
     using folder = await this.parts.files.folder(this.parts.podFolder(pod));
     const volumes = new Map<string, number>();
     let bytes = 0;
     if (folder) {
       bytes += (await folder.facts("etc-hosts"))?.usedBytes ?? 0;
-      bytes += await this.usedBelow(folder, "containers", pace);
+      bytes += await this.usedBelow(folder, "containers", how);
       for (const { name, path } of volumesOnDisk(pod)) {
-        const used = await this.usedBelow(folder, path, pace);
+        const used = await this.usedBelow(folder, path, how);
         volumes.set(name, used);
         bytes += used;
       }
@@ -84,11 +89,10 @@ export class DiskMeter {
     return bytes;
   }
 
-  private async usedBelow(pod: SafeFolder, at: string, pace: "gentle" | "urgent"): Promise<number> {
+  private async usedBelow(pod: SafeFolder, at: string, { pace, signal }: Measuring): Promise<number> {
     using folder = await pod.folder(at);
     if (!folder) return 0;
     const { clock } = this.parts;
-    const never = new AbortController().signal;
     const linked = new Set<number>();
     let bytes = (await folder.facts(""))?.usedBytes ?? 0;
     await folder.walk(
@@ -99,7 +103,7 @@ export class DiskMeter {
         }
         bytes += usedBytes;
       },
-      { ...budget, ...(pace === "gentle" && { pause: () => clock.sleep(pauseMs, never) }) },
+      { ...budget, pause: async () => (pace === "gentle" ? clock.sleep(pauseMs, signal) : signal.throwIfAborted()) },
     );
     return bytes;
   }

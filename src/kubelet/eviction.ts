@@ -56,7 +56,7 @@ export class Evictor {
       const resource = pressures.memory ? "memory" : "ephemeral-storage";
       const layers: Layers = pressures.memory ? new Map<string, number>() : await this.parts.disk.layers(signal);
       const candidates: EvictionCandidate[] = [];
-      for (const worker of this.living()) candidates.push(await this.measured(worker, resource, layers));
+      for (const worker of this.living()) candidates.push(await this.measured(worker, { resource, layers, signal }));
       const victim = victimOf(candidates);
       if (victim) this.evict(victim.pod, evictionMessage(resource, victim));
     } catch (error) {
@@ -77,8 +77,8 @@ export class Evictor {
       });
       for (const { current } of limited) {
         if (signal.aborted) return;
-        await this.checkLimits(current, layers).catch((error: unknown) => {
-          log.warn("pod not measured", { pod: current.metadata.name, error: messageOf(error) });
+        await this.checkLimits(current, layers, signal).catch((error: unknown) => {
+          if (!signal.aborted) log.warn("pod not measured", { pod: current.metadata.name, error: messageOf(error) });
         });
       }
     }
@@ -98,17 +98,20 @@ export class Evictor {
     return this.pods.all().filter((worker) => !worker.isEnding);
   }
 
-  private async measured({ current }: PodWorker, resource: string, layers: Layers): Promise<EvictionCandidate> {
+  private async measured(
+    { current }: PodWorker,
+    { resource, layers, signal }: { readonly resource: string; readonly layers: Layers; readonly signal: AbortSignal },
+  ): Promise<EvictionCandidate> {
     const { cgroups, cgroupRoot, disk } = this.parts;
     const usedBytes =
       resource === "memory"
         ? ((await cgroups.usage(podCgroup(cgroupRoot, current)))?.workingSetBytes ?? 0)
-        : (await disk.measure(current, layers, "urgent")).bytes;
+        : (await disk.measure(current, layers, { pace: "urgent", signal })).bytes;
     return { pod: current, usedBytes, requestedBytes: podRequest(current, resource) };
   }
 
-  private async checkLimits(pod: Pod, layers: Layers): Promise<void> {
-    const message = exceededLimit(pod, await this.parts.disk.measure(pod, layers, "gentle"));
+  private async checkLimits(pod: Pod, layers: Layers, signal: AbortSignal): Promise<void> {
+    const message = exceededLimit(pod, await this.parts.disk.measure(pod, layers, { pace: "gentle", signal }));
     if (message !== undefined) this.evict(pod, message);
   }
 

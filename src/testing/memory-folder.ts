@@ -2,7 +2,7 @@
 import { join } from "node:path/posix";
 import type { FileFacts } from "#host/file-facts.ts";
 import type { MemoryFiles } from "./memory-files.ts";
-import type { FileChange, Visit, WalkBudget } from "#host/folder-walk.ts";
+import { entriesBetweenPauses, type FileChange, type Visit, type WalkBudget } from "#host/folder-walk.ts";
 import { stepsOf, type MadeAs, type SafeFolder } from "#host/safe-folder.ts";
 import { UnsafePathError } from "#host/unsafe-path-error.ts";
 
@@ -109,6 +109,7 @@ class MemoryFolder implements SafeFolder {
       for (const name of await this.files.list(folder)) {
         if (entries >= budget.entriesMax) return "cut";
         entries += 1;
+        if (entries % entriesBetweenPauses === 0) await budget.pause?.();
         const path = join(folder, name);
         const facts = await this.files.linkFacts(path);
         if (!facts) continue;

@@ -186,8 +186,15 @@ function answerSession(session: ServerHttp2Session, answer: Answer, unread: Unre
   const { socket } = session;
   const connection = new Connection(socket?.remoteAddress, socket instanceof TLSSocket ? socket : undefined, unread);
   let open = 0;
+  const close = (): void => {
+    if (open === 0) session.close();
+  };
+  // A timer of our own: Node's stays with a session that is over, and keeps all of it until it fires.
+  const idle = setTimeout(close, httpLimits.idleMs).unref();
+  session.once("close", () => clearTimeout(idle));
   const onClose = (): void => {
     open -= 1;
+    if (open === 0 && !session.destroyed) idle.refresh();
   };
   session.on("stream", (stream, headers) => {
     open += 1;
@@ -195,9 +202,6 @@ function answerSession(session: ServerHttp2Session, answer: Answer, unread: Unre
     // A stream the client breaks off closes; that is all anybody needs to know.
     stream.on("error", () => undefined);
     answer(new Http2Exchange(stream, headers, connection));
-  });
-  session.setTimeout(httpLimits.idleMs, () => {
-    if (open === 0) session.close();
   });
 }
 

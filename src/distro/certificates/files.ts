@@ -1,5 +1,14 @@
 /** Files that hold secrets: written whole or not at all, readable by their owner alone. */
-import { closeSync, fchmodSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 
 export interface SecretOptions {
@@ -28,7 +37,8 @@ export function writeSecret(path: string, text: string, options: SecretOptions =
   try {
     // The mode above is subject to the umask, and ignored for a draft that was left behind.
     fchmodSync(file, mode);
-    writeSync(file, text);
+    // Until all is written: a disk that is nearly full takes a part of a write without a complaint.
+    writeFileSync(file, text);
     if (durable) fsyncSync(file);
   } finally {
     closeSync(file);

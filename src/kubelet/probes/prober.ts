@@ -191,6 +191,8 @@ export class Prober {
       timeoutSeconds: probe.timeoutSeconds ?? secondsDefault.timeout,
       signal: running.stop.signal,
     });
+    // An answer that comes after the end would be counted for good.
+    if (running.stop.signal.aborted) return;
     const result = { success: "successful", failure: "failed", unknown: "unknown" }[answer.result];
     this.parts.counts.add(pod, { container: container.name, kind, result });
     this.counted = pod;

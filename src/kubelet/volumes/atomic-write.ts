@@ -33,6 +33,27 @@ function isGeneration(name: string): boolean {
 /** Shows `payload`, and only it, in the folder, which the caller keeps. */
 export async function writeAtomically(folder: SafeFolder, generation: Generation, payload: Payload): Promise<void> {
   await folder.change("", () => ({ mode: folderMode, uid: 0, gid: 0 }));
+  let names: ReadonlySet<string>;
+  try {
+    names = await writeGeneration(folder, generation, payload);
+    await folder.symlink(generation.name, dataLink);
+  } catch (error) {
+    // Each try has a name of its own: on a full disk they would become ever more.
+    await folder.remove(generation.name, "unmount").catch(() => undefined);
+    throw error;
+  }
+  await showNames(folder, names);
+  // Earlier generations are known by their names alone: where the link led before is nobody's word.
+  for (const name of await folder.list("", namesMax))
+    if (isGeneration(name) && name !== generation.name) await folder.remove(name, "unmount");
+}
+
+/** @returns The names of the top level. */
+async function writeGeneration(
+  folder: SafeFolder,
+  generation: Generation,
+  payload: Payload,
+): Promise<ReadonlySet<string>> {
   const names = new Set<string>();
   await folder.makeFolder(generation.name, { mode: folderMode });
   using content = await folder.folder(generation.name);
@@ -45,11 +66,7 @@ export async function writeAtomically(folder: SafeFolder, generation: Generation
     names.add(name.split("/")[0] ?? "");
   }
   if (generation.gid !== undefined) await giveToGroup(content, { gid: generation.gid, readOnly: true });
-  await folder.symlink(generation.name, dataLink);
-  await showNames(folder, names);
-  // Earlier generations are known by their names alone: where the link led before is nobody's word.
-  for (const name of await folder.list("", namesMax))
-    if (isGeneration(name) && name !== generation.name) await folder.remove(name, "unmount");
+  return names;
 }
 
 /** Each name of the top level is a link through `..data`. */

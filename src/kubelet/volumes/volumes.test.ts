@@ -48,6 +48,16 @@ test("files of a volume change together, and what is no longer shown goes", asyn
   assert.deepEqual([facts?.gid, facts?.mode, (await files.facts("/v"))?.mode], [7, 0o644, 0o755]);
 });
 
+test("files that cannot be written leave the ones before as they are, and nothing of their own", async () => {
+  const files = new MemoryFiles();
+  using folder = await volumeOf(files);
+  await writeAtomically(folder, { name: generation(1) }, payload({ a: "1" }));
+  const before = await folder.list("", 10);
+  // One name cannot be a file and a folder.
+  await assert.rejects(writeAtomically(folder, { name: generation(2) }, payload({ b: "1", "b/c": "2" })));
+  assert.deepEqual(await folder.list("", 10), before);
+});
+
 test("what a container of an older kedge put into a volume leads nowhere", async () => {
   const files = new MemoryFiles({ "/host/secret/key": "x", "/host/..2020_01_01T00_00_00_000Zx/key": "x" });
   using folder = await volumeOf(files);

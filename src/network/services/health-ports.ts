@@ -3,6 +3,7 @@
  *
  * @see https://kubernetes.io/docs/tasks/access-application-cluster/create-external-load-balancer/#preserving-the-client-source-ip
  */
+import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
@@ -63,8 +64,15 @@ export function healthPorts(
           await open.get(port)?.close();
           open.delete(port);
         }
+        const failures: unknown[] = [];
         for (const port of change.open)
-          open.set(port, await serveHealth(port, () => answers.get(port) ?? unknownService));
+          try {
+            open.set(port, await serveHealth(port, () => answers.get(port) ?? unknownService));
+          } catch (error) {
+            // Who else has it keeps no other Service's port closed.
+            failures.push(error);
+          }
+        if (failures.length > 0) throw new Error(failures.map(messageOf).join("; "));
       },
     },
     { clock, log, gatherMs },

@@ -153,6 +153,8 @@ export class Http1Exchange implements Exchange {
   /** Counts a reply that was begun until it is over. */
   private count(sizeBytes: number, sentBytes: () => number): void {
     const { response, request } = this;
+    // One whose client left meanwhile does not tell of its end any more.
+    if (response.destroyed) return;
     const counted = new ReplyCount(this.connection, this.owner, {
       sizeBytes,
       reply: {

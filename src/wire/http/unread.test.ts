@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type ClientHttp2Session } from "node:http2";
 import { Writable } from "node:stream";
+import { connect as connectTcp } from "node:net";
 import { test } from "node:test";
+import { queryObjects } from "node:v8";
 import { silentLog } from "#base/log.ts";
 import { listen } from "../http-server.ts";
 import { httpLimits, type Exchange } from "../http.ts";
 import { issue, issueCa } from "../x509.ts";
+import { ReplyCount } from "./connection.ts";
 import { Pieces } from "./outgoing.ts";
 import { Unread } from "./unread.ts";
 
@@ -88,5 +91,26 @@ test("ten thousand requests leave no reply counted and no timer", async () => {
   assert.ok(timers() <= before + 1);
   assert.ok(!signals.some(({ isOverdrawn }) => isOverdrawn));
   session.destroy();
+  await server.close(0);
+});
+
+test("a stream that is begun after its HTTP/1.1 client left is counted by nobody", async () => {
+  const asked = Promise.withResolvers<void>();
+  const left = Promise.withResolvers<void>();
+  const server = await listen({ host: "127.0.0.1", port: 0, log: silentLog }, async (exchange) => {
+    const gone = once(exchange.signal, "abort");
+    asked.resolve();
+    await gone;
+    exchange.stream(200, {}).end();
+    left.resolve();
+  });
+  const before = queryObjects(ReplyCount, { format: "count" });
+  const socket = connectTcp(server.port, "127.0.0.1");
+  socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+  await asked.promise;
+  socket.destroy();
+  await left.promise;
+  await new Promise(setImmediate);
+  assert.equal(queryObjects(ReplyCount, { format: "count" }), before);
   await server.close(0);
 });
