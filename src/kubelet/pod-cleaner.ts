@@ -4,7 +4,7 @@ import { isReason } from "#machinery/status.ts";
 import { keyOf } from "#machinery/meta.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
 import type { PodParts } from "./act/parts.ts";
-import { annotation, podLogFolder } from "./plan/identity.ts";
+import { podLogFolder } from "./plan/identity.ts";
 import type { ObservedPod } from "./plan/observation.ts";
 import { podCgroup } from "./plan/qos.ts";
 
@@ -49,7 +49,7 @@ export class PodCleaner {
   ): Promise<void> {
     const { runtime, machine, config } = this.parts;
     // The object goes first: whoever waits for it need not wait for the rest.
-    if (how.inApi && pod.metadata.annotations?.[annotation.configSource] !== "file") await this.deleteFromApi(pod);
+    if (how.inApi) await this.deleteFromApi(pod);
     for (const { id } of observed.sandboxes) await runtime.removePodSandbox(id, how.signal);
     const { files } = machine;
     using logs = await files.folder((await files.resolve(config.podLogsFolder)) ?? config.podLogsFolder);

@@ -228,13 +228,21 @@ export class Pods {
     const mirrored = object.metadata.annotations?.[annotation.configMirror];
     if (mirrored !== undefined) {
       if (change.type === "deleted" || object.metadata.deletionTimestamp !== undefined) this.mirrorGone(object);
-      else this.workers.get(mirrored)?.mirror(object);
+      else this.mirroredBy(object, mirrored)?.mirror(object);
       return;
     }
     // A pod of the same name may have taken its place between two lists.
     if (old && (change.type === "deleted" || old.metadata.uid !== object.metadata.uid))
       this.workers.get(old.metadata.uid ?? "")?.removed();
     if (change.type !== "deleted") this.addFromApi(object);
+  }
+
+  /** Of static pods alone, and only under their names: what a pod of the API claims to mirror, anybody may have written. */
+  private mirroredBy({ metadata }: Pod, uid: string): PodWorker | undefined {
+    const worker = this.workers.get(uid);
+    if (!worker || this.fromApi.has(uid)) return undefined;
+    const { name, namespace } = worker.current.metadata;
+    return metadata.name === name && metadata.namespace === namespace ? worker : undefined;
   }
 
   /** Folders of pods that went while kedge was not running. */

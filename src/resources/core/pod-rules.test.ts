@@ -137,6 +137,26 @@ test("of a running pod only a few things may change", () => {
   );
 });
 
+test("a pod neither becomes a mirror of a static pod nor stops being one", () => {
+  const mark = "kubernetes.io/config.mirror";
+  const marked = (value?: string): Pod => {
+    const pod = podOf({ nodeName: "node" });
+    const annotations = value === undefined ? {} : { [mark]: value };
+    return { ...pod, metadata: { ...pod.metadata, annotations } };
+  };
+  const change = (before: Pod, after: Pod, subresource = ""): string[] =>
+    sentences(pods.check?.(after, { old: before, subresource }) ?? []);
+  const field = `metadata.annotations[${mark}]: Forbidden:`;
+  assert.deepEqual(change(marked("abc"), marked("abc")), []);
+  for (const subresource of ["", "status"]) {
+    assert.deepEqual(change(marked(), marked("abc"), subresource), [`${field} may not add mirror pod annotation`]);
+    for (const after of [marked(), marked("def")])
+      assert.deepEqual(change(marked("abc"), after, subresource), [
+        `${field} may not remove or update mirror pod annotation`,
+      ]);
+  }
+});
+
 test("a gated pod may be sent to fewer nodes", () => {
   const gates = { schedulingGates: [{ name: "g" }] };
   assert.deepEqual(updated(gates, { ...gates, nodeSelector: { a: "b" } }), []);

@@ -20,7 +20,7 @@ import type { Container } from "./container.ts";
 import { checkContainers, checkEphemeralContainers, checkInitContainers } from "./container-rules.ts";
 import type { PodSpec, PodTemplateSpec } from "./pod-spec.ts";
 import type { Pod } from "./pod.ts";
-import { checkPodChange } from "./pod-update-rules.ts";
+import { checkPodChange, mirrorMark } from "./pod-update-rules.ts";
 import { checkRequirements, checkResourceName } from "./resource-amount-rules.ts";
 import { checkAffinity, checkSpread, checkToleration } from "./scheduling-rules.ts";
 import { checkHostUsers, checkPodSecurity } from "./security-rules.ts";
@@ -202,8 +202,6 @@ export function checkTemplate(path: string, template: PodTemplateSpec | undefine
     errors.push(forbidden(`${path}.spec.ephemeralContainers`, "ephemeral containers not allowed in pod template"));
   return errors;
 }
-
-const mirrorMark = "kubernetes.io/config.mirror";
 
 function checkMirror({ annotations }: ObjectMeta, { nodeName }: PodSpec): FieldError[] {
   if (annotations?.[mirrorMark] === undefined || nodeName) return [];

@@ -199,10 +199,21 @@ function checkStatus({ spec, status }: Pod, old: Pod): FieldError[] {
   return errors;
 }
 
+/** Marks the pods of the API that show what a node runs from a file. */
+export const mirrorMark = "kubernetes.io/config.mirror";
+
+/** A pod is a mirror from the beginning, or never: its node treats the two in different ways. */
+function checkMark({ metadata: now }: Pod, { metadata: old }: Pod): FieldError[] {
+  const [after, before] = [own(now.annotations, mirrorMark), own(old.annotations, mirrorMark)];
+  if (after === before) return [];
+  const verb = before === undefined ? "add" : "remove or update";
+  return [forbidden(at("metadata.annotations", mirrorMark), `may not ${verb} mirror pod annotation`)];
+}
+
 /** What is wrong with a change of a pod by the subresource. */
 export function checkPodChange(pod: Pod, old: Pod, subresource: string): FieldError[] {
-  if (subresource === "status") return checkStatus(pod, old);
+  if (subresource === "status") return [...checkMark(pod, old), ...checkStatus(pod, old)];
   if (subresource === "ephemeralcontainers") return checkEphemeral(pod.spec, old.spec);
   if (subresource === "resize") return checkResize(pod, old);
-  return subresource === "" ? checkSpecChange(pod.spec, old.spec) : [];
+  return subresource === "" ? [...checkMark(pod, old), ...checkSpecChange(pod.spec, old.spec)] : [];
 }
