@@ -85,7 +85,7 @@ export async function runAgent({ config, log, stages, say }: ServerRun, signal: 
           dataDir: config.dataDir,
           nodeName,
           nodeIp,
-          api: { address: new URL(url).hostname, port: Number(new URL(url).port || 443) },
+          api: { address: new URL(url).hostname, port: Number(new URL(url).port || 443), onThisMachine: false },
           labels: labelsOf(config),
           taints: taintsOf(config),
           version: kubernetesVersion,

@@ -12,6 +12,7 @@ import { readSysctl, setSysctl } from "#host/sysctl.ts";
 import { clusterDns } from "#network/dns.ts";
 import { nodeRoutes, type RouteTable } from "#network/node-routes.ts";
 import { serviceProxy, type ProxyOptions } from "#network/proxy.ts";
+import type { Listening } from "#network/services/nft-script.ts";
 import {
   applyServiceLink,
   planServiceLink,
@@ -38,6 +39,8 @@ export interface NodeNetworkParts {
   readonly links: Links;
   readonly journal: HostJournal;
   readonly kubeletPort: number;
+  /** Address of this machine at which containerd serves the streams of exec, attach and port-forward, to kedge alone. */
+  readonly streaming: string;
 }
 
 /** Makes the service link before anything listens on it. @throws StartError when the machine cannot carry it */
@@ -45,7 +48,7 @@ export async function prepareNetwork({
   options,
   links,
   journal,
-}: Omit<NodeNetworkParts, "kubeletPort">): Promise<void> {
+}: Omit<NodeNetworkParts, "kubeletPort" | "streaming">): Promise<void> {
   const wanted = linkOf(options);
   const { link, serviceCidr } = wanted;
   journal.record({ kind: "link", name: link });
@@ -121,7 +124,8 @@ function routeTable(links: Links, journal: HostJournal): RouteTable {
   };
 }
 
-function proxyOf({ options, journal, kubeletPort }: NodeNetworkParts): Component {
+function proxyOf(parts: NodeNetworkParts): Component {
+  const { options, journal, kubeletPort } = parts;
   const { api, nodeIp, dataDir, informers, clock, log, nodeName, clusterCidr } = options;
   const table = `kedge-${nodeId(dataDir)}`;
   journal.record({ kind: "nft-table", family: "ip", name: table });
@@ -134,6 +138,7 @@ function proxyOf({ options, journal, kubeletPort }: NodeNetworkParts): Component
     table,
     answeredHere: servesDns(options) ? [options.clusterDns] : [],
     reserved: [`${api.address} . tcp . ${api.port}`, `${nodeIp} . tcp . ${kubeletPort}`],
+    listening: listeningOf(parts),
     filter: packetFilter(options, table),
     serveHealth: async (port, answer) => {
       const server = await listen({ host: "0.0.0.0", port, log }, (exchange) => {
@@ -143,6 +148,18 @@ function proxyOf({ options, journal, kubeletPort }: NodeNetworkParts): Component
       return { close: () => server.close(0) };
     },
   });
+}
+
+function listeningOf({ options, kubeletPort, streaming }: NodeNetworkParts): readonly Listening[] {
+  const { api, clusterDns } = options;
+  return [
+    ...(api.onThisMachine ? [{ protocol: "tcp", port: api.port } as const] : []),
+    { protocol: "tcp", port: kubeletPort },
+    { address: streaming, protocol: "tcp" },
+    ...(servesDns(options)
+      ? (["tcp", "udp"] as const).map((protocol) => ({ address: clusterDns, protocol, port: 53 }))
+      : []),
+  ];
 }
 
 function packetFilter({ bundle }: NodeOptions, name: string): ProxyOptions["filter"] {

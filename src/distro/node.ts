@@ -46,7 +46,7 @@ export interface NodeOptions {
   readonly clusterDomain: string;
   readonly version: string;
   /** Where the API is: no Service may take it over on this machine. */
-  readonly api: { readonly address: string; readonly port: number };
+  readonly api: { readonly address: string; readonly port: number; readonly onThisMachine: boolean };
   /** Told where the kubelet listens, on the node's address. */
   readonly kubeletListens?: (port: number) => void;
   /** Of the kubelet's own port. */
@@ -91,7 +91,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
     kubeletServer(options, kubelet, port),
     podNetwork(options, containerd, journal),
     images,
-    ...networkParts({ options, links, journal, kubeletPort: port }),
+    ...networkParts({ options, links, journal, kubeletPort: port, streaming: containerd.folders.streaming }),
   ];
   await Promise.all(parts.map((part) => supervise(part, { clock, log }, signal)));
 }

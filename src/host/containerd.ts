@@ -36,6 +36,8 @@ export interface ContainerdFolders {
   readonly log: string;
   readonly registries: string;
   readonly cniConfig: string;
+  /** Where containerd serves streams: an address of the machine's loopback that nobody else has. */
+  readonly streaming: string;
 }
 
 /** @param dataFolder Must exist. */
@@ -51,7 +53,14 @@ export function containerdFolders(dataFolder: string): ContainerdFolders {
     log: join(agent, "containerd/containerd.log"),
     registries: join(agent, "etc/containerd/certs.d"),
     cniConfig: join(agent, "etc/cni/net.d"),
+    streaming: streamingAddress(hash),
   };
+}
+
+/** In the upper half of 127.0.0.0/8, away from what people and distributions use. */
+function streamingAddress(hash: string): string {
+  const [a = 0, b = 0, c = 0] = Buffer.from(hash.slice(0, 6), "hex");
+  return `127.${128 + (a % 127)}.${b}.${1 + (c % 254)}`;
 }
 
 /** The containerds that run with a configuration of this data directory. More than one is a rest of trouble. */

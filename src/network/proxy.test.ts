@@ -48,6 +48,7 @@ async function proxied() {
     clusterCidr: "10.42.0.0/16",
     answeredHere: [],
     reserved: [],
+    listening: [],
     table: "kedge-test",
   }).run(ending.signal);
   await clock.advance(100);

@@ -11,7 +11,7 @@ import type { Informer, InformerFactory } from "#client/informer.ts";
 import { services, type Service } from "#resources/core/service.ts";
 import { endpointSlices, type EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
 import { healthAnswers, healthPorts, type ServeHealth } from "./services/health-ports.ts";
-import { changedTable, wholeTable } from "./services/nft-script.ts";
+import { changedTable, wholeTable, type Listening } from "./services/nft-script.ts";
 import { rulesOf, type Ruleset } from "./services/rules.ts";
 import { udpPlaces, type UdpPlace } from "./services/udp.ts";
 
@@ -40,6 +40,8 @@ export interface ProxyOptions {
   readonly answeredHere: readonly string[];
   /** "address . protocol . port" of what no Service may take over on this machine. */
   readonly reserved: readonly string[];
+  /** Where kedge itself listens on this machine: no pod takes it over by a host port. */
+  readonly listening: readonly Listening[];
   /** Name of the table, unique to this data directory. */
   readonly table: string;
 }
@@ -122,13 +124,13 @@ class ServiceProxy {
   }
 
   private compare(sources: Sources, { rules: before }: Held): Change | undefined {
-    const { table, clusterCidr, nodeName } = this.options;
+    const { table, clusterCidr, nodeName, listening } = this.options;
     const forwarded = sources.services
       .list()
       .filter(({ spec }) => !this.options.answeredHere.includes(spec.clusterIP ?? ""));
     const reserved = new Set(this.options.reserved);
     const after = rulesOf(forwarded, (service) => slicesOf(sources, service), { nodeName, clusterCidr, reserved });
-    const script = before ? changedTable(table, before, after) : wholeTable(table, clusterCidr, after);
+    const script = before ? changedTable(table, before, after) : wholeTable(table, { clusterCidr, listening }, after);
     return script === "" ? undefined : { before, after, script };
   }
 

@@ -65,7 +65,7 @@ async function startNode(options: OwnNodeOptions, signal: AbortSignal): Promise<
       dataDir: config.dataDir,
       nodeName,
       nodeIp,
-      api: { address: config.advertiseAddress ?? nodeIp, port: config.httpsListenPort },
+      api: { address: config.advertiseAddress ?? nodeIp, port: config.httpsListenPort, onThisMachine: true },
       labels: labelsOf(config),
       taints: taintsOf(config),
       clusterCidr: config.clusterCidr,

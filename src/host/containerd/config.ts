@@ -41,6 +41,9 @@ address = ${quoted(folders.socket)}
 [debug]
 level = "warn"
 
+[plugins."io.containerd.grpc.v1.cri"]
+stream_server_address = ${quoted(folders.streaming)}
+
 [plugins."io.containerd.cri.v1.images"]
 snapshotter = "overlayfs"
 [plugins."io.containerd.cri.v1.images".pinned_images]
