@@ -11,7 +11,7 @@ import type { Random } from "#base/random.ts";
 import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
-import { writePodNetwork } from "#host/cni.ts";
+import { bridgeName, podNetworkText } from "#host/cni.ts";
 import { Containerd } from "#host/containerd.ts";
 import { ImageFolder } from "#host/images.ts";
 import { HostJournal, journalPath } from "#host/journal.ts";
@@ -21,10 +21,12 @@ import { shimsOf } from "#host/shims.ts";
 import { loadModule, readSysctl, setSysctl } from "#host/sysctl.ts";
 import { createKubelet, type Kubelet } from "#kubelet/kubelet.ts";
 import { kubeletDefaults, type KubeletConfig } from "#kubelet/config.ts";
+import { podBridge } from "#network/pod-bridge.ts";
 import { nodes, type Taint } from "#resources/core/node.ts";
 import type { Renewed } from "./certificates/renewal.ts";
 import { machineOf } from "./machine.ts";
 import { networkParts, nodeId, podResolvConf, prepareNetwork } from "./node-network.ts";
+import { podBridgeMachine } from "./pod-bridge-machine.ts";
 import { listen, type TlsMaterial } from "#wire/http-server.ts";
 
 export interface NodeOptions {
@@ -56,7 +58,6 @@ export interface NodeOptions {
 }
 
 const kubeletPort = 10_250;
-const podNetworkPollMs = 50;
 
 /** Runs the node until the signal is aborted; containers go on afterwards. */
 export async function runNode(options: NodeOptions, signal: AbortSignal): Promise<void> {
@@ -89,7 +90,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
     containerd,
     kubelet,
     kubeletServer(options, kubelet, port),
-    podNetwork(options, containerd, journal),
+    podNetwork({ options, links }, containerd, journal),
     images,
     ...networkParts({ options, links, journal, kubeletPort: port, streaming: containerd.folders.streaming }),
   ];
@@ -160,25 +161,27 @@ function kubeletServer({ nodeIp, tls, log }: NodeOptions, kubelet: Kubelet, port
   };
 }
 
-/** Writes the pod network once the cluster has given this node its range. */
+/** Keeps the pod network as it is to be, once the cluster has given this node its range. */
 function podNetwork(
-  { informers, nodeName, clock, log }: NodeOptions,
-  containerd: Containerd,
+  { options, links }: { readonly options: NodeOptions; readonly links: Links },
+  { folders }: Containerd,
   journal: HostJournal,
 ): Component {
+  const { informers, nodeName, clock, log } = options;
   return {
     name: "pod-network",
     run: async (signal) => {
       const informer = informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` });
       await informer.whenSynced(signal);
-      const write = (): void => {
-        const { podCIDR } = informer.get({ namespace: "", name: nodeName })?.spec ?? {};
-        if (podCIDR !== undefined && writePodNetwork(containerd.folders, { podCidrs: [podCIDR] }, journal))
-          log.info("pod network written", { podCIDR });
+      const bridge = podBridge({ machine: podBridgeMachine({ folders, links, journal }), clock, log });
+      const follow = (): void => {
+        const { podCIDR: podCidr } = informer.get({ namespace: "", name: nodeName })?.spec ?? {};
+        if (podCidr === undefined) return;
+        bridge.want({ bridge: bridgeName(folders), podCidr, config: podNetworkText(folders, { podCidrs: [podCidr] }) });
       };
-      informer.onChange(write, signal);
-      await clock.sleep(podNetworkPollMs, signal);
-      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+      follow();
+      informer.onChange(follow, signal);
+      await bridge.run(signal);
     },
   };
 }

@@ -5,6 +5,7 @@
  * @see https://www.cni.dev/docs/spec/
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFile, readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ContainerdFolders } from "./containerd.ts";
 import type { HostJournal } from "./journal.ts";
@@ -29,20 +30,76 @@ export function bridgeName(folders: ContainerdFolders): string {
  * @returns False when it was written like this already.
  */
 export function writePodNetwork(folders: ContainerdFolders, network: PodNetwork, journal?: HostJournal): boolean {
+  const text = podNetworkText(folders, network);
+  if (writtenPodNetwork(folders) === text) return false;
+  writePodNetworkText(folders, text, journal);
+  return true;
+}
+
+/** What containerd is told of the pods' network. */
+export function podNetworkText(folders: ContainerdFolders, network: PodNetwork): string {
+  return `${JSON.stringify(podNetworkConfig(folders, network), undefined, 2)}\n`;
+}
+
+/** What it has been told; undefined: nothing. */
+export function writtenPodNetwork(folders: ContainerdFolders): string | undefined {
+  return readIfThere(configPath(folders));
+}
+
+/** containerd notices by itself, and makes the bridge for the first pod. */
+export function writePodNetworkText(folders: ContainerdFolders, text: string, journal?: HostJournal): void {
   journal?.record({ kind: "link", name: bridgeName(folders) });
-  const path = join(folders.cniConfig, "10-kedge.conflist");
-  const text = `${JSON.stringify(podNetworkConfig(folders, network), undefined, 2)}\n`;
-  if (readIfThere(path) === text) return false;
+  const path = configPath(folders);
   mkdirSync(folders.cniConfig, { recursive: true });
   // containerd reads whatever it finds, so the file appears whole.
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);
-  return true;
 }
+
+const configPath = (folders: ContainerdFolders): string => join(folders.cniConfig, "10-kedge.conflist");
 
 // The CNI library notes here what each pod got; the place is compiled in and shared with other runtimes.
 const cniResults = "/var/lib/cni/results";
 const hostPortTable = "cni_hostport";
+
+/** What a pod got, as far as it is on this machine's side. */
+export interface PodLinks {
+  /** The host's end of the pod's link. */
+  readonly link: string;
+  /** Of the bridge, when the pod got it. */
+  readonly bridgeHardwareAddress: string | undefined;
+}
+
+interface NotedInterface {
+  readonly name?: string;
+  readonly mac?: string;
+  /** Absent for links on this machine's side. */
+  readonly sandbox?: string;
+}
+
+/** The links of all pods that were made and not taken down, also of those that are gone by other ways. */
+export async function podLinks(folders: ContainerdFolders): Promise<readonly PodLinks[]> {
+  const bridge = bridgeName(folders);
+  const names = (await readdir(cniResults).catch(() => [])).filter((name) => name.startsWith(`${bridge}-`));
+  const found = await Promise.all(names.map((name) => notedInterfaces(join(cniResults, name))));
+  return found.flatMap((interfaces) => {
+    const here = interfaces.filter(({ sandbox }) => !sandbox);
+    const bridgeHardwareAddress = here.find(({ name }) => name === bridge)?.mac;
+    return here.flatMap(({ name }) =>
+      name === undefined || name === bridge ? [] : [{ link: name, bridgeHardwareAddress }],
+    );
+  });
+}
+
+async function notedInterfaces(path: string): Promise<readonly NotedInterface[]> {
+  try {
+    // The CNI library's own form; only root writes there.
+    const noted = JSON.parse(await readFile(path, "utf8")) as { result?: { interfaces?: readonly NotedInterface[] } };
+    return noted.result?.interfaces ?? [];
+  } catch {
+    return []; // The pod is being taken down, or its note was cut short.
+  }
+}
 
 /** A rule as nft lists it. */
 interface PortRule {

@@ -8,6 +8,10 @@ export interface Link {
   /** Such as `bridge`, `veth`, `vxlan`; absent for the machine's own. */
   readonly kind?: string;
   readonly up: boolean;
+  /** The bridge it is a port of. */
+  readonly bridge?: string;
+  /** Of a bridge's port: whether what came in there may go out there. */
+  readonly hairpin?: boolean;
 }
 
 export interface Address {
@@ -29,7 +33,12 @@ interface IpLink {
   readonly ifindex: number;
   readonly mtu: number;
   readonly flags: readonly string[];
-  readonly linkinfo?: { readonly info_kind?: string };
+  readonly master?: string;
+  readonly linkinfo?: {
+    readonly info_kind?: string;
+    readonly info_slave_kind?: string;
+    readonly info_slave_data?: { readonly hairpin?: boolean };
+  };
   readonly addr_info?: readonly {
     readonly family: Address["family"];
     readonly local?: string;
@@ -46,13 +55,17 @@ export class Links {
   }
 
   async list(): Promise<readonly Link[]> {
-    return (await this.read<IpLink>(["-d", "link", "show"])).map(({ ifname, ifindex, mtu, flags, linkinfo }) => ({
-      ifname,
-      ifindex,
-      mtu,
-      ...(linkinfo?.info_kind !== undefined && { kind: linkinfo.info_kind }),
-      up: flags.includes("UP"),
-    }));
+    return (await this.read<IpLink>(["-d", "link", "show"])).map(
+      ({ ifname, ifindex, mtu, flags, master, linkinfo }) => ({
+        ifname,
+        ifindex,
+        mtu,
+        ...(linkinfo?.info_kind !== undefined && { kind: linkinfo.info_kind }),
+        up: flags.includes("UP"),
+        ...(master !== undefined && linkinfo?.info_slave_kind === "bridge" && { bridge: master }),
+        ...(linkinfo?.info_slave_data?.hairpin !== undefined && { hairpin: linkinfo.info_slave_data.hairpin }),
+      }),
+    );
   }
 
   async addresses(): Promise<readonly Address[]> {
