@@ -12,7 +12,6 @@ import { readSysctl, setSysctl } from "#host/sysctl.ts";
 import { clusterDns } from "#network/dns.ts";
 import { nodeRoutes, type RouteTable } from "#network/node-routes.ts";
 import { serviceProxy, type ProxyOptions } from "#network/proxy.ts";
-import type { Listening } from "#network/services/nft-script.ts";
 import {
   applyServiceLink,
   planServiceLink,
@@ -150,7 +149,7 @@ function proxyOf(parts: NodeNetworkParts): Component {
   });
 }
 
-function listeningOf({ options, kubeletPort, streaming }: NodeNetworkParts): readonly Listening[] {
+function listeningOf({ options, kubeletPort, streaming }: NodeNetworkParts): ProxyOptions["listening"] {
   const { api, clusterDns } = options;
   return [
     ...(api.onThisMachine ? [{ protocol: "tcp", port: api.port } as const] : []),
