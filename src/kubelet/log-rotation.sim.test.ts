@@ -59,6 +59,16 @@ test("a quiet log that begins to be flooded is rotated within a fraction of a se
   await machine.end();
 });
 
+test("a log that somebody removed is begun anew, with its folder", async () => {
+  const machine = new Machine();
+  await machine.clock.advance(30_000);
+  await machine.files.remove(folder);
+  await machine.clock.advance(20_000);
+  assert.equal(machine.reopened, 1);
+  assert.deepEqual(await machine.files.list(folder), ["0.log"]);
+  await machine.end();
+});
+
 test("a log that grows slowly and then fast is seen within a second", async () => {
   const machine = new Machine();
   for (let count = 0; count < 60; count += 1) {

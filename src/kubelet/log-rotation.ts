@@ -4,7 +4,7 @@
  *
  * @see https://kubernetes.io/docs/concepts/cluster-administration/logging/#log-rotation
  */
-import { basename } from "node:path/posix";
+import { basename, dirname } from "node:path/posix";
 import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
@@ -85,7 +85,7 @@ export class LogRotation {
   ): Promise<void> {
     using folder = await logFolder(this.parts.files, logPath);
     const size = (await folder?.facts(basename(logPath)))?.sizeBytes;
-    if (!folder || size === undefined) return;
+    if (!folder || size === undefined) return await this.begin({ id, logPath }, signal);
     const nowMs = this.parts.clock.monotonicMs();
     const bytesPerMs = Math.max(size - seen.sizeBytes, 0) / Math.max(nowMs - seen.atMs, 1);
     const { sizeBytesMax } = this.parts;
@@ -97,6 +97,15 @@ export class LogRotation {
     const untilFullMs = bytesPerMs === 0 ? quietLookMs : (sizeBytesMax - seen.sizeBytes) / bytesPerMs / 2;
     if (grew) seen.nextMs = nowMs + Math.min(Math.max(untilFullMs, soonestLookMs), growingLookMs);
     else this.watch(seen, logPath);
+  }
+
+  /** Somebody removed the log: what the runtime still writes would be read by nobody, and fill the disk unseen. */
+  private async begin(
+    { id, logPath }: { readonly id: string; readonly logPath: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.parts.files.makeFolder(dirname(logPath), 0o750);
+    await this.parts.runtime.reopenContainerLog(id, signal);
   }
 
   private watch(seen: Seen, logPath: string): void {
