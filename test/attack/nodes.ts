@@ -172,11 +172,9 @@ async function joins({ token }: Stage, server: AttackedServer): Promise<AttackOu
       if (answer.code < 400 || answer.code >= 500) got.push(`${what}: ${answer.code} ${answer.text.slice(0, 160)}`);
     }
   // The token is for joining: as a user it is nobody.
-  const asUser = new Api({ ...target, token });
   const whoami = await new Api({ url: target.url, ...(target.ca === undefined ? {} : { ca: target.ca }), token }).ask(
     "GET /api/v1/nodes",
   );
-  void asUser;
   if (whoami.code === 200) got.push("the token lists nodes");
   return {
     outcome: got.length > 0 ? `GAINED ${got.join("; ")}` : `${list.length * 3 + 1} refused`,
