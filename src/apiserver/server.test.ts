@@ -360,3 +360,20 @@ test("impersonation is for those who may", async () => {
   const both = await server.ask(`GET ${maps}`, { headers, user: "bob", organizations: [] });
   assert.match(String(both.at("message")), /User "bob" cannot impersonate resource "users"/);
 });
+
+test("a namespace's own finalizers are changed by its part alone, so that nothing in it is left behind", async () => {
+  const server = new TestApiServer();
+  await server.ask("POST /api/v1/namespaces", { body: { metadata: { name: "going" } } });
+  const at = "/api/v1/namespaces/going";
+  const without = { body: { metadata: { name: "going" }, spec: { finalizers: [] } } };
+  assert.equal((await server.ask(`DELETE ${at}`)).at("status.phase"), "Terminating");
+  assert.deepEqual((await server.ask(`PUT ${at}`, without)).at("spec.finalizers"), ["kubernetes"]);
+  const merge = { "content-type": "application/merge-patch+json" };
+  for (const line of [`PATCH ${at}`, `PATCH ${at}/status`])
+    assert.deepEqual((await server.ask(line, { body: { spec: null }, headers: merge })).at("spec.finalizers"), [
+      "kubernetes",
+    ]);
+  assert.equal((await server.ask(`GET ${at}`)).code, 200);
+  await server.ask(`PUT ${at}/finalize`, without);
+  assert.equal((await server.ask(`GET ${at}`)).code, 404);
+});
