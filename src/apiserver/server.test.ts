@@ -377,3 +377,21 @@ test("a namespace's own finalizers are changed by its part alone, so that nothin
   await server.ask(`PUT ${at}/finalize`, without);
   assert.equal((await server.ask(`GET ${at}`)).code, 404);
 });
+
+for (const [path, spec] of [
+  ["storage.k8s.io/v1/volumeattachments", { attacher: "a.b", nodeName: "n", source: { persistentVolumeName: "v" } }],
+  ["networking.k8s.io/v1/servicecidrs", { cidrs: ["10.199.0.0/24"] }],
+] as const)
+  test(`who may write the status of ${path} may not write its metadata`, async () => {
+    const server = new TestApiServer();
+    const made = await server.ask(`POST /apis/${path}`, {
+      body: { metadata: { name: "a", finalizers: ["a/b"] }, spec },
+    });
+    assert.equal(made.code, 201, made.text);
+    const written = await server.ask(`PATCH /apis/${path}/a/status`, {
+      body: { metadata: { labels: { a: "b" }, finalizers: null } },
+      headers: { "content-type": "application/merge-patch+json" },
+    });
+    assert.equal(written.code, 200, written.text);
+    assert.deepEqual([written.at("metadata.labels"), written.at("metadata.finalizers")], [undefined, ["a/b"]]);
+  });
