@@ -360,3 +360,38 @@ test("impersonation is for those who may", async () => {
   const both = await server.ask(`GET ${maps}`, { headers, user: "bob", organizations: [] });
   assert.match(String(both.at("message")), /User "bob" cannot impersonate resource "users"/);
 });
+
+test("a namespace's own finalizers are changed by its part alone, so that nothing in it is left behind", async () => {
+  const server = new TestApiServer();
+  await server.ask("POST /api/v1/namespaces", { body: { metadata: { name: "going" } } });
+  const at = "/api/v1/namespaces/going";
+  const without = { body: { metadata: { name: "going" }, spec: { finalizers: [] } } };
+  assert.equal((await server.ask(`DELETE ${at}`)).at("status.phase"), "Terminating");
+  assert.deepEqual((await server.ask(`PUT ${at}`, without)).at("spec.finalizers"), ["kubernetes"]);
+  const merge = { "content-type": "application/merge-patch+json" };
+  for (const line of [`PATCH ${at}`, `PATCH ${at}/status`])
+    assert.deepEqual((await server.ask(line, { body: { spec: null }, headers: merge })).at("spec.finalizers"), [
+      "kubernetes",
+    ]);
+  assert.equal((await server.ask(`GET ${at}`)).code, 200);
+  await server.ask(`PUT ${at}/finalize`, without);
+  assert.equal((await server.ask(`GET ${at}`)).code, 404);
+});
+
+for (const [path, spec] of [
+  ["storage.k8s.io/v1/volumeattachments", { attacher: "a.b", nodeName: "n", source: { persistentVolumeName: "v" } }],
+  ["networking.k8s.io/v1/servicecidrs", { cidrs: ["10.199.0.0/24"] }],
+] as const)
+  test(`who may write the status of ${path} may not write its metadata`, async () => {
+    const server = new TestApiServer();
+    const made = await server.ask(`POST /apis/${path}`, {
+      body: { metadata: { name: "a", finalizers: ["a/b"] }, spec },
+    });
+    assert.equal(made.code, 201, made.text);
+    const written = await server.ask(`PATCH /apis/${path}/a/status`, {
+      body: { metadata: { labels: { a: "b" }, finalizers: null } },
+      headers: { "content-type": "application/merge-patch+json" },
+    });
+    assert.equal(written.code, 200, written.text);
+    assert.deepEqual([written.at("metadata.labels"), written.at("metadata.finalizers")], [undefined, ["a/b"]]);
+  });

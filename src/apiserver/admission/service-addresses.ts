@@ -121,6 +121,12 @@ class ServiceAddresses implements AdmissionPlugin {
         [address],
         `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${formatCidr(cidr)}`,
       );
+    if (number === cidr.base || number === cidr.base + cidrSize(cidr) - 1)
+      return invalidField(
+        "spec.clusterIPs",
+        [address],
+        `failed to allocate IP ${address}: the provided network does not match the current range`,
+      );
     const owner = reserved.get(address);
     if (owner ? !isOf(owner, service) : this.isTaken(address))
       return invalidField(

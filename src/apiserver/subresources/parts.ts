@@ -26,6 +26,16 @@ function keepMeta(draft: Draft, old: Draft): void {
 }
 
 const keepsLabels = new Set(["deployments.apps"]);
+// Who may write their status may write nothing else of them: no labels, and no finalizers.
+const keepsMeta = new Set([
+  "apiservices.apiregistration.k8s.io",
+  "flowschemas.flowcontrol.apiserver.k8s.io",
+  "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
+  "resourceclaims.resource.k8s.io",
+  "servicecidrs.networking.k8s.io",
+  "validatingadmissionpolicies.admissionregistration.k8s.io",
+  "volumeattachments.storage.k8s.io",
+]);
 
 export function statusPart(id: string): PartSubresource {
   return {
@@ -33,6 +43,7 @@ export function statusPart(id: string): PartSubresource {
     verbs: readAndWrite,
     keep: (draft, old) => {
       keepAllBut(draft, old, ["status"]);
+      if (keepsMeta.has(id)) keepMeta(draft, old);
       if (keepsLabels.has(id)) keep(draft.metadata, old.metadata, "labels");
     },
   };

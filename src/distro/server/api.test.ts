@@ -121,6 +121,11 @@ test("services get addresses of their own, and keep them when a client leaves th
   const refused = await create(taken);
   assert.equal(refused.code, 422);
   assert.match(refused.text, /provided IP is already allocated/);
+  for (const clusterIP of ["10.43.0.0", "10.43.255.255"]) {
+    const network = await create({ ...body, metadata: { name: "network" }, spec: { ports, clusterIP } });
+    assert.equal(network.code, 422, network.text);
+    assert.match(network.text, /the provided network does not match the current range/);
+  }
   const kept = await server.ask("PUT /api/v1/namespaces/default/services/web", { body });
   assert.deepEqual([kept.at("spec.clusterIP"), kept.at("spec.ports.0.nodePort")], [address, nodePort]);
 });

@@ -31,9 +31,16 @@ export const namespaceShape = kind("api.core.v1.Namespace", {
 });
 export interface Namespace extends Infer<typeof namespaceShape> {}
 
-function prepareNamespace({ metadata, spec, status }: Draft<Namespace>, { old }: CheckContext<Namespace>): void {
+function prepareNamespace(
+  { metadata, spec, status }: Draft<Namespace>,
+  { old, subresource }: CheckContext<Namespace>,
+): void {
   status.phase ??= "Active";
-  if (old !== undefined) return;
+  if (old !== undefined) {
+    // Whoever may change a namespace must not let it go before it is empty: what is left would be the next one's.
+    if (subresource !== "finalize") spec.finalizers = [...(old.spec.finalizers ?? [])];
+    return;
+  }
   metadata.labels = { ...metadata.labels, "kubernetes.io/metadata.name": metadata.name ?? "" };
   spec.finalizers = [...new Set([...(spec.finalizers ?? []), "kubernetes"])];
 }
