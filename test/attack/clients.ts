@@ -18,7 +18,7 @@ const namespace = "attack-clients";
 const maps = `/api/v1/namespaces/${namespace}/configmaps`;
 
 /** What an attack may cost the others. */
-const limits = { stallMs: 250, grownMegabytes: 500 } as const;
+const limits = { stallMs: 250, grownMegabytes: 300 } as const;
 const streamsPerSession = 240;
 
 interface Answered {
