@@ -232,3 +232,21 @@ test("a definition whose patterns or columns keep everybody waiting is refused",
     /additionalPrinterColumns: Too many: 101: must have at most 100 items/,
   );
 });
+
+test("a table costs little, however far the paths of its columns lead", async (t) => {
+  const cluster = new Cluster();
+  t.after(() => cluster.ending.abort());
+  const columns = (count: number): object => ({
+    additionalPrinterColumns: [
+      { name: "spec", type: "string", jsonPath: ".spec" },
+      ...Array.from({ length: count }, (_, at) => ({ name: `c${at}`, type: "string", jsonPath: "..*..*" })),
+    ],
+  });
+  await cluster.define([version("v1", { a: { type: "array", items: { type: "integer" } } }, columns(99))]);
+  const body = { metadata: { name: "x" }, spec: { a: Array.from({ length: 2_000 }, () => 1_000_000) } };
+  assert.equal((await cluster.ask(`POST ${toys}`, { body })).code, 201);
+  const headers = { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" };
+  const { code, text: table } = await cluster.ask(`GET ${toys}`, { headers });
+  assert.equal(code, 200);
+  assert.ok(table.length < 500_000, `found ${table.length}`);
+});

@@ -1,12 +1,13 @@
 /** The API server's own figures, by upstream's names. */
 import type { Labels, Metrics } from "#base/metrics.ts";
 import { own } from "#base/own.ts";
+import type { Registry } from "./registry.ts";
 import type { RequestInfo } from "./request-info.ts";
 import type { Seats } from "./seats.ts";
 
 const bucketsSeconds = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30, 60];
 
-// Labels that are used again and again; what is beyond comes from outside.
+// Labels that are used again and again. Those of resources that are not served any more are let go with the rest.
 const seriesMax = 1_000;
 
 interface Series {
@@ -18,8 +19,10 @@ export class RequestMetrics {
   private readonly total;
   private readonly duration;
   private readonly series = new Map<string, Series>();
+  private readonly registry: Registry;
 
-  constructor(metrics: Metrics, seats: Seats) {
+  constructor(metrics: Metrics, { seats, registry }: { readonly seats: Seats; readonly registry: Registry }) {
+    this.registry = registry;
     this.total = metrics.counter(
       "apiserver_request_total",
       "Requests, by verb, group, version, resource, scope and HTTP code.",
@@ -52,29 +55,31 @@ export class RequestMetrics {
   }
 
   private seriesOf(info: RequestInfo | undefined): Series {
-    const path = info?.resource;
-    const key = path
-      ? `${info.verb} ${path.group} ${path.version} ${path.resource} ${path.subresource} ${scopeOf(path)}`
-      : (info?.method ?? "");
+    const labels = this.labelsOf(info);
+    const key = Object.values(labels).join(" ");
     let series = this.series.get(key);
     if (!series) {
       if (this.series.size >= seriesMax) this.series.clear();
-      series = { labels: labelsOf(info), codes: new Map() };
+      series = { labels, codes: new Map() };
       this.series.set(key, series);
     }
     return series;
   }
+
+  /** Paths and methods come from anybody, and a label is kept for ever: only what is served becomes one. */
+  private labelsOf(info: RequestInfo | undefined): Labels {
+    const path = info?.resource;
+    const served = path && this.registry.find(path.group, path.version, path.resource);
+    if (!served || !(path.subresource === "" || served.subresources.has(path.subresource)))
+      return info?.method === "GET" ? readElsewhere : elsewhere;
+    const { group, version, resource, subresource } = path;
+    return { verb: own(verbs, info.verb) ?? "OTHER", group, version, resource, subresource, scope: scopeOf(path) };
+  }
 }
 
 const noLabels = { group: "", version: "", resource: "", subresource: "", scope: "" };
-
-function labelsOf(info: RequestInfo | undefined): Readonly<Record<string, string>> {
-  // Paths and methods come from outside: only what is known becomes a label.
-  if (!info?.resource) return { verb: info?.method === "GET" ? "GET" : "OTHER", ...noLabels };
-  const { group, version, resource, subresource } = info.resource;
-  const scope = scopeOf(info.resource);
-  return { verb: own(verbs, info.verb) ?? "OTHER", group, version, resource, subresource, scope };
-}
+const readElsewhere: Labels = { verb: "GET", ...noLabels };
+const elsewhere: Labels = { verb: "OTHER", ...noLabels };
 
 function scopeOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
   if (name !== "") return "resource";

@@ -221,3 +221,13 @@ test("a direct client shares frozen objects and sees its own writes", async () =
   const eve = server.api.directClient({ name: "eve", groups: [] });
   await assert.rejects(eve.list(configMaps, {}), /User "eve" cannot list resource "configmaps"/);
 });
+
+test("a continue token that somebody made up is refused", async () => {
+  const server = new TestApiServer();
+  for (const rv of [1.5, -2, 1e300, 0, "1"]) {
+    const token = Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv, start: "a\0" })).toString("base64url");
+    const { code, text } = await server.ask(`GET ${maps}?limit=1&continue=${token}`);
+    assert.equal(code, 400, `${rv}: ${text}`);
+    assert.match(text, /continue key is not valid: incorrect encoded start resourceVersion/);
+  }
+});

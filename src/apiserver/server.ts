@@ -139,7 +139,7 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
     bodies: new ByteBudget(bodyLimits),
     kept: new ByteBudget(keptLimits),
     frames: new FrameCache(),
-    requestMetrics: new RequestMetrics(metrics, seats),
+    requestMetrics: new RequestMetrics(metrics, { seats, registry }),
     paths: new Paths(),
     descriptions: options.descriptions ?? (() => noDescriptions),
     delegates: new Map(),

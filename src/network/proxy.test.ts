@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLog } from "#base/log.ts";
 import { createInformers } from "#client/watch-informer.ts";
-import { services } from "#resources/core/service.ts";
+import { services, type Service } from "#resources/core/service.ts";
 import { endpointSlices } from "#resources/discovery/endpoint-slice.ts";
 import { MemoryCluster } from "#testing/memory-client.ts";
 import { VirtualClock } from "#testing/virtual-clock.ts";
@@ -29,11 +29,16 @@ function packetFilter() {
   return { state, filter };
 }
 
-async function proxied() {
+async function proxied(more: Partial<Service["spec"]> = {}) {
   const clock = new VirtualClock();
   const client = new MemoryCluster(clock).client("test");
   const metadata = { namespace: "default", name: "web" };
-  const spec = { clusterIP: "10.43.0.9", clusterIPs: ["10.43.0.9"], ports: [{ port: 80, protocol: "TCP" as const }] };
+  const spec = {
+    clusterIP: "10.43.0.9",
+    clusterIPs: ["10.43.0.9"],
+    ports: [{ port: 80, protocol: "TCP" as const }],
+    ...more,
+  };
   await client.create(services, { apiVersion: "v1", kind: "Service", metadata, spec, status: { loadBalancer: {} } });
   const { state, filter } = packetFilter();
   const ending = new AbortController();
@@ -46,7 +51,7 @@ async function proxied() {
     log: silentLog,
     nodeName: "node",
     clusterCidr: "10.42.0.0/16",
-    answeredHere: [],
+    answeredHere: ["10.43.0.10"],
     reserved: [],
     listening: [],
     table: "kedge-test",
@@ -108,5 +113,21 @@ test("a packet filter that hangs is given up, and the rules are made when it is 
   await clock.advance(60_000);
   assert.equal(state.scripts.length, 2);
   assert.match(state.scripts[1] ?? "", /10\.42\.0\.5/);
+  await end();
+});
+
+test("no Service takes the address of the DNS over by an external address", async () => {
+  const { clock, state, addEndpoint, end } = await proxied({
+    externalIPs: ["10.43.0.10", "198.51.100.9"],
+    ports: [
+      { port: 53, protocol: "UDP" },
+      { port: 853, protocol: "TCP" },
+    ],
+  });
+  await addEndpoint();
+  await clock.advance(1_000);
+  const all = state.scripts.join("\n");
+  assert.match(all, /198\.51\.100\.9 \. udp \. 53/);
+  assert.doesNotMatch(all, /10\.43\.0\.10 /);
   await end();
 });

@@ -124,11 +124,9 @@ class ServiceProxy {
   }
 
   private compare(sources: Sources, { rules: before }: Held): Change | undefined {
-    const { table, clusterCidr, nodeName, listening } = this.options;
-    const forwarded = sources.services
-      .list()
-      .filter(({ spec }) => !this.options.answeredHere.includes(spec.clusterIP ?? ""));
-    const reserved = new Set(this.options.reserved);
+    const { table, clusterCidr, nodeName, listening, answeredHere } = this.options;
+    const forwarded = sources.services.list().filter(({ spec }) => !answeredHere.includes(spec.clusterIP ?? ""));
+    const reserved = new Set([...this.options.reserved, ...answeredHere]);
     const after = rulesOf(forwarded, (service) => slicesOf(sources, service), { nodeName, clusterCidr, reserved });
     const script = before ? changedTable(table, before, after) : wholeTable(table, { clusterCidr, listening }, after);
     return script === "" ? undefined : { before, after, script };

@@ -170,6 +170,45 @@ const attacks: Readonly<Record<string, Attack>> = {
     session.destroy();
     return answers.join(", ");
   },
+  "odd paths": async () => {
+    const session = asTenant(65_535);
+    const long = "x".repeat(20_000);
+    for (let at = 0; at < 2_000; at += 50)
+      await Promise.all(
+        Array.from({ length: 50 }, (_, more) => ask(session, { path: `/apis/g${at + more}${long}/v1/odd` })),
+      );
+    session.destroy();
+    return "2000 asked";
+  },
+  "costly columns": async ({ admin }) => {
+    const group = `${namespace}.example.com`;
+    const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
+    const names = { plural: "costs", kind: "Cost" };
+    const columns = (jsonPath: string, count: number): object[] =>
+      Array.from({ length: count }, (_, at) => ({ name: `c${at}`, type: "string", jsonPath }));
+    const definition = (additionalPrinterColumns: object[]): object => ({
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: `costs.${group}` },
+      spec: {
+        group,
+        scope: "Cluster",
+        names,
+        versions: [{ name: "v1", served: true, storage: true, schema, additionalPrinterColumns }],
+      },
+    });
+    const wide = await ask(admin, { method: "POST", path: definitions, body: definition(columns("..*", 3_000)) });
+    const made = await ask(admin, { method: "POST", path: definitions, body: definition(columns("..*..*", 64)) });
+    await sleep(1_000);
+    const path = `/apis/${group}/v1/costs`;
+    const spec = { x: Array.from({ length: 30_000 }, () => ({ a: [1] })) };
+    const body = { apiVersion: `${group}/v1`, kind: "Cost", metadata: { name: "a" }, spec };
+    await ask(admin, { method: "POST", path, body });
+    const table = await ask(admin, { path, headers: { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" } });
+    await ask(admin, { method: "DELETE", path: `${definitions}/costs.${group}` });
+    return [wide, made, table].map(({ code }) => code).join(", ");
+  },
 };
 
 async function change(admin: ClientHttp2Session, at: number, sizeBytes: number): Promise<void> {

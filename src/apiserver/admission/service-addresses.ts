@@ -91,6 +91,9 @@ class ServiceAddresses implements AdmissionPlugin {
       return [];
     }
     const wanted = spec.clusterIP ?? spec.clusterIPs?.[0] ?? "";
+    const [first = wanted] = spec.clusterIPs ?? [];
+    if (!asked.old && first !== wanted)
+      return [invalidField("spec.clusterIPs", spec.clusterIPs, "first value must match `clusterIP`")];
     spec.ipFamilyPolicy ??= "SingleStack";
     spec.ipFamilies ??= ["IPv4"];
     if (spec.ipFamilies.includes("IPv6") && spec.ipFamilyPolicy !== "PreferDualStack")
@@ -115,7 +118,9 @@ class ServiceAddresses implements AdmissionPlugin {
     const number = parseIpv4(address);
     const { cidr, reserved } = this.options;
     if (asked.old?.spec.clusterIP === address) return undefined;
-    if (number === undefined || !cidrContains(cidr, number))
+    // The first and the last address are the network's and everybody's.
+    const last = cidr.base + cidrSize(cidr) - 1;
+    if (number === undefined || !cidrContains(cidr, number) || number === cidr.base || number === last)
       return invalidField(
         "spec.clusterIPs",
         [address],
@@ -197,12 +202,17 @@ class ServiceAddresses implements AdmissionPlugin {
     const number = port.nodePort ?? 0;
     const kept = (old?.spec.ports ?? []).some((was) => was.nodePort === number && (was.protocol ?? "TCP") === protocol);
     if (kept) return undefined;
+    const error = this.unavailable(protocol, number);
+    if (error === undefined) this.promised.set(`${protocol}/${number}`, attempt);
+    return error;
+  }
+
+  /** Why nobody can have a port of the nodes. */
+  private unavailable(protocol: string, port: number): string | undefined {
     const { first, last } = this.options.nodePorts;
-    if (number < first || number > last)
+    if (port < first || port > last)
       return `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
-    if (this.isTaken(`${protocol}/${number}`)) return "provided port is already allocated";
-    this.promised.set(`${protocol}/${number}`, attempt);
-    return undefined;
+    return this.isTaken(`${protocol}/${port}`) ? "provided port is already allocated" : undefined;
   }
 
   private assignHealthPort(service: ServiceDraft, { old, attempt }: Asked): FieldError[] {
@@ -210,8 +220,10 @@ class ServiceAddresses implements AdmissionPlugin {
     if (spec.type !== "LoadBalancer" || spec.externalTrafficPolicy !== "Local") return [];
     const given = spec.healthCheckNodePort ?? 0;
     if (given === 0) spec.healthCheckNodePort = this.freePort("TCP");
-    else if (given !== old?.spec.healthCheckNodePort && this.isTaken(`TCP/${given}`))
-      return [invalidField("spec.healthCheckNodePort", given, "provided port is already allocated")];
+    else if (given !== old?.spec.healthCheckNodePort) {
+      const error = this.unavailable("TCP", given);
+      if (error !== undefined) return [invalidField("spec.healthCheckNodePort", given, error)];
+    }
     this.promised.set(`TCP/${spec.healthCheckNodePort}`, attempt);
     return spec.healthCheckNodePort === undefined ? [required("spec.healthCheckNodePort")] : [];
   }

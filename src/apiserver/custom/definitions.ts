@@ -4,6 +4,7 @@ import { customKind, type Schema } from "#machinery/custom-kind.ts";
 import { deepFreeze } from "#machinery/freeze.ts";
 import { invalid, type FieldError } from "#machinery/field-error.ts";
 import { parseJsonPath } from "#machinery/json-path.ts";
+import { cellText } from "./cell-text.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import { resource, type Column, type ResourceDefinition, type ScalePaths } from "#machinery/resource.ts";
 import type { JsonObject, JsonValue } from "#machinery/shape.ts";
@@ -132,7 +133,7 @@ function cellOf(type: string, values: readonly JsonValue[], nowMs: number): stri
     case "date":
       return typeof first === "string" ? dateCell(first, nowMs) : "<invalid>";
     default:
-      return values.map(textOf).join(",");
+      return cellText(values);
   }
 }
 

@@ -22,12 +22,16 @@ export function encodeContinue(token: ContinueToken, prefix: string): string {
 export function decodeContinue(text: string, prefix: string): ContinueToken {
   const { v, rv, start } = parsed(text);
   if (v !== version) throw badRequest("continue key is not valid: server does not recognize this encoded version");
-  if (typeof rv !== "number" || rv === 0)
+  if (!isRevision(rv))
     throw badRequest(`continue key is not valid: incorrect encoded start resourceVersion (version ${version})`);
   if (typeof start !== "string" || start === "")
     throw badRequest(`continue key is not valid: encoded start key empty (version ${version})`);
   if (start.split("/").includes("..")) throw badRequest(`continue key is not valid: ${start}`);
   return { revision: rv, start: prefix + start };
+}
+
+function isRevision(rv: unknown): rv is Revision {
+  return Number.isSafeInteger(rv) && (rv === -1 || Number(rv) > 0);
 }
 
 function parsed(text: string): { readonly v?: unknown; readonly rv?: unknown; readonly start?: unknown } {

@@ -50,3 +50,8 @@ test("only dependents that block their owner's deletion are waited for", () => {
   const free = item("c", { owners: [owner("a", "there", false).reference] });
   assert.deepEqual(blocking(item("a"), [blocks, free]), [blocks]);
 });
+
+test("differs from upstream: what names itself as its owner does not wait for itself", () => {
+  const itself = item("a", { owners: [owner("a", "there").reference], waitsForDependents: true });
+  assert.equal(blocking(itself, [itself]).length, 0);
+});

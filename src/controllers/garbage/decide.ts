@@ -34,9 +34,14 @@ export function judge(
   return { kind: "delete", policy: item.orphansDependents ? "Orphan" : "Background" };
 }
 
-/** The dependents an owner in foreground deletion has to wait for. */
+/**
+ * The dependents an owner in foreground deletion has to wait for. Differs from upstream, where an object that names
+ * itself as its owner waits for ever, and its namespace with it.
+ */
 export function blocking(owner: Item, dependents: readonly Item[]): readonly Item[] {
-  return dependents.filter((one) =>
-    one.owners.some((reference) => reference.uid === owner.uid && reference.blockOwnerDeletion === true),
+  return dependents.filter(
+    ({ uid, owners }) =>
+      uid !== owner.uid &&
+      owners.some((reference) => reference.uid === owner.uid && reference.blockOwnerDeletion === true),
   );
 }

@@ -31,7 +31,10 @@ export type MapName = (typeof mapNames)[number];
 export interface RulesOptions {
   readonly nodeName: string;
   readonly clusterCidr: string;
-  /** "address . protocol . port" of what no Service may take over on this machine: the API, the kubelet. */
+  /**
+   * What no Service may take over on this machine: "address . protocol . port", such as the API's and the kubelet's, or
+   * an address with all its ports, such as the DNS's.
+   */
   readonly reserved: ReadonlySet<string>;
 }
 
@@ -132,7 +135,9 @@ function addExternal(draft: Draft, rules: PortRules): void {
   const { service, port, protocol, endpoints } = rules;
   const { spec, status } = service;
   const balancers = ipv4((status.loadBalancer.ingress ?? []).flatMap(({ ip }) => ip ?? []));
-  const free = (address: string): boolean => !draft.options.reserved.has(`${address} . ${protocol} . ${port.port}`);
+  const { reserved } = draft.options;
+  const free = (address: string): boolean =>
+    !reserved.has(address) && !reserved.has(`${address} . ${protocol} . ${port.port}`);
   const externals = ipv4(spec.externalIPs ?? []).filter(free);
   const nodePort = port.nodePort ?? 0;
   if (balancers.length === 0 && externals.length === 0 && nodePort === 0) return;
