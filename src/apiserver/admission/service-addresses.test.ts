@@ -28,7 +28,7 @@ before(async () => {
 after(() => life.abort(new Error("the test is over")));
 
 const outOfRange = /provided port is not in the valid range. The range of valid ports is 30000-32767/;
-const noAddress = /is not in the valid range. The range of valid IPs is 10.43.0.0\/16/;
+const noAddress = /the provided network does not match the current range/;
 
 for (const [what, spec, refusal] of [
   ["a health check at a port of the system", { ...healthChecked, healthCheckNodePort: 22 }, outOfRange],

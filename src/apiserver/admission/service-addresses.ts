@@ -118,14 +118,13 @@ class ServiceAddresses implements AdmissionPlugin {
     const number = parseIpv4(address);
     const { cidr, reserved } = this.options;
     if (asked.old?.spec.clusterIP === address) return undefined;
-    // The first and the last address are the network's and everybody's.
-    const last = cidr.base + cidrSize(cidr) - 1;
-    if (number === undefined || !cidrContains(cidr, number) || number === cidr.base || number === last)
+    if (number === undefined || !cidrContains(cidr, number))
       return invalidField(
         "spec.clusterIPs",
         [address],
         `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${formatCidr(cidr)}`,
       );
+    // The first and the last address are the network's and everybody's.
     if (number === cidr.base || number === cidr.base + cidrSize(cidr) - 1)
       return invalidField(
         "spec.clusterIPs",
