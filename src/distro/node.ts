@@ -173,6 +173,8 @@ function podNetwork(
     run: async (signal) => {
       const informer = informers.informer(nodes, { fieldSelector: `metadata.name=${nodeName}` });
       await informer.whenSynced(signal);
+      // At each start: a clean-up in between has emptied the journal, and the runtime makes the bridge by itself.
+      journal.record({ kind: "link", name: bridgeName(folders) });
       const bridge = podBridge({ machine: podBridgeMachine({ folders, links, journal }), clock, log });
       const follow = (): void => {
         const { podCIDR: podCidr } = informer.get({ namespace: "", name: nodeName })?.spec ?? {};
