@@ -104,6 +104,23 @@ test("a definition waits for its objects to go when it is deleted", async (t) =>
   assert.deepEqual(left.at("metadata.finalizers"), ["customresourcecleanup.apiextensions.k8s.io"]);
 });
 
+test("what is nested as deeply as can be sent, with a large integer at its end, can be read and deleted", async (t) => {
+  const cluster = new Cluster();
+  t.after(() => cluster.ending.abort());
+  await cluster.define([version("v1", { free: { type: "object", "x-kubernetes-preserve-unknown-fields": true } })]);
+  const levels = 997;
+  const free = `${'{"a":'.repeat(levels)}9007199254740993${"}".repeat(levels)}`;
+  const body = `{"apiVersion":"example.com/v1","kind":"Toy","metadata":{"name":"deep"},"spec":{"free":${free}}}`;
+  assert.equal((await cluster.ask(`POST ${toys}`, { body })).code, 201);
+  const read = await cluster.ask(`GET ${toys}/deep`);
+  assert.equal(read.code, 200);
+  assert.equal((await cluster.ask(`PUT ${toys}/deep`, { body: read.text })).code, 200);
+  const deeper = [{ op: "add", path: `/spec/free${"/a".repeat(levels - 1)}`, value: { b: { c: 1 } } }];
+  const headers = { "content-type": "application/json-patch+json" };
+  assert.equal((await cluster.ask(`PATCH ${toys}/deep`, { body: deeper, headers })).code, 422);
+  assert.equal((await cluster.ask(`DELETE ${toys}/deep`)).code, 200);
+});
+
 test("integers of 64 bits come back as they were sent, by every way of writing and reading", async (t) => {
   const cluster = new Cluster();
   t.after(() => cluster.ending.abort());

@@ -2,9 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8 } from "#base/bytes.ts";
+import { machineClock } from "#base/clock.ts";
+import { silentLog } from "#base/log.ts";
 import { Metrics } from "#base/metrics.ts";
+import { createInformers } from "#client/watch-informer.ts";
+import { configMaps } from "#resources/core/config-map.ts";
 import { openMemoryStore } from "#storage/memory.ts";
 import { TestApiServer } from "#testing/api-server.ts";
+import { superusers } from "./access.ts";
 
 const maps = "/api/v1/namespaces/default/configmaps";
 const unsafe = "ignoreStoreReadErrorWithClusterBreakingPotential";
@@ -57,6 +62,41 @@ test("a damaged object is deleted by who says so and may, and its name is free a
   assert.equal((await server.ask(`POST ${maps}`, { body })).code, 201);
   assert.match(watch.sent.toString(), /"type":"DELETED".*"name":"broken"/);
   watch.leave();
+});
+
+test("an entry that begins well and goes on as nothing keeps no informer from the rest, and is set aside", async (t) => {
+  const store = openMemoryStore();
+  const head = '{"kind":"ConfigMap","apiVersion":"v1","metadata":{';
+  await store.create("/registry/configmaps/default/a", utf8(`${head}"name":"a","namespace":"default"`));
+  const server = new TestApiServer({ store });
+  t.after(() => server.ending.abort());
+  const client = server.api.directClient({ name: "test", groups: [superusers] });
+  const { signal } = server.ending;
+  const informer = createInformers(client, { clock: machineClock, log: silentLog }, signal).informer(configMaps);
+  await informer.whenSynced(signal);
+  assert.deepEqual(informer.list(), []);
+  const body = (name: string): object => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name } });
+  await server.ask(`POST ${maps}`, { body: body("b") });
+  await store.create("/registry/configmaps/default/c", utf8(`${head}"name":"c","namespace":"default"`));
+  const last = await server.ask(`POST ${maps}`, { body: body("d") });
+  await informer.whenSeen(String(last.at("metadata.resourceVersion")), signal);
+  const names = informer.list().map(({ metadata }) => metadata.name ?? "");
+  assert.deepEqual(
+    names.toSorted((a, b) => a.localeCompare(b)),
+    ["b", "d"],
+  );
+  assert.equal((await server.ask(`GET ${maps}/a`)).code, 500);
+  assert.equal((await server.ask(`GET ${maps}/c`)).code, 500);
+  const list = await server.ask(`GET ${maps}?labelSelector=!x`);
+  assert.deepEqual([list.code, list.at("items.1.metadata.name")], [200, "d"]);
+});
+
+test("an entry that is damaged while the server runs is told as one that was before", async () => {
+  const store = openMemoryStore();
+  const server = new TestApiServer({ store });
+  assert.equal((await server.ask(`GET ${maps}`)).code, 200);
+  await store.create("/registry/configmaps/default/late", utf8('{"kind":"ConfigMap","apiVersion":"v1","met'));
+  assert.equal((await server.ask(`GET ${maps}/late`)).code, 500);
 });
 
 test("what can be read is not deleted this way", async () => {

@@ -121,6 +121,15 @@ export class StoredObject {
     return made;
   }
 
+  /** Why it cannot be read: its value begins well, and goes on as nothing that we wrote. */
+  fault(): string | undefined {
+    try {
+      return this.object.metadata.resourceVersion === undefined ? "it has no metadata" : undefined;
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+
   /** An object of this revision that is at hand already: spares decoding it. Must be frozen and equal to the bytes. */
   remember(object: KubeObject): this {
     this.decoded = new WeakRef(object);

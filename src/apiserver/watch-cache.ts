@@ -164,6 +164,7 @@ export class WatchCache {
       turns: this.parts.turns,
       onLag: (lagging, lags) => void (lags ? this.lagging.add(lagging) : this.lagging.delete(lagging)),
       onFailure: (error) => this.parts.log.error("watch failed", { of: this.kind.prefix, error: messageOf(error) }),
+      setAside: (object) => this.setAside(object),
     });
     const objects = after === undefined ? this.scope(selection) : [];
     const bookmark = initialBookmark ? this.current : undefined;
@@ -247,7 +248,10 @@ export class WatchCache {
   /** Never throws: it is called where others' writes are acknowledged. A cache that fails is read anew when it is asked. */
   private take(events: readonly StoreEvent[], revision: Revision): void {
     try {
-      for (const event of events) this.takeOne(this.cacheEvent(event));
+      for (const event of events) {
+        this.takeOne(this.cacheEvent(event));
+        if (event.kind === "put" && !this.objects.has(event.entry.key)) this.readable(event.entry);
+      }
     } catch (error) {
       this.parts.log.error("cache failed, it is read anew", { of: this.kind.prefix, error: messageOf(error) });
       this.reading.abort();
@@ -305,7 +309,18 @@ export class WatchCache {
     return undefined;
   }
 
-  private apply({ storeKey, current }: CacheEvent): void {
+  /** What looked sound and cannot be read after all: it is gone for everybody until it is written anew. */
+  private setAside(object: StoredObject): boolean {
+    const why = object.fault();
+    if (why === undefined) return false;
+    const { storeKey, revision } = object;
+    if (this.objects.get(storeKey) !== object) return true;
+    this.parts.damaged.add(storeKey, { revision, why });
+    this.apply({ storeKey, current: undefined });
+    return true;
+  }
+
+  private apply({ storeKey, current }: Pick<CacheEvent, "storeKey" | "current">): void {
     if (this.isLent) {
       this.isLent = false;
       this.sorted = this.sorted.slice();

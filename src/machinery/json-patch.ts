@@ -6,7 +6,7 @@
  */
 import { own } from "#base/own.ts";
 import { isList, isObject, member, setMember, type JsonDraft } from "./json-object.ts";
-import { readWrittenJson } from "./json-reader.ts";
+import { isTooDeep, readWrittenJson } from "./json-reader.ts";
 import type { JsonObject, JsonValue } from "./shape.ts";
 import { badRequest, StatusError, tooLarge } from "./status.ts";
 
@@ -36,6 +36,8 @@ export function applyJsonPatch(object: JsonObject, operations: JsonValue): JsonV
   }
   const patching = new Patching(object);
   for (const operation of operations) patching.apply(operation);
+  // One patch adds below what others made: without an end, the object would become too deep for those who read it.
+  if (isTooDeep(patching.root)) throw refused("", "exceeded max depth");
   return patching.root;
 }
 

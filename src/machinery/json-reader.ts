@@ -67,16 +67,18 @@ export class TooManyValuesError extends Error {
 
 /** @throws JsonError */
 export function readJson(text: string): JsonRead {
-  return new JsonReader(text, Number.POSITIVE_INFINITY).read();
+  return new JsonReader(text, Number.POSITIVE_INFINITY, depthMax).read();
 }
 
 /** The same for what a stranger sends. @throws JsonError, TooManyValuesError */
 export function readForeignJson(text: string): JsonRead {
-  return new JsonReader(text, valuesMax).read();
+  return new JsonReader(text, valuesMax, depthMax).read();
 }
 
 // What the paths of a manager stand in, in metadata.managedFields.
 const fieldSetKey = "fieldsV1";
+// Levels that a field set stands below the object it is of, and its last one.
+const levelsAboveSet = 5;
 
 /** True when a value holds more values than `readForeignJson` takes; it is looked at no further. */
 export function hasTooManyValues(value: JsonValue): boolean {
@@ -95,13 +97,32 @@ export function hasTooManyValues(value: JsonValue): boolean {
   return exceeds(value, false);
 }
 
+/** True when a value is nested deeper than what a stranger sends may be. */
+export function isTooDeep(value: JsonValue, levelsLeft = depthMax): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (levelsLeft === 0) return true;
+  if (isList(value)) return value.some((inner) => isTooDeep(inner, levelsLeft - 1));
+  for (const name in value) {
+    const inner = value[name];
+    if (inner !== undefined && isTooDeep(inner, levelsLeft - 1)) return true;
+  }
+  return false;
+}
+
 // Shorter runs of digits are exact as numbers.
 const manyDigits = /\d{16}/;
 
-/** What was written by `JSON.stringify` before: nothing but large integers needs a second look. @throws SyntaxError, JsonError */
+/**
+ * What was written by `JSON.stringify` before: nothing but large integers needs a second look. It may be nested as it
+ * likes: the field sets of an object are deeper than the object, and what was taken once is never refused again.
+ *
+ * @throws SyntaxError, JsonError
+ */
 export function readWrittenJson(text: string): JsonValue {
+  if (manyDigits.test(text))
+    return new JsonReader(text, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY).read().value;
   // Holds because JSON.parse makes nothing else.
-  return manyDigits.test(text) ? readJson(text).value : (JSON.parse(text) as JsonValue);
+  return JSON.parse(text) as JsonValue;
 }
 
 const hexadecimal = /^[0-9a-fA-F]$/;
@@ -144,9 +165,11 @@ class JsonReader {
   private left: number;
   private leftInSets: number;
   private inSet = false;
+  private readonly levelsMax: number;
 
-  constructor(text: string, left: number) {
+  constructor(text: string, left: number, levelsMax: number) {
     this.text = text;
+    this.levelsMax = levelsMax;
     this.left = left;
     this.leftInSets = left;
   }
@@ -207,7 +230,8 @@ class JsonReader {
   private enter(key: string | number): void {
     this.at += 1;
     this.path.push(key);
-    if (this.path.length > depthMax) throw new JsonError("exceeded max depth", this.at);
+    const levelsMax = this.inSet ? this.levelsMax + levelsAboveSet : this.levelsMax;
+    if (this.path.length > levelsMax) throw new JsonError("exceeded max depth", this.at);
   }
 
   private object(key: string | number): JsonValue {

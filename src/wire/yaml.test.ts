@@ -105,6 +105,28 @@ test("what is written reads back the same, also in a YAML 1.1 parser", () => {
   assert.deepEqual(parseYaml(text), { a: value.a, b: value.b });
 });
 
+test("what is nested deeply is written in the time and room of what is not", () => {
+  const nested = (levels: number): unknown => {
+    let value: unknown = Array.from({ length: 2_000 }, (_, at) => (at % 2 === 0 ? "a\nb: c" : 1));
+    for (let level = 0; level < levels; level += 1) value = { a: value };
+    return value;
+  };
+  const cpuMsOf = (act: () => unknown): number => {
+    const before = process.threadCpuUsage();
+    act();
+    const { user, system } = process.threadCpuUsage(before);
+    return (user + system) / 1_000;
+  };
+  const flat = nested(30);
+  const deep = nested(900);
+  formatYaml(flat);
+  const flatMs = Math.min(...[1, 2, 3].map(() => cpuMsOf(() => formatYaml(flat))));
+  const deepMs = Math.min(...[1, 2, 3].map(() => cpuMsOf(() => formatYaml(deep))));
+  assert.ok(deepMs < 10 * flatMs + 20, `${deepMs} ms for 900 levels, ${flatMs} ms for 30`);
+  assert.ok(formatYaml(deep).length < formatYaml(flat).length);
+  assert.deepEqual(parseYaml(formatYaml(deep)), deep);
+});
+
 test("integers of 64 bits are exact, and what is larger is a floating number", () => {
   const cases: readonly (readonly [string, unknown])[] = [
     ["9007199254740991", 9007199254740991],

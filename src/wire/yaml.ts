@@ -222,10 +222,18 @@ class LineCounter {
   }
 }
 
-/** A value as YAML in the form of Go's encoder: keys sorted, sequences not indented, no anchors. */
+// Indented lines of deep values take the square of their depth, and time by the cube: what is deeper stands in one line.
+const indentedLevelsMax = 32;
+
+/**
+ * A value as YAML in the form of Go's encoder: keys sorted, sequences not indented, no anchors.
+ *
+ * Differs from upstream: what is nested deeper than 32 levels is written as `{a: [b]}`, in one line.
+ */
 export function formatYaml(value: unknown): string {
   return dump(value, {
     schema: dumpSchema,
+    flowLevel: indentedLevelsMax,
     seqNoIndent: true,
     lineWidth: -1,
     noRefs: true,

@@ -5,6 +5,8 @@
 import type { Recorder } from "#client/recorder.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import type { APIService } from "#resources/apiregistration/api-service.ts";
+import type { PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
+import type { PersistentVolume } from "#resources/core/persistent-volume.ts";
 import type { Service } from "#resources/core/service.ts";
 import type { AdmissionPlugin, AdmissionRequest, WriteAttempt } from "../access.ts";
 
@@ -16,6 +18,14 @@ interface Row {
 
 const webhooks = "kedge does not call admission webhooks yet: requests are let through without asking this one";
 const policies = "kedge does not evaluate admission policies yet: requests are let through without asking this one";
+
+const shares =
+  "kedge shares out its time by fixed seats, not by flow schemas and priority levels: this one changes nothing";
+const devices = "kedge does not allocate devices yet: pods that claim some wait";
+const drivers = "kedge does not mount volumes of CSI drivers yet: pods with such volumes wait";
+
+/** Those that every cluster has say how it is without them. */
+const isMandatory = ({ metadata: { name } }: KubeObject): boolean => name === "exempt" || name === "catch-all";
 
 /** By the resource's id. Each cast holds because the id says which kind the objects are. */
 const rows = new Map<string, Row>([
@@ -55,7 +65,61 @@ const rows = new Map<string, Row>([
     "horizontalpodautoscalers.autoscaling",
     { sentence: "kedge does not scale by horizontal pod autoscalers yet: the number of replicas stays as it is" },
   ],
+  [
+    "persistentvolumeclaims",
+    {
+      sentence: "kedge does not copy data into new volumes yet: one that is made for this claim is empty",
+      concerns: (object) => {
+        const { dataSource, dataSourceRef } = (object as PersistentVolumeClaim).spec;
+        return dataSource !== undefined || dataSourceRef !== undefined;
+      },
+    },
+  ],
+  [
+    "persistentvolumes",
+    {
+      sentence: "kedge mounts only hostPath and local volumes yet: pods with this one wait",
+      concerns: (object) => {
+        const { hostPath, local } = (object as PersistentVolume).spec;
+        return hostPath === undefined && local === undefined;
+      },
+    },
+  ],
+  ["csidrivers.storage.k8s.io", { sentence: drivers }],
+  ["csinodes.storage.k8s.io", { sentence: drivers }],
+  [
+    "csistoragecapacities.storage.k8s.io",
+    { sentence: "kedge does not look at storage capacities yet: pods are placed without this one" },
+  ],
+  ["volumeattachments.storage.k8s.io", { sentence: "kedge does not attach volumes yet: this one waits for a driver" }],
+  [
+    "volumeattributesclasses.storage.k8s.io",
+    { sentence: "kedge does not change volumes by attributes classes yet: claims with this one stay as they are" },
+  ],
+  ["resourceclaims.resource.k8s.io", { sentence: devices }],
+  ["resourceclaimtemplates.resource.k8s.io", { sentence: devices }],
+  ["resourceslices.resource.k8s.io", { sentence: devices }],
+  ["deviceclasses.resource.k8s.io", { sentence: devices }],
+  [
+    "servicecidrs.networking.k8s.io",
+    {
+      sentence: "kedge gives Services addresses only from the range it was started with: none from this one",
+      concerns: ({ metadata }) => metadata.name !== "kubernetes",
+    },
+  ],
+  [
+    "ipaddresses.networking.k8s.io",
+    { sentence: "kedge knows the addresses of Services by themselves: this object reserves none" },
+  ],
+  ["flowschemas.flowcontrol.apiserver.k8s.io", { sentence: shares, concerns: (object) => !isMandatory(object) }],
+  [
+    "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
+    { sentence: shares, concerns: (object) => !isMandatory(object) },
+  ],
 ]);
+
+/** The ids of the kinds of which something is not acted on. */
+export const notActedOnIds: ReadonlySet<string> = new Set(rows.keys());
 
 function sentenceOf({ resource }: AdmissionRequest, object: KubeObject | undefined): string | undefined {
   const row = rows.get(resource.id);

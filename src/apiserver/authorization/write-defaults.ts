@@ -2,6 +2,8 @@
  * Writes the default roles and bindings at start: creates what is missing and adds rules and subjects that were taken
  * away, unless the object's autoupdate annotation is "false". What was added by hand stays.
  *
+ * Differs from upstream: rules that an earlier kedge should not have written go (withdrawn-rules.ts).
+ *
  * @see https://kubernetes.io/docs/reference/access-authn-authz/rbac/#auto-reconciliation
  */
 import type { Client } from "#client/client.ts";
@@ -15,6 +17,7 @@ import type { Subject } from "#resources/rbac/subject.ts";
 import { controllerRoleBindings, controllerRoles } from "./controller-roles.ts";
 import { defaultClusterRoleBindings, defaultClusterRoles } from "./default-roles.ts";
 import { autoupdateAnnotation, bootstrapLabels, rule, type DefaultBinding, type DefaultRole } from "./role-table.ts";
+import { withdrawnRules } from "./withdrawn-rules.ts";
 
 const rbacGroup = "rbac.authorization.k8s.io";
 const apiVersion = `${rbacGroup}/v1`;
@@ -66,13 +69,24 @@ async function writeRole(client: Client, role: DefaultRole, existing: ClusterRol
     return;
   }
   if (existing.metadata.annotations?.[autoupdateAnnotation] === "false" || role.aggregation) return;
-  const known = new Set(existing.rules.map((one) => JSON.stringify(canonical(one))));
-  const missing = role.rules.filter((one) => !known.has(JSON.stringify(canonical(one))));
-  if (missing.length > 0) await client.update(clusterRoles, { ...existing, rules: [...existing.rules, ...missing] });
+  const known = new Set(existing.rules.map(textOf));
+  const missing = role.rules.filter((one) => !known.has(textOf(one)));
+  const kept = keptRules(existing);
+  if (missing.length === 0 && kept.length === existing.rules.length) return;
+  await client.update(clusterRoles, { ...existing, rules: [...kept, ...missing] });
 }
 
-function canonical(one: PolicyRule): readonly (readonly string[])[] {
-  return [one.verbs, one.apiGroups ?? [], one.resources ?? [], one.resourceNames ?? [], one.nonResourceURLs ?? []];
+/** What is not withdrawn. Only what says that it is kept up to date is taken to be as an earlier kedge wrote it. */
+function keptRules({ metadata, rules }: ClusterRole): readonly PolicyRule[] {
+  const withdrawn = withdrawnRules.get(metadata.name ?? "");
+  if (!withdrawn || metadata.annotations?.[autoupdateAnnotation] !== "true") return rules;
+  const texts = new Set(withdrawn.map(textOf));
+  return rules.filter((one) => !texts.has(textOf(one)));
+}
+
+function textOf(one: PolicyRule): string {
+  const { verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] } = one;
+  return JSON.stringify([verbs, apiGroups, resources, resourceNames, nonResourceURLs]);
 }
 
 function subjectsOf(binding: DefaultBinding): Subject[] {

@@ -44,6 +44,8 @@ export interface FeedParts {
   readonly onLag: (feed: Feed, lags: boolean) => void;
   /** Told why the feed ended, when that is a fault. */
   readonly onFailure: (error: unknown) => void;
+  /** Sets an object aside when it cannot be read. False when it can, so that the fault is another. */
+  readonly setAside: (object: StoredObject) => boolean;
 }
 
 export class Feed {
@@ -128,10 +130,10 @@ export class Feed {
   }
 
   private async begin({ objects, bookmark, past }: Start): Promise<void> {
-    const { selection, sink } = this.parts;
+    const { sink } = this.parts;
     for (const object of objects) {
       if (this.closed) return;
-      if (selection.selects(object) && !sink.send("ADDED", object)) await sink.drained();
+      if (!this.passInitial(object)) await sink.drained();
       const rest = this.parts.turns.rest();
       if (rest) await rest;
     }
@@ -170,8 +172,28 @@ export class Feed {
     }
   }
 
+  private passInitial(object: StoredObject): boolean {
+    const { selection, sink, setAside } = this.parts;
+    try {
+      return !selection.selects(object) || sink.send("ADDED", object);
+    } catch (error) {
+      if (setAside(object)) return true;
+      throw error;
+    }
+  }
+
   /** Sends the event as this watcher sees it. False when the receiver does not keep up. */
   private pass(event: CacheEvent): boolean {
+    try {
+      return this.passReadable(event);
+    } catch (error) {
+      // A watch that ended here would come back to the same event, again and again.
+      if (event.current && this.parts.setAside(event.current)) return true;
+      throw error;
+    }
+  }
+
+  private passReadable(event: CacheEvent): boolean {
     const { selection, sink } = this.parts;
     const { current, previous } = event;
     if (!selection.covers(event.storeKey)) return true;
