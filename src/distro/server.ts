@@ -197,9 +197,7 @@ async function becomeReady(started: Started, signal: AbortSignal): Promise<void>
   try {
     writeAdminKubeconfig(started);
   } catch (error) {
-    throw new StartError(
-      `expected to write the kubeconfig "${config.writeKubeconfig}", found ${messageOf(error)}; choose another place with --write-kubeconfig`,
-    );
+    throw new StartError(`${messageOf(error)}, or choose another place for the kubeconfig with --write-kubeconfig`);
   }
   certificates.onChange(() => writeAdminKubeconfig(started), signal);
 }
