@@ -198,7 +198,9 @@ async function answerWatch(server: Server, request: Request, place: Place): Prom
     timeoutSeconds: integerOf(request.info, "timeoutSeconds"),
   };
   const sink = new WatchReply(request.exchange, rendering, server.frames);
-  const call = { ...callOf(request, place), key: { namespace: place.path.namespace, name: "" } };
+  // A watch would keep a server that ends waiting; its client resumes at the next one from where it is.
+  const signal = AbortSignal.any([request.signal, request.exchange.closing]);
+  const call = { ...callOf(request, place), key: { namespace: place.path.namespace, name: "" }, signal };
   try {
     await watch(server, call, { options, sink });
   } catch (error) {
@@ -206,9 +208,9 @@ async function answerWatch(server: Server, request: Request, place: Place): Prom
     if (!isReason(error, "Expired")) throw error;
     sink.refuse(error);
   }
-  const { signal } = sink.open();
-  if (!signal.aborted)
-    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  const { signal: over } = sink.open();
+  if (!over.aborted)
+    await new Promise<void>((resolve) => over.addEventListener("abort", () => resolve(), { once: true }));
   return 200;
 }
 

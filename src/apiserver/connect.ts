@@ -63,6 +63,7 @@ interface Way {
   readonly replyHeaders?: (headers: ReplyHeaders) => ReplyHeaders;
   readonly refusal?: (status: number, text: string) => Error;
   readonly asMessages?: boolean;
+  readonly isEndless?: boolean;
   readonly replyBody?: NonNullable<RelayOptions["replyBody"]>;
 }
 
@@ -142,7 +143,8 @@ async function podLog(options: ConnectOptions, exchange: Exchange, info: Request
   const path = `/containerLogs/${namespace}/${name}/${container}`;
   const target = withQuery(path, query);
   const headers = { "accept-encoding": "identity" };
-  await pass(exchange, { client, target, headers, refusal: logRefusal, asMessages: true });
+  const isEndless = ["true", "1"].includes(query.get("follow") ?? "");
+  await pass(exchange, { client, target, headers, refusal: logRefusal, asMessages: true, isEndless });
 }
 
 /** The kubelet says in plain text why there is no log; the API's clients expect a Status. */

@@ -55,6 +55,17 @@ test("a watch that is left while it catches up is over", { timeout: 20_000 }, as
   assert.equal((await server.ask(`GET ${maps}/a`)).code, 200);
 });
 
+test("a watch ends in good order when the server's port closes", async () => {
+  const server = new TestApiServer();
+  const watching = server.watch(`${maps}?watch=1`);
+  await server.ask(`POST ${maps}`, { body: configMap("a") });
+  assert.equal((await watching.lines(1)).length, 1);
+  watching.port.abort();
+  await watching.served;
+  assert.ok(watching.signal.aborted);
+  server.ending.abort();
+});
+
 test("a watch that starts while its resource is replaced ends at once, so that its client comes again", async () => {
   const server = new TestApiServer();
   await server.ask(`POST ${maps}`, { body: configMap("a") });

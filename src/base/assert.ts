@@ -25,6 +25,9 @@ export function unreachable(value: never): never {
 export function messageOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   // A clean-up that failed after the work did: what was thrown first comes first.
-  if (thrown instanceof SuppressedError) return `${messageOf(thrown.suppressed)}, then ${messageOf(thrown.error)}`;
+  if (thrown instanceof SuppressedError) {
+    const [first, second] = [messageOf(thrown.suppressed), messageOf(thrown.error)];
+    return first === second ? first : `${first}, then ${second}`;
+  }
   return thrown.cause === undefined ? thrown.message : `${thrown.message}: ${messageOf(thrown.cause)}`;
 }

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { messageOf } from "#base/assert.ts";
 import { machineClock } from "#base/clock.ts";
 import { createLog, type Log } from "#base/log.ts";
+import { fileErrorOf } from "#host/file-error.ts";
 import { ConfigError, readConfig, type Config, type Role } from "./config.ts";
 import { StartError } from "./data-folder.ts";
 import { LastResort } from "./last-resort.ts";
@@ -33,7 +34,7 @@ async function run(role: Role, args: readonly string[]): Promise<number> {
     if (error instanceof ConfigError) return fail(error.message, 2);
     if (error instanceof StartError) return fail(error.message, error.exitCode);
     if (args.includes("--debug") && error instanceof Error) say(error.stack ?? "");
-    return fail(messageOf(error), 1);
+    return fail(fileErrorOf(error)?.message ?? messageOf(error), 1);
   }
 }
 

@@ -2,9 +2,10 @@
  * The data directory: made with tight rights, stamped with the version that wrote it, and held by one process at a time.
  * The kernel's lock decides who holds it; a file beside it says who that is, for people and for `kedge killall`.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "#base/assert.ts";
+import { FileError, fileErrorOf } from "#host/file-error.ts";
 import { lives, parentOf, processOf, type ProcessId } from "#host/processes.ts";
 import { writeSecret } from "./certificates/files.ts";
 import { tryLock } from "./folder-lock.ts";
@@ -72,16 +73,13 @@ function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-    throw new StartError(
-      `expected to be able to write the data directory "${folder}", found ${code}; choose another with --data-dir, or run as root`,
-    );
+    throw new StartError(`${messageOf(fileErrorOf(error, folder) ?? error)}, or choose another place with --data-dir`);
   }
 }
 
 function checkLayout(path: string): void {
   if (!existsSync(path)) {
-    writeFileSync(path, `${layoutVersion}\n`, { mode: 0o600 });
+    writeSecret(path, `${layoutVersion}\n`);
     return;
   }
   const found = readFileSync(path, "utf8").trim();
@@ -124,6 +122,7 @@ function lockIn(folder: string): Disposable | undefined {
   try {
     return tryLock(path);
   } catch (error) {
+    if (error instanceof FileError) throw error;
     throw new StartError(`expected to take the lock "${path}" of the data directory, found ${messageOf(error)}`);
   }
 }

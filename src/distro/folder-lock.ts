@@ -3,10 +3,14 @@
  * which nothing is ever written to. Node itself has no way to lock a file.
  */
 import { DatabaseSync } from "node:sqlite";
+import { refusedWith } from "#host/file-error.ts";
 
 const busy = 5; // SQLITE_BUSY
 
-/** @returns The lock, given back when disposed of; undefined while another process has it. */
+/** What SQLite says of a file, as the system would: its own words do not tell what to do. */
+const systemCodes: Readonly<Record<number, string>> = { 8: "EROFS", 10: "EIO", 13: "ENOSPC" };
+
+/** @throws FileError when the file cannot be written. @returns The lock, given back when disposed of; undefined while another process has it. */
 export function tryLock(path: string): Disposable | undefined {
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
@@ -15,6 +19,11 @@ export function tryLock(path: string): Disposable | undefined {
   } catch (error) {
     database.close();
     if (error instanceof Error && "errcode" in error && error.errcode === busy) return undefined;
-    throw error;
+    throw refusalOf(error, path);
   }
+}
+
+function refusalOf(error: unknown, path: string): unknown {
+  const code = error instanceof Error && "errcode" in error ? systemCodes[Number(error.errcode) & 0xff] : undefined;
+  return (code !== undefined && refusedWith(code, path)) || error;
 }

@@ -42,6 +42,7 @@ import { takeOwnNodeName } from "./server/node-names.ts";
 import { runOwnNode } from "./server/own-node.ts";
 import { ensureTokens, givenToken, TokenVerifier } from "./tokens.ts";
 
+// What requests under way get when the server ends; watches and connections end at once.
 const closeGraceMs = 2_000;
 // Far beyond any start that works; a store that cannot be read would otherwise be waited for without end.
 const readyMsMax = 60_000;
@@ -129,6 +130,8 @@ async function runStages(run: ServerRun, { life, disk }: Life, signal: AbortSign
     const own = { certificates, founding, api, metrics, listener, address, nodeName, kubelets };
     const started = { ...run, store, disk, ...own };
     const until = AbortSignal.any([signal, life.signal]);
+    // Told at once, so that clients go elsewhere while the node and the controllers end; in this process nobody needs it.
+    until.addEventListener("abort", () => void listener.close(closeGraceMs), { once: true });
     await Promise.all([supervise(renew, { clock, log: run.log }, until), serve(started, until)]);
   } finally {
     await listener.close(closeGraceMs);
@@ -194,9 +197,7 @@ async function becomeReady(started: Started, signal: AbortSignal): Promise<void>
   try {
     writeAdminKubeconfig(started);
   } catch (error) {
-    throw new StartError(
-      `expected to write the kubeconfig "${config.writeKubeconfig}", found ${messageOf(error)}; choose another place with --write-kubeconfig`,
-    );
+    throw new StartError(`${messageOf(error)}, or choose another place for the kubeconfig with --write-kubeconfig`);
   }
   certificates.onChange(() => writeAdminKubeconfig(started), signal);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { detectCgroups, weightOfShares } from "./cgroups.ts";
+import { detectCgroups, processIdsOf, weightOfShares } from "./cgroups.ts";
 
 const line = (mountPoint: string, type: string, options = "rw"): string =>
   `30 20 0:20 / ${mountPoint} rw,relatime - ${type} ${type} ${options}\n`;
@@ -30,4 +30,9 @@ test("a machine without the controllers that are needed is refused in one senten
 
 test("shares become weights on the kernel's other scale", () => {
   assert.deepEqual([0, 2, 1024, 262_144, 1e9].map(weightOfShares), [1, 1, 39, 10_000, 10_000]);
+});
+
+test("a process of a group that cannot be seen from here, which the kernel calls 0, is none to be signalled", () => {
+  assert.deepEqual(processIdsOf("0\n12\n0\n345\n\n"), [12, 345]);
+  assert.deepEqual(processIdsOf("0\n"), []);
 });

@@ -139,13 +139,7 @@ export class Cgroups {
   async processes(path: string): Promise<readonly number[]> {
     const own = await readFile(join(this.folder(path, "memory"), "cgroup.procs"), "utf8").catch(() => "");
     const below = await Promise.all((await this.children(path)).map((name) => this.processes(join(path, name))));
-    return [
-      ...own
-        .split("\n")
-        .filter((pid) => pid !== "")
-        .map(Number),
-      ...below.flat(),
-    ];
+    return [...processIdsOf(own), ...below.flat()];
   }
 
   /**
@@ -238,6 +232,14 @@ export class Cgroups {
     if (this.host.version === "v2") return [join(this.host.root, path)];
     return [...new Set(this.host.roots.values())].map((root) => join(root, path));
   }
+}
+
+/**
+ * The processes that `cgroup.procs` names. It says 0 for one that this process cannot see, of another pid namespace:
+ * such a line is left out, because a signal to 0 goes to the sender's own group.
+ */
+export function processIdsOf(text: string): readonly number[] {
+  return text.split("\n").flatMap((line) => (/^[1-9]\d*$/.test(line) ? [Number(line)] : []));
 }
 
 /** The kernel's two scales for a share of the processor: 2 to 262144, and 1 to 10000. */

@@ -15,6 +15,7 @@ import { containerdConfig } from "./containerd/config.ts";
 import { BoundedLog } from "./containerd/bounded-log.ts";
 import { CriRuntime } from "./cri-grpc.ts";
 import { RuntimeError } from "./cri.ts";
+import { writing } from "./file-error.ts";
 import { importImages } from "./image-archive.ts";
 import type { HostJournal } from "./journal.ts";
 import { requireOverlay } from "./mounts.ts";
@@ -155,7 +156,7 @@ export class Containerd implements Component {
     const { folders } = this;
     this.noteTraces();
     for (const folder of [folders.run, folders.root, folders.registries, folders.cniConfig])
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      writing(folder, () => mkdirSync(folder, { recursive: true, mode: 0o700 }));
     detectCgroups();
     await requireOverlay(folders.root);
     const text = containerdConfig({
@@ -166,7 +167,7 @@ export class Containerd implements Component {
     });
     const hash = createHash("sha256").update(text).digest("hex").slice(0, 10);
     const path = join(folders.run, `config-${hash}.toml`);
-    writeFileSync(path, text, { mode: 0o600 });
+    writing(path, () => writeFileSync(path, text, { mode: 0o600 }));
     return path;
   }
 

@@ -19,6 +19,7 @@ import {
 } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { machineRandom } from "#base/random.ts";
+import { fileErrorOf } from "./file-error.ts";
 import { factsFrom, type FileFacts } from "./file-facts.ts";
 import { putInPlace } from "./put-in-place.ts";
 import { openFolder, type SafeFolder } from "./safe-folder.ts";
@@ -112,7 +113,9 @@ export const machineFiles: Files = {
     await chmod(path, mode);
   },
   async makeFolder(path, mode) {
-    const made = await mkdir(path, { recursive: true, ...(mode !== undefined && { mode }) });
+    const made = await mkdir(path, { recursive: true, ...(mode !== undefined && { mode }) }).catch((error: unknown) => {
+      throw fileErrorOf(error, path) ?? error;
+    });
     if (made !== undefined && mode !== undefined) await chmod(path, mode);
   },
   async remove(path) {

@@ -6,6 +6,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, rm
 import { dirname, join } from "node:path";
 import { messageOf, unreachable } from "#base/assert.ts";
 import { Cgroups, detectCgroups } from "./cgroups.ts";
+import { writing } from "./file-error.ts";
 import { Links } from "./links.ts";
 import { unmountBelow } from "./mounts.ts";
 import { Nftables, type NftFamily } from "./nftables.ts";
@@ -42,10 +43,19 @@ export class HostJournal {
     this.known = new Set(readJournal(path).map(keyOf));
   }
 
-  /** Must return before the change is made. What was before a change is kept from the first time. */
+  /**
+   * Must return before the change is made. What was before a change is kept from the first time.
+   *
+   * @throws FileError when it cannot be written down: the change is not to be made then
+   */
   record(change: HostChange): void {
     const key = keyOf(change);
     if (this.known.has(key)) return;
+    writing(this.path, () => this.append(change));
+    this.known.add(key);
+  }
+
+  private append(change: HostChange): void {
     mkdirSync(dirname(this.path), { recursive: true });
     const file = openSync(this.path, "a", 0o600);
     try {
@@ -55,7 +65,6 @@ export class HostJournal {
     } finally {
       closeSync(file);
     }
-    this.known.add(key);
   }
 }
 

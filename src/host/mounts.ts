@@ -3,6 +3,7 @@ import { mkdtempSync, mkdirSync, readFileSync, rmSync, statfsSync } from "node:f
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "#base/assert.ts";
+import { FileError, writing } from "./file-error.ts";
 import { run } from "./processes.ts";
 
 export interface Mount {
@@ -115,13 +116,17 @@ export async function requireOverlay(folder: string): Promise<void> {
         cause: error,
       });
     });
-  const trial = mkdtempSync(join(folder, ".overlay-"));
+  const trial = writing(folder, () => mkdtempSync(join(folder, ".overlay-")));
   try {
-    for (const name of ["lower", "upper", "work", "merged"]) mkdirSync(join(trial, name));
+    for (const name of ["lower", "upper", "work", "merged"]) {
+      const path = join(trial, name);
+      writing(path, () => mkdirSync(path));
+    }
     const layers = `lowerdir=${trial}/lower,upperdir=${trial}/upper,workdir=${trial}/work`;
     await run("mount", ["-n", "-t", "overlay", "-o", layers, "overlay", join(trial, "merged")], { timeoutMs: mountMs });
     await unmount(join(trial, "merged"));
   } catch (error) {
+    if (error instanceof FileError) throw error;
     const type = statfsSync(folder).type;
     throw new Error(
       `expected a file system below "${folder}" that carries overlayfs (ext4, xfs), found ${fileSystemNames[type] ?? `type 0x${type.toString(16)}`}: use a data directory on another file system (${messageOf(error)})`,

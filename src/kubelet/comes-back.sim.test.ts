@@ -178,6 +178,26 @@ test("a container that ended without an event is noticed within half a minute", 
   await kubelet.remove(pod.metadata.name ?? "");
 });
 
+test("a volume whose folder somebody removed is made anew as it was at first, and the pod is told", async () => {
+  const pod = await kubelet.create("robbed", {
+    securityContext: { fsGroup: 7 },
+    volumes: [{ name: "work", emptyDir: {} }],
+    containers: [container(["serve"], { volumeMounts: [{ name: "work", mountPath: "/work" }] })],
+  });
+  await clock.until(() => kubelet.isReady("robbed"));
+  const path = `/kubelet/pods/${pod.metadata.uid}/volumes/kubernetes.io~empty-dir/work`;
+  const before = await kubelet.files.facts(path);
+  assert.deepEqual([before?.gid, before?.mode], [7, 0o2777]);
+  await kubelet.files.remove(path);
+  const [running] = await runtime.listContainers({ labelSelector: { [label.podUid]: pod.metadata.uid ?? "" } });
+  await runtime.stopContainer({ containerId: must(running, "it runs").id, timeoutSeconds: 0 });
+  await clock.until(() => kubelet.first("robbed").restartCount === 1 && kubelet.isReady("robbed"));
+  const { gid, mode } = must(await kubelet.files.facts(path), "the folder is there again");
+  assert.deepEqual([gid, mode], [7, 0o2777]);
+  assert.ok(api.events.some(({ about, message }) => about === "robbed" && message.includes("found it removed")));
+  await kubelet.remove("robbed");
+});
+
 test("readiness is told while another container of the pod is being stopped", async () => {
   const readinessProbe = { exec: { command: ["healthy"] }, periodSeconds: 5, failureThreshold: 1 };
   const livenessProbe = { exec: { command: ["false"] }, periodSeconds: 5, failureThreshold: 1 };

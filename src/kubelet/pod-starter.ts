@@ -71,6 +71,7 @@ export class PodStarter {
     if (fresh.length > 0 || actions.kill.some(({ reason }) => reason === "Resized")) await this.resize(input);
     // What was resized is looked at again, once: the runtime has no event for it.
     if (actions.start.length === 0 && !actions.createSandbox) return fresh.length > 0 ? 0 : undefined;
+    await this.findVolumesLost(input);
     this.volumes ??= await this.placeVolumes(input);
     const sandbox = await this.sandbox(input);
     if (!sandbox) return undefined;
@@ -97,6 +98,16 @@ export class PodStarter {
       if (error instanceof VolumeError)
         input.record({ type: "Warning", reason: "FailedMount", message: error.message });
       throw error;
+    }
+  }
+
+  /** The runtime would make a folder that is gone anew, as root's alone: whatever is missing is placed as it was at first. */
+  private async findVolumesLost({ pod, record }: ActInput): Promise<void> {
+    if (!this.volumes) return;
+    for (const name of await this.parts.volumes.lost(pod)) {
+      this.volumes = undefined;
+      const message = `expected the folder of volume "${name}" as it was placed, found it removed; it is made anew`;
+      record({ type: "Warning", reason: "FailedMount", message });
     }
   }
 

@@ -149,6 +149,8 @@ export class RuntimeWatch {
       log.info(`removing ${what} that no pod has`, { name });
       await work().catch((error: unknown) => failures.push(error));
     };
+    for (const { id } of leftovers.superseded)
+      await attempt("a sandbox that was replaced", id, () => runtime.removePodSandbox(id, signal));
     for (const { id } of leftovers.containers)
       await attempt("a container", id, () => runtime.removeContainer(id, signal));
     for (const shim of leftovers.shims)

@@ -47,6 +47,9 @@ export class TestExchange implements Exchange {
   private linesSent = 0;
   private readonly bytes: Uint8Array;
   private readonly left = new AbortController();
+  /** What the server's end aborts. */
+  readonly port = new AbortController();
+  readonly closing = this.port.signal;
   private wakers: (() => void)[] = [];
 
   constructor(request: TestRequest) {

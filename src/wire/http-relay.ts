@@ -18,6 +18,8 @@ export interface RelayOptions {
   readonly refusal?: (status: number, text: string) => Error;
   /** A client that asks for a WebSocket gets the reply's body as messages; the other server knows nothing of it. */
   readonly asMessages?: boolean;
+  /** The reply goes on for as long as the client wants: it is broken off when this server's port closes. */
+  readonly isEndless?: boolean;
 }
 
 const refusalBytesMax = 50_000;
@@ -44,7 +46,8 @@ export async function relay(exchange: Exchange, options: RelayOptions): Promise<
     await relayUpgrade(exchange, exchange.upgrade, options);
     return;
   }
-  const { method, signal } = exchange;
+  const { method } = exchange;
+  const signal = options.isEndless ? AbortSignal.any([exchange.signal, exchange.closing]) : exchange.signal;
   const body = hasBody(exchange) ? { body: exchange.bodyStream() } : {};
   const request: HttpRequest = {
     method,
@@ -57,7 +60,8 @@ export async function relay(exchange: Exchange, options: RelayOptions): Promise<
 }
 
 async function relayUpgrade(exchange: Exchange, upgrade: Upgrade, options: RelayOptions): Promise<void> {
-  const { method, signal } = exchange;
+  const { method, closing } = exchange;
+  const signal = AbortSignal.any([exchange.signal, closing]);
   const headers = { ...requestHeaders(exchange, options), upgrade: upgrade.protocol };
   const answer = await options.client.upgrade({ method, target: options.target, headers, signal });
   if (answer.kind === "refused") {
@@ -67,6 +71,10 @@ async function relayUpgrade(exchange: Exchange, upgrade: Upgrade, options: Relay
   const { upgrade: protocol = upgrade.protocol } = answer.headers;
   const near = upgrade.switchProtocols({ ...plainHeaders(answer.headers), connection: "Upgrade", upgrade: protocol });
   join(near, answer.socket);
+  const cut = (): void => void near.destroy();
+  if (closing.aborted) cut();
+  closing.addEventListener("abort", cut, { once: true });
+  near.once("close", () => closing.removeEventListener("abort", cut));
   await new Promise<void>((resolve) => near.once("close", resolve));
 }
 

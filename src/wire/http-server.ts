@@ -10,9 +10,10 @@ import { messageOf } from "#base/assert.ts";
 import type { Log } from "#base/log.ts";
 import { own } from "#base/own.ts";
 import { type Exchange, httpLimits } from "./http.ts";
-import { Connection } from "./http/connection.ts";
+import { Connection, type Port } from "./http/connection.ts";
 import { Http1Exchange, upgradeExchange } from "./http/exchange-h1.ts";
 import { Http2Exchange } from "./http/exchange-h2.ts";
+import { Sockets } from "./http/sockets.ts";
 import { Unread } from "./http/unread.ts";
 
 /** All in PEM. */
@@ -36,7 +37,10 @@ export interface HttpServer {
   readonly port: number;
   /** New connections get the new certificate; those that are open stay. */
   replaceTls(tls: TlsMaterial): void;
-  /** Takes no new connection, lets requests finish for `graceMs`, then cuts what is left. */
+  /**
+   * Takes no new connection, tells what has no end of its own to end at once (`Exchange.closing`), lets requests finish
+   * for `graceMs`, then cuts what is left. May be called again, and waits for the same end then.
+   */
   close(graceMs: number): Promise<void>;
 }
 
@@ -51,25 +55,27 @@ export async function listen(options: ServerOptions, handler: ExchangeHandler): 
   const answer = guarded(handler, options.log);
   const sockets = new Sockets();
   const unread = new Unread();
+  const port: Port = { unread, closing: sockets.closing };
   server.on("connection", (socket: Socket) => sockets.add(socket));
-  answerHttp1(server, answer, unread);
+  answerHttp1(server, answer, { port, sockets });
   if ("setSecureContext" in server) {
     // Node's HTTP/2 would also translate every stream for the "request" listeners; the exchange reads it directly.
     server.removeAllListeners("stream");
-    server.on("session", (session) => answerSession(session, answer, unread));
+    server.on("session", (session) => answerSession(session, answer, { port, sockets }));
     server.on("tlsClientError", (error) => options.log.debug("TLS handshake failed", { error: messageOf(error) }));
   }
   await bind(server, options);
   // A server that listens on TCP has an AddressInfo.
-  const { port } = server.address() as AddressInfo;
+  const { port: number } = server.address() as AddressInfo;
+  let closed: Promise<void> | undefined;
   return {
-    port,
+    port: number,
     replaceTls: (tls) => {
       if ("setSecureContext" in server) server.setSecureContext(contextOf(tls));
     },
     close: async (graceMs) => {
       using _ = unread;
-      await close(server, sockets, graceMs);
+      await (closed ??= close(server, sockets, graceMs));
     },
   };
 }
@@ -127,39 +133,17 @@ function guarded(handler: ExchangeHandler, log: Log): Answer {
   };
 }
 
-/** The open connections, so many in all and of one address. */
-class Sockets {
-  private readonly open = new Set<Socket>();
-  private readonly ofAddress = new Map<string, number>();
-
-  add(socket: Socket): void {
-    const { remoteAddress = "" } = socket;
-    const count = this.ofAddress.get(remoteAddress) ?? 0;
-    if (this.open.size >= httpLimits.connections || count >= httpLimits.connectionsOfAddress) {
-      socket.destroy();
-      return;
-    }
-    this.open.add(socket);
-    this.ofAddress.set(remoteAddress, count + 1);
-    socket.once("close", () => {
-      this.open.delete(socket);
-      const left = (this.ofAddress.get(remoteAddress) ?? 1) - 1;
-      if (left > 0) this.ofAddress.set(remoteAddress, left);
-      else this.ofAddress.delete(remoteAddress);
-    });
-  }
-
-  cut(): void {
-    for (const socket of this.open) socket.destroy();
-  }
+interface Listening {
+  readonly port: Port;
+  readonly sockets: Sockets;
 }
 
-function answerHttp1(server: Server | Http2SecureServer, answer: Answer, unread: Unread): void {
+function answerHttp1(server: Server | Http2SecureServer, answer: Answer, { port, sockets }: Listening): void {
   const connections = new WeakMap<Socket, Connection>();
   const connectionOf = (socket: Socket): Connection => {
     let connection = connections.get(socket);
     if (!connection) {
-      connection = new Connection(socket.remoteAddress, socket instanceof TLSSocket ? socket : undefined, unread);
+      connection = new Connection(socket.remoteAddress, socket instanceof TLSSocket ? socket : undefined, port);
       connections.set(socket, connection);
     }
     return connection;
@@ -168,6 +152,7 @@ function answerHttp1(server: Server | Http2SecureServer, answer: Answer, unread:
     // The reader of a body learns of a broken connection by itself; without this nobody may be listening.
     request.on("error", () => undefined);
     response.on("error", () => undefined);
+    response.once("close", sockets.begin(request.socket));
     answer(new Http1Exchange({ request, response, connection: connectionOf(request.socket) }));
   };
   // These events are those of http.Server; the HTTP/2 server's types only know its own.
@@ -175,6 +160,8 @@ function answerHttp1(server: Server | Http2SecureServer, answer: Answer, unread:
   http1.on("request", onRequest);
   http1.on("checkContinue", onRequest);
   http1.on("upgrade", (request: IncomingMessage, _: unknown, head: Buffer) => {
+    // Busy until it is gone: whoever takes the connection ends it.
+    request.socket.once("close", sockets.begin(request.socket));
     answer(upgradeExchange(request, head, connectionOf(request.socket)));
   });
   const shouldUpgradeCallback = (request: IncomingMessage): boolean =>
@@ -182,9 +169,11 @@ function answerHttp1(server: Server | Http2SecureServer, answer: Answer, unread:
   Object.assign(server, { shouldUpgradeCallback });
 }
 
-function answerSession(session: ServerHttp2Session, answer: Answer, unread: Unread): void {
+function answerSession(session: ServerHttp2Session, answer: Answer, { port, sockets }: Listening): void {
   const { socket } = session;
-  const connection = new Connection(socket?.remoteAddress, socket instanceof TLSSocket ? socket : undefined, unread);
+  const connection = new Connection(socket?.remoteAddress, socket instanceof TLSSocket ? socket : undefined, port);
+  // Busy until it is gone: Node ends sessions in good order when the server closes.
+  if (socket) sockets.begin(socket);
   let open = 0;
   const close = (): void => {
     if (open === 0) session.close();
@@ -233,5 +222,6 @@ function close(server: Server | Http2SecureServer, sockets: Sockets, graceMs: nu
       clearTimeout(cut);
       resolve();
     });
+    sockets.leave();
   });
 }

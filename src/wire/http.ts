@@ -77,6 +77,8 @@ export interface Exchange {
   readonly answered: boolean;
   /** Aborted when the client went away or the reply is complete. */
   readonly signal: AbortSignal;
+  /** Aborted when the port closes: an answer that has no end of its own ends then, all others are waited for a moment. */
+  readonly closing: AbortSignal;
   /** Present when the client asked for another protocol on this connection. */
   readonly upgrade: Upgrade | undefined;
 

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { writing } from "#host/file-error.ts";
 
 export interface SecretOptions {
   readonly mode?: number;
@@ -29,7 +30,12 @@ export function readSecret(path: string): string | undefined {
   }
 }
 
+/** @throws FileError in one sentence, such as on a full disk */
 export function writeSecret(path: string, text: string, options: SecretOptions = {}): void {
+  writing(path, () => writeWhole(path, text, options));
+}
+
+function writeWhole(path: string, text: string, options: SecretOptions): void {
   const { mode = 0o600, folderMode = 0o700, durable = false } = options;
   mkdirSync(dirname(path), { recursive: true, mode: folderMode });
   const draft = `${path}.new`;

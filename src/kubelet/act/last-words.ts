@@ -9,6 +9,7 @@ import { annotation, label } from "../plan/identity.ts";
 import type { ObservedContainer } from "../plan/observation.ts";
 import { readLastLines } from "../container-log.ts";
 
+/** Of a file the end is told, which is where a program says why it gives up. */
 const messageBytesMax = 4096;
 const logLinesMax = 80;
 const logBytesMax = 2048;
@@ -37,6 +38,9 @@ async function writtenWords(files: Files, podFolder: string, container: Observed
   const mount = container.mounts.findLast((one) => one.containerPath === path && dirname(one.hostPath) === own);
   if (!mount) return "";
   using folder = await files.folder(own);
-  const bytes = await folder?.readPart(basename(mount.hostPath), { offset: 0, length: messageBytesMax });
+  const name = basename(mount.hostPath);
+  const { sizeBytes = 0 } = (await folder?.facts(name)) ?? {};
+  const offset = Math.max(sizeBytes - messageBytesMax, 0);
+  const bytes = await folder?.readPart(name, { offset, length: messageBytesMax });
   return new TextDecoder().decode(bytes);
 }

@@ -1,7 +1,7 @@
 /** Asking the runtime what there is of a pod. */
 import type { ContainerRuntime } from "#host/cri.ts";
 import { label } from "../plan/identity.ts";
-import type { ObservedContainer, ObservedPod } from "../plan/observation.ts";
+import { newestFirst, type ObservedContainer, type ObservedPod } from "../plan/observation.ts";
 
 export async function observePod(runtime: ContainerRuntime, uid: string, signal: AbortSignal): Promise<ObservedPod> {
   const labelSelector = { [label.podUid]: uid };
@@ -23,12 +23,4 @@ export async function observePod(runtime: ContainerRuntime, uid: string, signal:
     sandboxes: sandboxAnswers.flatMap((answer) => (answer ? [answer.status] : [])).sort(newestFirst),
     containers: statuses.filter((status): status is ObservedContainer => status !== undefined).sort(newestFirst),
   };
-}
-
-/** By the number that the kubelet gave each: the runtime's times are of a clock that may have been set in between. */
-function newestFirst(
-  a: { readonly createdAt: number; readonly metadata: { readonly attempt: number } },
-  b: { readonly createdAt: number; readonly metadata: { readonly attempt: number } },
-): number {
-  return b.metadata.attempt - a.metadata.attempt || b.createdAt - a.createdAt;
 }

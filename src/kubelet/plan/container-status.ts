@@ -32,7 +32,8 @@ export interface StatusInput {
 }
 
 const timeOf = (nanoseconds: number): string => rfc3339(nanoseconds / 1e6);
-const messageCharactersMax = 4096;
+/** Of all containers of a pod together, in equal parts, as upstream. */
+const messagesOfPodBytesMax = 12 * 1024;
 
 export interface ContainerStatuses {
   readonly initContainerStatuses: readonly ContainerStatus[];
@@ -147,7 +148,7 @@ const waitingReason = (needsInit: boolean): string => (needsInit ? "PodInitializ
 
 function runtimeState(input: StatusInput, known: ObservedContainer): ContainerState {
   if (isRunning(known)) return { running: { startedAt: timeOf(known.startedAt) } };
-  const message = (input.messages.get(known.id) ?? known.message).slice(0, messageCharactersMax);
+  const message = firstBytes(input.messages.get(known.id) ?? known.message, messageBytesMax(input.pod));
   return {
     terminated: {
       exitCode: known.exitCode,
@@ -158,6 +159,16 @@ function runtimeState(input: StatusInput, known: ObservedContainer): ContainerSt
       containerID: `${input.runtimeName}://${known.id}`,
     },
   };
+}
+
+function messageBytesMax({ spec }: Pod): number {
+  return Math.floor(messagesOfPodBytesMax / Math.max(spec.containers.length + (spec.initContainers?.length ?? 0), 1));
+}
+
+/** Cut between two characters. */
+function firstBytes(text: string, bytesMax: number): string {
+  const bytes = Buffer.from(text);
+  return bytes.length <= bytesMax ? text : new TextDecoder().decode(bytes.subarray(0, bytesMax), { stream: true });
 }
 
 function lastStateOf(

@@ -14,6 +14,16 @@ export interface ObservedPod {
   readonly containers: readonly ObservedContainer[];
 }
 
+interface Attempted {
+  readonly createdAt: number;
+  readonly metadata: { readonly attempt: number };
+}
+
+/** By the number that the kubelet gave each: the runtime's times are of a clock that may have been set in between. */
+export function newestFirst(a: Attempted, b: Attempted): number {
+  return b.metadata.attempt - a.metadata.attempt || b.createdAt - a.createdAt;
+}
+
 export const nothingObserved: ObservedPod = { sandboxes: [], containers: [] };
 
 export type ProbeKind = "startup" | "liveness" | "readiness";

@@ -242,14 +242,14 @@ for (const [name, { spec, seen: what, probes = {}, pauses = {}, plan }] of Objec
 function statusOf(
   spec: Partial<Pod["spec"]>,
   what: ObservedPod,
-  more: { probes?: Probes; terminal?: boolean } = {},
+  more: { probes?: Probes; terminal?: boolean; messages?: ReadonlyMap<string, string> } = {},
 ): PodStatus {
   return podStatus({
     pod: pod(spec),
     observed: what,
     probes: asProbes(more.probes ?? {}),
     waiting: new Map(),
-    messages: new Map(),
+    messages: more.messages ?? new Map(),
     runtimeName: "containerd",
     terminal: more.terminal ?? false,
     hostIps: ["10.0.0.1"],
@@ -381,4 +381,11 @@ test("a pod is refused for what the node lacks, but not for what only the schedu
   assert.equal(refused({ cpu: "2" }), "OutOfcpu");
   assert.equal(refused({ "example.com/near": "2" }), "OutOfexample.com/near");
   assert.equal(refused({ "example.com/far": "2" }), undefined);
+});
+
+test("termination messages of a pod have 12 KiB together, in equal parts, cut between two characters", () => {
+  const containers = ["a", "b", "c", "d"].map((name) => container(name));
+  const messages = new Map([["a-0", `${"x".repeat(3_071)}é and more`]]);
+  const status = statusOf({ containers }, observed([seen("a", "exit 1")]), { messages });
+  assert.equal(status.containerStatuses?.[0]?.state?.terminated?.message, "x".repeat(3_071));
 });

@@ -61,6 +61,15 @@ const folderNames = {
   projected: "kubernetes.io~projected",
 } as const;
 
+type FolderKind = keyof typeof folderNames;
+// Holds because the table has no other keys.
+const folderKinds = Object.keys(folderNames) as readonly FolderKind[];
+
+/** The kind of a volume that has a folder of the pod; undefined for every other. */
+function kindOf(volume: Volume): FolderKind | undefined {
+  return folderKinds.find((kind) => volume[kind]);
+}
+
 export class PodVolumes {
   readonly tokens: Tokens;
   private readonly parts: VolumeParts;
@@ -89,6 +98,23 @@ export class PodVolumes {
       }
     }
     return placed;
+  }
+
+  /** The volumes that were placed and are no longer there: somebody removed their folder, or what was mounted on it. */
+  async lost(pod: Pod): Promise<readonly string[]> {
+    const { files, mounts } = this.parts.machine;
+    const lost: string[] = [];
+    for (const volume of pod.spec.volumes ?? []) {
+      const kind = kindOf(volume);
+      if (!kind) continue;
+      const path = this.folderOf(pod, kind, volume);
+      const inMemory = volume.emptyDir?.medium === "Memory" || isConfidential(volume);
+      const isThere = inMemory ? await mounts.isMounted(path) : (await files.linkFacts(path)) !== undefined;
+      if (isThere) continue;
+      this.shown.delete(path);
+      lost.push(volume.name);
+    }
+    return lost;
   }
 
   /** Brings the files of API objects up to date. @throws VolumeError */
@@ -139,7 +165,7 @@ export class PodVolumes {
     throw new Error(`volumes of type "${kind}" are not supported on this node`);
   }
 
-  private folderOf(pod: Pod, kind: keyof typeof folderNames, volume: Volume): string {
+  private folderOf(pod: Pod, kind: FolderKind, volume: Volume): string {
     return join(this.podFolder(pod), "volumes", folderNames[kind], volume.name);
   }
 
@@ -167,9 +193,7 @@ export class PodVolumes {
   private async payload(context: VolumeContext, volume: Volume): Promise<string> {
     const { pod } = context.facts;
     const { files, mounts } = this.parts.machine;
-    const kind =
-      (["configMap", "secret", "downwardAPI", "projected"] as const).find((one) => volume[one]) ?? "projected";
-    const path = this.folderOf(pod, kind, volume);
+    const path = this.folderOf(pod, kindOf(volume) ?? "projected", volume);
     const payload = await payloadOf(volume, {
       ...context,
       token: (projection) => this.tokens.token(pod, projection),

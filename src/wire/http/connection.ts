@@ -11,19 +11,28 @@ interface Peer {
   readonly refusal?: string;
 }
 
+/** What all connections of one listening port share. */
+export interface Port {
+  readonly unread: Unread;
+  /** Aborted when the port closes. */
+  readonly closing: AbortSignal;
+}
+
 let connectionsMade = 0;
 
 export class Connection {
   /** Unique within the process. */
   readonly id = String((connectionsMade += 1));
   readonly unread: Unread;
+  readonly closing: AbortSignal;
   readonly remoteAddress: string;
   readonly loopback: boolean;
   readonly peer: Peer;
 
   /** @param tlsSocket Undefined for a connection without TLS, which has no peer certificate. */
-  constructor(remoteAddress: string | undefined, tlsSocket: TLSSocket | undefined, unread: Unread) {
-    this.unread = unread;
+  constructor(remoteAddress: string | undefined, tlsSocket: TLSSocket | undefined, port: Port) {
+    this.unread = port.unread;
+    this.closing = port.closing;
     // A dual-stack socket reports IPv4 peers in mapped form.
     this.remoteAddress = (remoteAddress ?? "").replace(/^::ffff:/, "");
     this.loopback = this.remoteAddress.startsWith("127.") || this.remoteAddress === "::1";

@@ -70,6 +70,10 @@ export class Http1Exchange implements Exchange {
     return unread.connections.isOverdrawn(id) || unread.owners.isOverdrawn(this.owner);
   }
 
+  get closing(): AbortSignal {
+    return this.connection.closing;
+  }
+
   get remoteAddress(): string {
     return this.connection.remoteAddress;
   }
