@@ -3,6 +3,7 @@
  * take it a few milliseconds. Only long texts look otherwise: they stand in double quotes, as JSON writes them, since
  * finding their best form takes longer than anything else.
  */
+import { own } from "#base/own.ts";
 import { formatYaml } from "./yaml.ts";
 
 // A value costs about as much as so many characters.
@@ -73,7 +74,7 @@ class PieceWriter {
     let batch: [string, unknown][] = [];
     let cost = 0;
     for (const name of Object.keys(object).toSorted()) {
-      const member = object[name];
+      const member = own(object, name);
       if (member === undefined) continue;
       const memberCost = this.costOf(member) + name.length;
       if (batch.length > 0 && cost + memberCost > this.costMax) {
