@@ -96,6 +96,7 @@ export function writeCallOf(request: Request, place: Place, kind: string): Write
 export function renderingOf(server: Server, request: Request, served: Served): Rendering {
   return {
     served,
+    turns: server.turns,
     answer: negotiate(request.info, {
       encodings: encodingsOf(served),
       forms: served.cache !== undefined,
@@ -142,9 +143,9 @@ async function answerCreate(server: Server, request: Request, place: Place): Pro
   const encoding = bodyEncoding(request.info, encodingsOf(served));
   const bytes = request.body;
   const call = writeCallOf(request, place, "CreateOptions");
-  if (call.isLarge) await server.turns.rest();
+  if (call.isLarge) await server.turns.next();
   const read = await readJson(bytes, encoding, expectedOf(definition));
-  if (call.isLarge) await server.turns.rest();
+  if (call.isLarge) await server.turns.next();
   const draft = decodeDraft({ definition, ...read }, call);
   const answers = server.created.get(definition.id);
   if (answers) {
@@ -178,7 +179,7 @@ export function listOptionsOf({ info }: Request): ListOptions {
 async function answerList(server: Server, request: Request, place: Place): Promise<number> {
   const rendering = renderingOf(server, request, place.served);
   const page = await list(server, callOf(request, place), listOptionsOf(request));
-  await replyList(request, { page, rendering, turns: server.turns, kept: server.kept });
+  await replyList(request, { page, rendering, kept: server.kept });
   return 200;
 }
 
@@ -221,9 +222,9 @@ async function answerUpdate(server: Server, request: Request, place: Place): Pro
   const encoding = bodyEncoding(request.info, encodingsOf(served));
   const bytes = request.body;
   const call = writeCallOf(request, place, "UpdateOptions");
-  if (call.isLarge) await server.turns.rest();
+  if (call.isLarge) await server.turns.next();
   const read = await readJson(bytes, encoding, expectedOf(definition));
-  if (call.isLarge) await server.turns.rest();
+  if (call.isLarge) await server.turns.next();
   return replyWritten(request, rendering, await replace(server, call, read));
 }
 
@@ -257,7 +258,7 @@ const customPatches: readonly PatchType[] = ["json", "merge", "apply"];
 async function answerPatch(server: Server, request: Request, place: Place): Promise<number> {
   const rendering = renderingOf(server, request, place.served);
   const call = writeCallOf(request, place, "PatchOptions");
-  if (call.isLarge) await server.turns.rest();
+  if (call.isLarge) await server.turns.next();
   const body = await readPatchBody(request, place.served);
   return replyWritten(request, rendering, await patch(server, call, body));
 }
@@ -357,6 +358,6 @@ async function answerDeleteCollection(server: Server, request: Request, place: P
   const options = await deleteOptionsOf(request);
   const call = { ...writeCallOf(request, place, "DeleteOptions"), dryRun: isDry(request, options) };
   const page = await removeCollection(server, call, { selection: listOptionsOf(request), options });
-  await replyList(request, { page, rendering, turns: server.turns, kept: server.kept });
+  await replyList(request, { page, rendering, kept: server.kept });
   return 200;
 }

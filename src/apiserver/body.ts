@@ -5,11 +5,9 @@ import { textOf } from "#base/bytes.ts";
 import { invalid as invalidField, notSupported, tooLong, type FieldError } from "#machinery/field-error.ts";
 import {
   JsonError,
-  hasTooManyValues,
+  checkCounts,
   readForeignJson as parseJson,
   readWrittenJson,
-  TooManyValuesError,
-  valuesMax,
   type JsonRead,
   type Literals,
 } from "#machinery/json-reader.ts";
@@ -17,6 +15,7 @@ import { decodeEnvelope, decodeMessage } from "#machinery/protobuf.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject, JsonValue, ObjectShape } from "#machinery/shape.ts";
 import { badRequest, invalid, StatusError, tooLarge, tooManyRequests } from "#machinery/status.ts";
+import { TooManyValuesError, valuesMax } from "#machinery/value-count.ts";
 import { BodyTooLargeError, httpLimits, type Exchange } from "#wire/http.ts";
 import type { FieldValidation } from "./call.ts";
 import type { Encoding } from "./negotiate.ts";
@@ -111,7 +110,7 @@ function protobufIn(bytes: Uint8Array, { shape }: Expected): JsonObject {
     checkValues(json, bytes.length);
     return json;
   } catch (error) {
-    if (error instanceof TooManyValuesError) throw tooManyValues();
+    if (error instanceof TooManyValuesError) throw tooManyValues(error);
     throw error;
   }
 }
@@ -120,7 +119,7 @@ function parseJsonBody(bytes: Uint8Array, expected: Pick<Expected, "kind">): Jso
   try {
     return parseJson(textOf(bytes));
   } catch (error) {
-    if (error instanceof TooManyValuesError) throw tooManyValues();
+    if (error instanceof TooManyValuesError) throw tooManyValues(error);
     throw badRequest(
       `the object provided is unrecognized (must be of type ${expected.kind}): couldn't get version/kind; json parse error: ${messageOf(error)}`,
     );
@@ -171,7 +170,7 @@ function jsonIn(text: string): JsonRead | undefined {
   try {
     return parseJson(text);
   } catch (error) {
-    if (error instanceof TooManyValuesError) throw tooManyValues();
+    if (error instanceof TooManyValuesError) throw tooManyValues(error);
     if (error instanceof JsonError) return undefined;
     throw error;
   }
@@ -183,18 +182,24 @@ export function readPatch(bytes: Uint8Array): ReadBody {
     const { value, duplicates } = parseJson(textOf(bytes));
     return { json: value, problems: duplicates };
   } catch (error) {
-    if (error instanceof TooManyValuesError) throw tooManyValues();
+    if (error instanceof TooManyValuesError) throw tooManyValues(error);
     throw badRequest(`error decoding patch: ${messageOf(error)}`);
   }
 }
 
-function tooManyValues(): StatusError {
-  return tooLarge(`Request entity too large: expected at most ${valuesMax} values in an object, found more`);
+function tooManyValues({ message }: TooManyValuesError): StatusError {
+  return tooLarge(`Request entity too large: ${message}, found more`);
 }
 
-/** @param sizeBytes Of its encoded form: each value takes at least one. @throws StatusError 413 */
+/** @param sizeBytes Of its encoded form: each value takes at least one, and each name four. @throws StatusError 413 */
 export function checkValues(json: JsonValue, sizeBytes = Number.POSITIVE_INFINITY): void {
-  if (sizeBytes > valuesMax && hasTooManyValues(json)) throw tooManyValues();
+  if (sizeBytes <= valuesMax) return;
+  try {
+    checkCounts(json);
+  } catch (error) {
+    if (error instanceof TooManyValuesError) throw tooManyValues(error);
+    throw error;
+  }
 }
 
 export interface WriteQuery {

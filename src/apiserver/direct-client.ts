@@ -53,6 +53,8 @@ interface Asked {
   readonly fieldSelector?: string | undefined;
   readonly labelSelector?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Of a write: what is sent has many values. */
+  readonly large?: boolean;
 }
 
 class DirectClient implements Client {
@@ -121,7 +123,8 @@ class DirectClient implements Client {
 
   async create<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, options?: WriteOptions): Promise<T> {
     const key = { namespace: object.metadata.namespace ?? "", name: "" };
-    const call = this.writeCall(resource, { verb: "create", key }, options);
+    const call = this.writeCall(resource, { verb: "create", key, large: isLargeValue(jsonOf(object)) }, options);
+    if (call.isLarge) await this.server.turns.next();
     const draft = decodeDraft({ definition: call.served.definition, json: jsonOf(object) }, call);
     const answers = this.server.created.get(resource.id);
     // Both hold because the draft is of this kind.
@@ -131,7 +134,8 @@ class DirectClient implements Client {
 
   async update<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, options?: WriteOptions): Promise<T> {
     const key = { namespace: object.metadata.namespace ?? "", name: object.metadata.name ?? "" };
-    const call = this.writeCall(resource, { verb: "update", key }, options);
+    const call = this.writeCall(resource, { verb: "update", key, large: isLargeValue(jsonOf(object)) }, options);
+    if (call.isLarge) await this.server.turns.next();
     // Holds because a scale is asked for by its own type.
     if (isScale(call)) return (await replaceScale(this.server, call, jsonOf(object))) as unknown as T;
     const written = await replace(this.server, call, { json: jsonOf(object), problems: [] });
@@ -210,8 +214,28 @@ class DirectClient implements Client {
     const { dryRun = false, fieldManager = this.name, subresource } = options;
     const call = this.call(resource, { ...asked, subresource });
     const quiet = { fieldValidation: "Ignore" as const, warn: () => undefined };
-    return { ...call, ...quiet, dryRun, manager: fieldManager, isLarge: false };
+    return { ...call, ...quiet, dryRun, manager: fieldManager, isLarge: asked.large ?? false };
   }
+}
+
+// At some forty bytes a value, what is large in bytes.
+const largeValuesMin = 1_500;
+
+/** True for an object of many values; it is looked at no further. */
+function isLargeValue(value: JsonValue): boolean {
+  return valuesLeft(value, largeValuesMin) < 0;
+}
+
+function valuesLeft(value: JsonValue, most: number): number {
+  let left = most - 1;
+  if (typeof value !== "object" || value === null) return left;
+  // Holds: any object, lists too, can be read by name.
+  const members = value as Readonly<Record<string, JsonValue | undefined>>;
+  for (const name in members) {
+    if (left < 0) return left;
+    left = valuesLeft(members[name] ?? null, left);
+  }
+  return left;
 }
 
 function unknownResource(): StatusError {

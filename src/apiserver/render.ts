@@ -1,5 +1,6 @@
 /** Objects as the bytes of an answer, in every encoding and form. JSON of stored objects is copied, never made anew. */
 import { utf8 } from "#base/bytes.ts";
+import { atOnce, type Turns } from "#base/turns.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import { encodeObject } from "#machinery/protobuf.ts";
 import { kind, type ResourceDefinition } from "#machinery/resource.ts";
@@ -28,6 +29,8 @@ export function jsonOf(served: Served, object: StoredObject | KubeObject): Uint8
 
 export interface Rendering {
   readonly served: Served;
+  /** Where large objects rest while they are rendered. */
+  readonly turns: Turns;
   readonly answer: Answer;
   readonly options: RenderOptions;
 }
@@ -38,7 +41,7 @@ export async function renderObject(object: StoredObject | KubeObject, rendering:
   const { encoding, form } = answer;
   if (form.kind === "object" && encoding === "json" && !answer.pretty) return jsonOf(served, object);
   if (encoding === "protobuf") return protobufOf(object, rendering);
-  return encodeJson(formed(object, rendering), answer);
+  return encodeJson(formed(object, rendering), answer, rendering.turns);
 }
 
 const partialShape = kind("apimachinery.pkg.apis.meta.v1.PartialObjectMetadata", {});
@@ -85,11 +88,16 @@ export function versioned<T extends object>(value: T, form: Exclude<Form, { kind
   return { ...value, apiVersion: `meta.k8s.io/${form.version}` };
 }
 
-/** A JSON value in an encoding that is not protobuf. */
-export async function encodeJson(value: unknown, answer: Pick<Answer, "encoding" | "pretty">): Promise<Uint8Array> {
+/** A JSON value in an encoding that is not protobuf: with `turns` as long work, which rests. */
+export async function encodeJson(
+  value: unknown,
+  answer: Pick<Answer, "encoding" | "pretty">,
+  turns?: Turns,
+): Promise<Uint8Array> {
   if (answer.encoding === "yaml") {
-    const { formatYaml } = await import("#wire/yaml.ts");
-    return utf8(formatYaml(value));
+    const { formattingYaml } = await import("#wire/yaml-pieces.ts");
+    const work = formattingYaml(value);
+    return utf8(turns ? await turns.through(work) : atOnce(work));
   }
   return utf8(answer.pretty ? `${JSON.stringify(value, null, 2)}\n` : JSON.stringify(value));
 }

@@ -36,7 +36,8 @@ interface Layout {
   readonly start: Uint8Array;
   readonly between: Uint8Array;
   readonly end: Uint8Array;
-  readonly item: (object: StoredObject, at: number) => Uint8Array;
+  /** A promise where making it may take long. */
+  readonly item: (object: StoredObject, at: number) => Uint8Array | Promise<Uint8Array>;
   /** Of the whole list; undefined when that is not known beforehand. */
   readonly sizeBytes: number | undefined;
 }
@@ -44,7 +45,6 @@ interface Layout {
 export interface ListReply {
   readonly page: Page;
   readonly rendering: Rendering;
-  readonly turns: Turns;
   /** What is kept of all lists. */
   readonly kept: ByteBudget;
 }
@@ -52,7 +52,7 @@ export interface ListReply {
 /** Resolves when the list is on its way as a whole, or its reader is gone. @throws StatusError 429 */
 export async function replyList(
   { exchange, sending }: Pick<Request, "exchange" | "sending">,
-  { page, rendering, turns, kept }: ListReply,
+  { page, rendering, kept }: ListReply,
 ): Promise<void> {
   const headers = { "content-type": contentTypeOf(rendering.answer), "cache-control": "no-cache, private" };
   if (page.objects.length === 0 && rendering.answer.encoding !== "protobuf") {
@@ -68,8 +68,8 @@ export async function replyList(
   const isLong = sizeBytes > wholeBytesMax;
   if (isLong) sending();
   using items = new KeptItems(kept, exchange.owner);
-  const layout = await layoutOf(page, rendering, { turns, items });
-  const pieces = piecesOf(layout, page.objects, turns);
+  const layout = await layoutOf(page, rendering, items);
+  const pieces = piecesOf(layout, page.objects, rendering.turns);
   if (isLong)
     await sendPieces(openStream(exchange, headers, layout), pieces, { kept, owner: exchange.owner, pieceBytesMax });
   else exchange.reply(200, headers, await Array.fromAsync(pieces));
@@ -154,7 +154,8 @@ async function* piecesOf(
     const rest = turns.rest();
     if (rest) await rest;
     if (at > 0) parts.push(between);
-    const bytes = item(object, at);
+    const made = item(object, at);
+    const bytes = made instanceof Promise ? await made : made;
     parts.push(bytes);
     partsBytes += bytes.length + between.length;
     if (partsBytes < pieceBytes) continue;
@@ -166,13 +167,9 @@ async function* piecesOf(
   yield concat(parts);
 }
 
-async function layoutOf(
-  page: Page,
-  rendering: Rendering,
-  { turns, items }: { readonly turns: Turns; readonly items: KeptItems },
-): Promise<Layout> {
+async function layoutOf(page: Page, rendering: Rendering, items: KeptItems): Promise<Layout> {
   const { answer, served } = rendering;
-  if (answer.encoding === "protobuf") return protobufLayout(page, rendering, { turns, items });
+  if (answer.encoding === "protobuf") return protobufLayout(page, rendering, items);
   const layout = await textLayout(page, rendering);
   const isAsStored = answer.form.kind === "object" && answer.encoding === "json" && !answer.pretty;
   if (!isAsStored || !served.isStoredVersion) return layout;
@@ -181,12 +178,8 @@ async function layoutOf(
   return { ...layout, sizeBytes, item: (object) => object.json() };
 }
 
-async function protobufLayout(
-  page: Page,
-  rendering: Rendering,
-  { turns, items }: { readonly turns: Turns; readonly items: KeptItems },
-): Promise<Layout> {
-  const { served, answer } = rendering;
+async function protobufLayout(page: Page, rendering: Rendering, items: KeptItems): Promise<Layout> {
+  const { served, answer, turns } = rendering;
   const { definition } = served;
   const { form } = answer;
   const shape = shapeOf(rendering);
@@ -217,16 +210,18 @@ const mark = "kedge-list-items";
 /** JSON or YAML: a list around a mark is rendered, and the items take its place. */
 async function textLayout(page: Page, rendering: Rendering): Promise<Layout> {
   const { encoding, pretty } = rendering.answer;
-  const formatYaml = encoding === "yaml" ? (await import("#wire/yaml.ts")).formatYaml : undefined;
+  const formatting = encoding === "yaml" ? (await import("#wire/yaml-pieces.ts")).formattingYaml : undefined;
   const frame = textOf(await encodeJson(around([mark], page, rendering), rendering.answer));
-  const quoted = formatYaml ? mark : JSON.stringify(mark);
+  const quoted = formatting ? mark : JSON.stringify(mark);
   const at = frame.lastIndexOf(quoted);
-  const { between, indent } = formatYaml ? forms.yaml : pretty ? forms.pretty : forms.plain;
-  const item = (object: StoredObject): Uint8Array => {
-    const value = itemOf(object, rendering);
-    const text = formatYaml ? formatYaml(value).trimEnd() : JSON.stringify(value, null, pretty ? 2 : undefined);
-    return utf8(indent === "" ? text : text.replaceAll("\n", `\n${indent}`));
-  };
+  const { between, indent } = formatting ? forms.yaml : pretty ? forms.pretty : forms.plain;
+  const bytesOf = (text: string): Uint8Array => utf8(indent === "" ? text : text.replaceAll("\n", `\n${indent}`));
+  const item: Layout["item"] = formatting
+    ? async (object) => {
+        const text = await rendering.turns.through(formatting(itemOf(object, rendering)));
+        return bytesOf(text.trimEnd());
+      }
+    : (object) => bytesOf(JSON.stringify(itemOf(object, rendering), null, pretty ? 2 : undefined));
   const [start, end] = [frame.slice(0, at), frame.slice(at + quoted.length)];
   return { start: utf8(start), end: utf8(end), between: utf8(between), item, sizeBytes: undefined };
 }

@@ -136,6 +136,15 @@ export class StoredObject {
     return this;
   }
 
+  /** The same object as of another revision: its deletion. What is decoded is not decoded again. */
+  at(revision: Revision): StoredObject {
+    const other = new StoredObject(this.kind, this.entry, revision);
+    const known = this.decoded?.deref();
+    if (!known) return other;
+    const metadata = Object.freeze({ ...known.metadata, resourceVersion: String(revision) });
+    return other.remember(Object.freeze({ ...known, metadata }));
+  }
+
   /** A copy of the object that the caller owns and may change. */
   draft(): JsonObject & KubeObject {
     // Holds as in `object`.

@@ -34,6 +34,12 @@ export class Turns {
     return undefined;
   }
 
+  /** Waits for a turn of the event loop in which there was no long work yet: for a piece that takes a turn by itself. */
+  next(): Promise<void> {
+    if (this.sinceMs === undefined) this.begin(this.clock.monotonicMs());
+    return new Promise((resolve) => void this.waiting.push(resolve));
+  }
+
   /** Work that may rest wherever it yields. */
   async through<T>(work: Generator<undefined, T>): Promise<T> {
     for (let next = work.next(); ; next = work.next()) {

@@ -30,7 +30,7 @@ import {
 } from "./apply/managers.ts";
 import { mergeApplied } from "./apply/merge.ts";
 import { PathError } from "./apply/path-element.ts";
-import { pruneReleased } from "./apply/remove.ts";
+import { pruningReleased } from "./apply/remove.ts";
 import { zeroOf } from "./decode.ts";
 import { resetFields, type Written } from "./apply/reset-fields.ts";
 import { deepEqual } from "./equal.ts";
@@ -75,7 +75,9 @@ export function* tracking(write: FieldUpdate, updated: JsonObject): Generator<un
   if (!found) return withManagedFields(updated, entries ?? stored);
   yield;
   const changed = changedIn(found);
+  yield;
   release(managers, changed, undefined);
+  yield;
   release(managers, found.removed, undefined);
   yield;
   claim(managers, write, managed(changed));
@@ -117,20 +119,18 @@ export function* applying(write: FieldApply, applied: JsonObject): Generator<und
   managers.set(id, { ...mine, time: last?.time, set });
   yield;
   const held = unionOf([...managers.values()].map(({ set }) => set));
+  yield;
   const together = mergeApplied(live, applied, shape);
   yield;
-  const merged = pruneReleased({
-    merged: together,
-    shape,
-    last: last?.set ?? leaf,
-    held,
-  });
+  const merged = yield* pruningReleased({ merged: together, shape, last: last?.set ?? leaf, held });
   yield;
   const found = comparedFor(write, live, merged);
   yield;
   if (found) {
     const conflicts = conflictsIn(managers, changedIn(found), id);
+    yield;
     const fields = unionOf(conflicts.map((conflict) => conflict.fields));
+    yield;
     if (conflicts.length > 0 && !write.force && !allowedByLastApplied(write, live, fields))
       throw conflictError(conflicts);
     release(managers, union(fields, found.removed), id);

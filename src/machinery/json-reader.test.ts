@@ -1,15 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import {
-  hasTooManyValues,
-  JsonError,
-  readForeignJson,
-  readJson,
-  readWrittenJson,
-  TooManyValuesError,
-  valuesMax,
-} from "./json-reader.ts";
+import { checkCounts, JsonError, readForeignJson, readJson, readWrittenJson } from "./json-reader.ts";
+import { namesMax, TooManyValuesError, valuesMax } from "./value-count.ts";
 
 test("what JSON.parse reads, it reads the same, however it is written", () => {
   fc.assert(
@@ -140,18 +133,31 @@ test("what a stranger sends is read as far as so many values, and again as many 
   assert.equal(readForeignJson(list(valuesMax - 1)).duplicates.length, 0);
   // The brace that is missing is not come to.
   assert.throws(() => readForeignJson(list(valuesMax).slice(0, -1)), TooManyValuesError);
-  const withSet = (values: number, steps: number): string => {
-    const set = Object.fromEntries(Array.from({ length: steps }, (_, at) => [`f:k${at}`, {}]));
-    return `{"data":${list(values)},"metadata":{"managedFields":[{"fieldsV1":${JSON.stringify(set)}}]}}`;
-  };
   // What is around them counts too.
   for (const [text, isTooMuch] of [
-    [withSet(valuesMax - 10, valuesMax - 10), false],
-    [withSet(valuesMax, 0), true],
-    [withSet(0, valuesMax), true],
+    [withSet(list(valuesMax - 10), namesMax), false],
+    [withSet(list(valuesMax), 0), true],
+    [withSet(list(0), namesMax + 1), true],
+    // Many items with the same names, and many names, of which each is in two objects.
+    [withSet(JSON.stringify(Array.from({ length: 15_000 }, () => ({ a: 1, b: 2, c: 3 }))), 0), false],
+    [withSet(JSON.stringify([named(namesMax - 10), named(namesMax - 10)]), 0), false],
+    [withSet(JSON.stringify([named(namesMax)]), 0), true],
   ] as const) {
-    assert.equal(hasTooManyValues(readJson(text).value), isTooMuch);
-    if (isTooMuch) assert.throws(() => readForeignJson(text), TooManyValuesError);
-    else readForeignJson(text);
+    if (isTooMuch) {
+      assert.throws(() => checkCounts(readJson(text).value), TooManyValuesError);
+      assert.throws(() => readForeignJson(text), TooManyValuesError);
+    } else {
+      checkCounts(readJson(text).value);
+      readForeignJson(text);
+    }
   }
 });
+
+function named(count: number): object {
+  return Object.fromEntries(Array.from({ length: count }, (_, at) => [`f:k${at}`, {}]));
+}
+
+/** An object whose field sets have so many names. */
+function withSet(data: string, names: number): string {
+  return `{"data":${data},"metadata":{"managedFields":[{"fieldsV1":${JSON.stringify(named(names))}}]}}`;
+}

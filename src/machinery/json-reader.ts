@@ -8,6 +8,7 @@ import { own } from "#base/own.ts";
 import { int64Max, int64Min } from "./big-integers.ts";
 import { isList, isObject, setMember, type JsonDraft } from "./json-object.ts";
 import type { JsonValue } from "./shape.ts";
+import { ValueCount } from "./value-count.ts";
 
 /**
  * Differs from upstream: nesting is allowed to 1,000 levels, not 10,000, because every part that walks an object must
@@ -54,25 +55,14 @@ export interface JsonRead {
   readonly literals: Literals | undefined;
 }
 
-/**
- * Values in what a stranger sends, and again in its field sets: each costs every step of a write something, however
- * short it is. At twenty-four bytes a value, and objects have more, it is the 1.5 MiB that upstream stores at the most.
- */
-export const valuesMax = 65_536;
-
-/** JSON with more values than there is time for. */
-export class TooManyValuesError extends Error {
-  override readonly name = "TooManyValuesError";
-}
-
 /** @throws JsonError */
 export function readJson(text: string): JsonRead {
-  return new JsonReader(text, Number.POSITIVE_INFINITY, depthMax).read();
+  return new JsonReader(text, undefined, depthMax).read();
 }
 
 /** The same for what a stranger sends. @throws JsonError, TooManyValuesError */
 export function readForeignJson(text: string): JsonRead {
-  return new JsonReader(text, valuesMax, depthMax).read();
+  return new JsonReader(text, new ForeignCounts(), depthMax).read();
 }
 
 // What the paths of a manager stand in, in metadata.managedFields.
@@ -80,21 +70,27 @@ const fieldSetKey = "fieldsV1";
 // Levels that a field set stands below the object it is of, and its last one.
 const levelsAboveSet = 5;
 
-/** True when a value holds more values than `readForeignJson` takes; it is looked at no further. */
-export function hasTooManyValues(value: JsonValue): boolean {
-  let left = valuesMax;
-  let leftInSets = valuesMax;
-  const exceeds = (at: JsonValue, inSet: boolean): boolean => {
-    if (inSet ? --leftInSets < 0 : --left < 0) return true;
-    if (isList(at)) return at.some((inner) => exceeds(inner, inSet));
-    if (!isObject(at)) return false;
-    for (const name in at) {
-      const inner = at[name];
-      if (inner !== undefined && exceeds(inner, inSet || name === fieldSetKey)) return true;
-    }
-    return false;
+/** What is counted of a foreign object: it, and apart from it the field sets in it. */
+class ForeignCounts {
+  readonly object = new ValueCount();
+  readonly sets = new ValueCount();
+}
+
+/** Counts a value that came by another way than `readForeignJson`. @throws TooManyValuesError */
+export function checkCounts(value: JsonValue): void {
+  const counts = new ForeignCounts();
+  const walk = (at: JsonValue, count: ValueCount): void => {
+    count.value();
+    if (isList(at)) for (const inner of at) walk(inner, count);
+    else if (isObject(at))
+      for (const name in at) {
+        const inner = at[name];
+        if (inner === undefined) continue;
+        count.member(name);
+        walk(inner, name === fieldSetKey ? counts.sets : count);
+      }
   };
-  return exceeds(value, false);
+  walk(value, counts.object);
 }
 
 /** True when a value is nested deeper than what a stranger sends may be. */
@@ -119,8 +115,7 @@ const manyDigits = /\d{16}/;
  * @throws SyntaxError, JsonError
  */
 export function readWrittenJson(text: string): JsonValue {
-  if (manyDigits.test(text))
-    return new JsonReader(text, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY).read().value;
+  if (manyDigits.test(text)) return new JsonReader(text, undefined, Number.POSITIVE_INFINITY).read().value;
   // Holds because JSON.parse makes nothing else.
   return JSON.parse(text) as JsonValue;
 }
@@ -161,17 +156,17 @@ class JsonReader {
   private readonly path: (string | number)[] = [];
   private readonly duplicates: string[] = [];
   private literals: Literals | undefined = undefined;
-  // How many values may still come: outside of field sets, and in them.
-  private left: number;
-  private leftInSets: number;
-  private inSet = false;
+  private readonly counts: ForeignCounts | undefined;
+  // That of what is being read; undefined where nothing is counted.
+  private count: ValueCount | undefined;
   private readonly levelsMax: number;
+  private inSet = false;
 
-  constructor(text: string, left: number, levelsMax: number) {
+  constructor(text: string, counts: ForeignCounts | undefined, levelsMax: number) {
     this.text = text;
     this.levelsMax = levelsMax;
-    this.left = left;
-    this.leftInSets = left;
+    this.counts = counts;
+    this.count = counts?.object;
   }
 
   read(): JsonRead {
@@ -193,7 +188,7 @@ class JsonReader {
   }
 
   private value(code: number, holder: object, key: string | number): JsonValue {
-    this.count();
+    this.count?.value();
     switch (code) {
       case char.quote:
         return this.string();
@@ -213,17 +208,14 @@ class JsonReader {
     }
   }
 
-  private count(): void {
-    if (this.inSet ? --this.leftInSets < 0 : --this.left < 0)
-      throw new TooManyValuesError(`expected at most ${valuesMax} values, found more`);
-  }
-
   /** A field set is as long as the object it is of, so that what could be written can be sent back. */
   private fieldSet(holder: object): JsonValue {
-    const outer = this.inSet;
+    const [outer, wasInSet] = [this.count, this.inSet];
+    this.count = this.counts?.sets;
     this.inSet = true;
     const set = this.value(this.next(), holder, fieldSetKey);
-    this.inSet = outer;
+    this.count = outer;
+    this.inSet = wasInSet;
     return set;
   }
 
@@ -241,6 +233,7 @@ class JsonReader {
     for (;;) {
       if (this.next() !== char.quote) throw this.wrong("looking for beginning of object key string");
       const name = this.string();
+      this.count?.member(name);
       if (this.next() !== char.colon) throw this.wrong("after object key");
       this.at += 1;
       // A look that inherits is cheap and nearly always finds nothing.

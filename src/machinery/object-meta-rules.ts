@@ -148,7 +148,8 @@ const immutableNames = [
 export function checkMetaUpdate(meta: ObjectMeta, old: ObjectMeta): FieldError[] {
   const errors: FieldError[] = [];
   if (old.deletionTimestamp !== undefined) {
-    const added = (meta.finalizers ?? []).filter((finalizer) => !old.finalizers?.includes(finalizer)).sort();
+    const known = new Set(old.finalizers);
+    const added = (meta.finalizers ?? []).filter((finalizer) => !known.has(finalizer)).sort();
     const shown = added.map((finalizer) => JSON.stringify(finalizer)).join(", ");
     if (added.length > 0)
       errors.push(

@@ -5,7 +5,7 @@ import { ProtobufError, wireType, type ProtobufReader } from "#base/protobuf.ts"
 import { fillAlways, setKey, type DraftObject } from "./decode.ts";
 import { zeroScalar } from "./decode-scalar.ts";
 import { goDurationText } from "./go-duration.ts";
-import { readForeignJson, TooManyValuesError } from "./json-reader.ts";
+import { readForeignJson } from "./json-reader.ts";
 import { protobufPlan, type ProtobufField } from "./protobuf-plan.ts";
 import { canonicalQuantity } from "./quantity.ts";
 import { isWritable } from "./rfc3339.ts";
@@ -18,6 +18,7 @@ import {
   type ScalarType,
   type Shape,
 } from "./shape.ts";
+import { TooManyValuesError } from "./value-count.ts";
 
 // As deep as a JSON body may be.
 const depthMax = 200;

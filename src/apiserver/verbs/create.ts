@@ -25,7 +25,7 @@ export async function create(core: Core, call: WriteCall, draft: Draft): Promise
     throw badRequest(`the name of the object (${given}) does not match the name on the URL (${call.key.name})`);
   if (call.isLarge) {
     checkMetaSize(call, draft);
-    await core.turns.rest();
+    await core.turns.next();
   }
   const tracked = trackFields(core, call, { draft, old: undefined });
   if (tracked) await tracked;
@@ -36,13 +36,13 @@ export async function create(core: Core, call: WriteCall, draft: Draft): Promise
 export async function createPrepared(core: Core, call: WriteCall, draft: Draft): Promise<Written> {
   const admission = core.admission.attempt(call);
   try {
-    if (call.isLarge) await core.turns.rest();
+    if (call.isLarge) await core.turns.next();
     await admission.mutate(admissionOf(call, draft), draft);
     const isNamed = metaText(draft, "name") !== "";
     stampNew(core, call.served, draft);
-    if (call.isLarge) await core.turns.rest();
+    if (call.isLarge) await core.turns.next();
     checkNew(call, draft);
-    if (call.isLarge) await core.turns.rest();
+    if (call.isLarge) await core.turns.next();
     await admission.validate(admissionOf(call, draft));
     const created = await storeNew(core, call, { draft, triesMax: isNamed ? 1 : generatedTriesMax });
     if (created.object instanceof StoredObject) admission.written(String(created.object.revision));
@@ -68,7 +68,7 @@ async function storeNew(
   { draft, triesMax }: { draft: Draft; triesMax: number },
 ): Promise<Written> {
   const cache = await cacheOf(call.served);
-  if (call.isLarge) await core.turns.rest();
+  if (call.isLarge) await core.turns.next();
   for (let tries = 1; ; tries += 1) {
     const object = asObject(draft);
     const name = object.metadata.name ?? "";

@@ -15,7 +15,6 @@ import { StoredObject } from "../stored-object.ts";
 import { deletionOf, type Deletion } from "./deletion.ts";
 import { optimistic, type Try } from "./optimistic.ts";
 import { asObject } from "./prepare.ts";
-import { copyOf } from "./update.ts";
 
 export interface Deleted {
   /** As it was deleted, or as it waits. */
@@ -117,7 +116,8 @@ async function tryRemove(
   const admission = core.admission.attempt(call);
   try {
     await admission.validate(request);
-    const draft = copyOf(served, current);
+    // What a deletion changes is replaced in it, never changed in place.
+    const draft: Draft = { ...old, metadata: { ...old.metadata } };
     const plan = deletionOf(draft, { options, rules: served.rules, nowMs: core.clock.nowMs() });
     const outcome = await carryOut(core, call, { plan, draft, current });
     if (outcome.kind === "done" && outcome.result.object instanceof StoredObject && !dryRun)
@@ -159,7 +159,7 @@ async function carryOut(core: Core, call: WriteCall, { plan, draft, current }: C
       const outcome = await core.store.delete(storeKey, current.revision);
       if (outcome.kind === "missing") throw notFound(targetOf(call));
       if (outcome.kind === "conflict") return { kind: "lost", to: outcome.entry };
-      return done({ object: new StoredObject(kind, current.entry, outcome.revision), gone: true });
+      return done({ object: current.at(outcome.revision), gone: true });
     }
     case "mark": {
       const object = asObject(draft);

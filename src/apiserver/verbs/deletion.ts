@@ -96,7 +96,8 @@ function setFinalizers(draft: Draft, { options, rules }: DeletionContext): boole
     if (orphans(before, options, rules)) after.push(orphan);
     if (deletesFirst(before, options)) after.push(foreground);
   }
-  if (after.length === before.length && after.every((name) => before.includes(name))) return false;
+  const known = new Set(before);
+  if (after.length === before.length && after.every((name) => known.has(name))) return false;
   if (after.length === 0) delete draft.metadata["finalizers"];
   else draft.metadata["finalizers"] = after;
   return true;

@@ -32,7 +32,7 @@ export function patch(core: Core, call: WriteCall, body: PatchBody): Promise<Wri
       creates: true,
       make: async (old, tracking) => {
         const applied = await applyFields(core, tracking, { ...body, old });
-        if (tracking.isLarge) await core.turns.rest();
+        if (tracking.isLarge) await core.turns.next();
         return decodePatched(call, applied);
       },
     });
@@ -67,9 +67,9 @@ interface Patching {
 async function patched(core: Core, call: WriteCall, { body, current }: Patching): Promise<Draft> {
   // `update` makes a missing object only where a patch creates, which these do not.
   const made = applied(call, asJson(current), body);
-  if (call.isLarge) await core.turns.rest();
+  if (call.isLarge) await core.turns.next();
   const draft = decodePatched(call, made, body.problems);
-  if (call.isLarge) await core.turns.rest();
+  if (call.isLarge) await core.turns.next();
   const tracked = trackFields(core, call, { draft, old: current });
   if (tracked) await tracked;
   return draft;

@@ -133,9 +133,10 @@ function keepParts(call: WriteCall, draft: Draft, old: { frozen: KubeObject; cop
   const { served, subresource } = call;
   if (subresource === "") {
     if (!served.subresources.has("status")) return;
-    const { status } = old.copy();
+    // Holds: any object can be read by name.
+    const { status } = old.frozen as KubeObject & { readonly status?: unknown };
     if (status === undefined) delete draft["status"];
-    else draft["status"] = status;
+    else draft["status"] = structuredClone(status);
     return;
   }
   const part = served.subresources.get(subresource);

@@ -94,7 +94,7 @@ async function tryUpdate(
 ): Promise<Try<Written>> {
   const { served } = call;
   const old = shown(served, current);
-  if (call.isLarge) await core.turns.rest();
+  if (call.isLarge) await core.turns.next();
   const draft = await change.make(old, call);
   fitNamespace(call, draft);
   fitName(call, draft);
@@ -102,12 +102,12 @@ async function tryUpdate(
   const admission = core.admission.attempt(call);
   try {
     await admission.mutate(admissionOf(call, draft, old), draft);
-    if (call.isLarge) await core.turns.rest();
+    if (call.isLarge) await core.turns.next();
     stampUpdate(call, draft, { frozen: old, copy: () => copyOf(served, current) });
-    if (call.isLarge) await core.turns.rest();
+    if (call.isLarge) await core.turns.next();
     checkUpdate(call, draft, old);
     keepTimes(draft, old);
-    if (call.isLarge) await core.turns.rest();
+    if (call.isLarge) await core.turns.next();
     await admission.validate(admissionOf(call, draft, old));
     const stored = await store(core, call, { draft, current, old });
     // Who named the resourceVersion is refused on the next try, which reads another one.
@@ -169,7 +169,7 @@ async function store(
   const object = asObject(draft);
   const { storedAs } = call.served.definition;
   const { kind } = current;
-  if (call.isLarge) await core.turns.rest();
+  if (call.isLarge) await core.turns.next();
   const value = kind.encode(storedAs ? storedAs.toStored(object) : object);
   if (value.length > current.entry.value.length) checkStored(call, object, value);
   // Members may stand in another order, so equal length is only the quick test.

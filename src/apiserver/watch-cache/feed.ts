@@ -5,7 +5,8 @@
  */
 import type { Turns } from "#base/turns.ts";
 import type { Revision } from "#storage/store.ts";
-import { StoredObject } from "../stored-object.ts";
+import { isLarge } from "../call.ts";
+import type { StoredObject } from "../stored-object.ts";
 import type { Selection } from "../selection.ts";
 import type { CacheEvent, EventWindow } from "./event-window.ts";
 import type { Past } from "./past.ts";
@@ -50,7 +51,7 @@ export interface FeedParts {
 
 export class Feed {
   private readonly parts: FeedParts;
-  // Invariant: while not live, everything up to this revision was sent.
+  // Invariant: while not live, everything up to this revision was sent, or is what is sent next.
   private sentTo: Revision = 0;
   // Invariant: live only when everything in the window was sent and the receiver keeps up.
   private live = false;
@@ -92,11 +93,12 @@ export class Feed {
   offer(event: CacheEvent): void {
     if (!this.live || this.closed) return;
     try {
-      if (this.pass(event)) return;
+      const large = isLargeEvent(event) ? event : undefined;
+      if (!large && this.pass(event)) return;
       this.sentTo = event.revision;
       this.live = false;
       this.parts.onLag(this, true);
-      void this.resume();
+      void this.resume(large);
     } catch (error) {
       this.fail(error);
     }
@@ -146,8 +148,13 @@ export class Feed {
     }
   }
 
-  private async resume(): Promise<void> {
+  /** @param first A large event, which is not sent yet: that takes a turn of its own, for here others' writes are acknowledged. */
+  private async resume(first: CacheEvent | undefined): Promise<void> {
     try {
+      if (first) {
+        await turnOf(first, this.parts.turns);
+        if (!this.closed) this.pass(first);
+      }
       await this.parts.sink.drained();
       await this.catchUp();
     } catch (error) {
@@ -165,6 +172,8 @@ export class Feed {
         this.parts.onLag(this, false);
         return;
       }
+      if (isLargeEvent(event)) await turnOf(event, this.parts.turns);
+      if (this.closed) return;
       this.sentTo = event.revision;
       if (!this.pass(event)) await sink.drained();
       const rest = this.parts.turns.rest();
@@ -206,6 +215,21 @@ export class Feed {
   }
 }
 
+function isLargeEvent({ current, previous }: CacheEvent): boolean {
+  return isLarge((current ?? previous)?.jsonBytes ?? 0);
+}
+
+// One event reaches many watchers: what it costs is decoding it, which the first of them does.
+const turnsOf = new WeakMap<CacheEvent, Promise<void>>();
+
+function turnOf(event: CacheEvent, turns: Turns): Promise<void> {
+  const known = turnsOf.get(event);
+  if (known) return known;
+  const turn = turns.next();
+  turnsOf.set(event, turn);
+  return turn;
+}
+
 // One event leaves many watchers: the object is made once.
 let lastEvent: CacheEvent | undefined;
 let lastDeparted: StoredObject | undefined;
@@ -213,7 +237,7 @@ let lastDeparted: StoredObject | undefined;
 function departed(event: CacheEvent, previous: StoredObject): StoredObject {
   if (lastEvent !== event || !lastDeparted) {
     lastEvent = event;
-    lastDeparted = new StoredObject(previous.kind, previous.entry, event.revision);
+    lastDeparted = previous.at(event.revision);
   }
   return lastDeparted;
 }

@@ -28,18 +28,33 @@ export interface Pruning {
 
 /**
  * The object without the fields of `last` that nobody holds. An item or object goes as a whole when all that is left
- * of it belongs to nobody; fields that were never in `last` stay.
+ * of it belongs to nobody; fields that were never in `last` stay. May rest where it yields.
  */
-export function pruneReleased({ merged, shape, last, held }: Pruning): JsonObject {
+export function* pruningReleased({ merged, shape, last, held }: Pruning): Generator<undefined, JsonObject> {
   if (isEmpty(difference(last, held))) return merged;
-  const named = (set: FieldSet): FieldSet => withNamed(set, shape);
-  const released = named(last);
-  const all = named(appliedSet(merged, shape));
-  const left = (object: JsonObject): FieldSet => named(appliedSet(object, shape));
+  yield;
+  const named = function* (set: FieldSet): Generator<undefined, FieldSet> {
+    const made = withNamed(set, shape);
+    yield;
+    return made;
+  };
+  const ofObject = function* (object: JsonObject): Generator<undefined, FieldSet> {
+    const set = appliedSet(object, shape);
+    yield;
+    return yield* named(set);
+  };
+  const released = yield* named(last);
+  const all = yield* ofObject(merged);
   // First everything of `last` goes, then what is held comes back, then what was never in `last`.
   const bare = removed(merged, released, shape);
-  const withHeld = removed(merged, difference(all, union(left(bare), named(held))), shape);
-  return removed(merged, intersection(difference(all, left(withHeld)), released), shape);
+  const kept = union(yield* ofObject(bare), yield* named(held));
+  yield;
+  const lost = difference(all, kept);
+  yield;
+  const withHeld = removed(merged, lost, shape);
+  const gone = difference(all, yield* ofObject(withHeld));
+  yield;
+  return removed(merged, intersection(gone, released), shape);
 }
 
 /** A set in which every declared field that leads to a path is a path itself. */

@@ -17,7 +17,7 @@ function checkAddress(path: string, address: string, type: string): FieldError[]
   const ip = parseIp(address);
   if (!ip) return checkIp(path, address);
   if (`IPv${ip.family}` !== type) return [invalid(path, address, `must be an ${type} address`)];
-  return checkEndpointIp(path, address);
+  return checkEndpointIp(path, address, ip);
 }
 
 function checkEndpoint(path: string, endpoint: Endpoint, type: string): FieldError[] {
@@ -25,12 +25,15 @@ function checkEndpoint(path: string, endpoint: Endpoint, type: string): FieldErr
   const where = child(path, "addresses");
   const errors = addresses.length === 0 ? [required(where, "must contain at least 1 address")] : [];
   if (addresses.length > addressesMax) errors.push(tooMany(where, addresses.length, addressesMax));
+  const seen = new Set<string>();
   return [
     ...errors,
-    ...each(where, addresses, (addressPath, address, index) => [
-      ...checkAddress(addressPath, address, type),
-      ...(addresses.indexOf(address) < index ? [duplicate(addressPath, address)] : []),
-    ]),
+    ...each(where, addresses, (addressPath, address) => {
+      const errors = checkAddress(addressPath, address, type);
+      if (seen.has(address)) errors.push(duplicate(addressPath, address));
+      seen.add(address);
+      return errors;
+    }),
     ...(nodeName === undefined ? [] : checked(child(path, "nodeName"), nodeName, dnsSubdomain)),
     ...(hostname === undefined ? [] : checked(child(path, "hostname"), hostname, dnsLabel)),
   ];
