@@ -114,6 +114,33 @@ async function contents(volume: Omit<Volume, "name">): Promise<Readonly<Record<s
   );
 }
 
+test("a volume whose items come to more than a node can hold is refused", async () => {
+  const key = Buffer.alloc(1_000_000).toString("base64");
+  const meta = { apiVersion: "v1", metadata: {} };
+  const large = { ...pod, metadata: { ...pod.metadata, annotations: { a: "x".repeat(200_000) } } };
+  const sources = {
+    facts: { pod: large, podIps: [], hostIps: [], allocatable: {} },
+    references: {
+      configMap: async () => ({ ...meta, kind: "ConfigMap", binaryData: { key } }),
+      secret: async () => ({ ...meta, kind: "Secret", data: { key } }),
+    },
+    token: async () => "",
+  };
+  const items = Array.from({ length: 40 }, (_, number) => ({ key: "key", path: `f${number}` }));
+  const fieldRef = { fieldPath: "metadata.annotations" };
+  const facts = Array.from({ length: 200 }, (_, number) => ({ path: `f${number}`, fieldRef }));
+  const volumes: readonly Omit<Volume, "name">[] = [
+    { configMap: { name: "c", items } },
+    { secret: { secretName: "s", items } },
+    { downwardAPI: { items: facts } },
+    { projected: { sources: items.map(() => ({ secret: { name: "s" } })) } },
+  ];
+  for (const volume of volumes)
+    await assert.rejects(payloadOf({ name: "v", ...volume }, sources), {
+      message: "expected files of at most 33554432 bytes together, found more",
+    });
+});
+
 test("volumes show config maps, secrets, facts and tokens, with their modes", async () => {
   assert.deepEqual(await contents({ configMap: { name: "c" } }), { "k 644": "v", "bin 644": "\u0001\u0002" });
   const items = [{ key: "k", path: "sub/file", mode: 0o400 }];
