@@ -275,6 +275,11 @@ test("who owns a local volume is settled when a pod starts, not again when kedge
   assert.equal(await groupOf("/disk/file"), 8);
   await volumes.place({ facts, references });
   assert.equal(await groupOf("/disk/file"), 7);
+  const shown = Array.from({ length: 257 }, (_, at) => ({ name: `v${at}`, configMap: { name: `c${at}` } }));
+  const greedy = { ...facts, pod: { ...pod, spec: { ...pod.spec, volumes: shown } } };
+  await assert.rejects(volumes.place({ facts: greedy, references }), {
+    message: "expected volumes that show at most 256 config maps and secrets together, found 257",
+  });
 });
 
 test("a host path is what it has to be, or is made where it may be", async () => {
