@@ -73,6 +73,7 @@ class DirectClient implements Client {
   }
 
   async get<T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey, signal?: AbortSignal): Promise<T> {
+    await this.turn();
     const call = this.call(resource, { verb: "get", key, signal });
     return shownAs(resource, { served: call.served, object: await get(call, "") });
   }
@@ -99,6 +100,7 @@ class DirectClient implements Client {
     request: WatchRequest,
     signal: AbortSignal,
   ): AsyncGenerator<WatchEvent<T>> {
+    await this.turn();
     const left = new AbortController();
     const ending = AbortSignal.any([signal, left.signal, this.signal]);
     const call = this.call(resource, { verb: "watch", ...selectionOf(request), signal: ending });
@@ -122,6 +124,7 @@ class DirectClient implements Client {
   }
 
   async create<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, options?: WriteOptions): Promise<T> {
+    await this.turn();
     const key = { namespace: object.metadata.namespace ?? "", name: "" };
     const call = this.writeCall(resource, { verb: "create", key, large: isLargeValue(jsonOf(object)) }, options);
     if (call.isLarge) await this.server.turns.next();
@@ -133,6 +136,7 @@ class DirectClient implements Client {
   }
 
   async update<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, options?: WriteOptions): Promise<T> {
+    await this.turn();
     const key = { namespace: object.metadata.namespace ?? "", name: object.metadata.name ?? "" };
     const call = this.writeCall(resource, { verb: "update", key, large: isLargeValue(jsonOf(object)) }, options);
     if (call.isLarge) await this.server.turns.next();
@@ -147,6 +151,7 @@ class DirectClient implements Client {
     body: Patch,
     options?: WriteOptions,
   ): Promise<T> {
+    await this.turn();
     const call = this.writeCall(target.resource, { verb: "patch", key: target.key }, options);
     const read = patchBodyOf(target.resource, body);
     // Holds because a scale is asked for by its own type.
@@ -159,6 +164,7 @@ class DirectClient implements Client {
     key: ObjectKey,
     request?: DeleteRequest,
   ): Promise<T> {
+    await this.turn();
     const call = this.writeCall(resource, { verb: "delete", key });
     const deleted = await remove(this.server, call, deleteOptionsOf(request));
     return shownAs(resource, { served: call.served, object: deleted.object });
@@ -169,6 +175,7 @@ class DirectClient implements Client {
     selection: ListRequest,
     request?: DeleteRequest,
   ): Promise<void> {
+    await this.turn();
     const call = this.writeCall(resource, { verb: "deletecollection", ...selectionOf(selection) });
     const options = deleteOptionsOf(request);
     await removeCollection(this.server, call, { selection: listOptionsOf(selection), options });
@@ -178,6 +185,7 @@ class DirectClient implements Client {
     target: { readonly resource: ResourceDefinition; readonly key: ObjectKey; readonly subresource: string },
     body: JsonObject,
   ): Promise<JsonValue> {
+    await this.turn();
     const { resource, key, subresource } = target;
     const call = this.writeCall(resource, { verb: "create", key }, { subresource });
     const found = call.served.subresources.get(subresource);
@@ -188,6 +196,15 @@ class DirectClient implements Client {
     draft.metadata["namespace"] ??= key.namespace;
     // Holds because decoding filled in apiVersion, kind and metadata.
     return found.run(this.server, call, draft as unknown as KubeObject);
+  }
+
+  /**
+   * Who calls in a loop, as many times as a pod has references, never waits for anything but promises that are kept at
+   * once, and nobody else would be served until it is through.
+   */
+  private async turn(): Promise<void> {
+    const rest = this.server.turns.rest();
+    if (rest) await rest;
   }
 
   /** @throws StatusError 403, 404 */

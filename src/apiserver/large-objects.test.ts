@@ -6,6 +6,7 @@ import { encodeObject } from "#machinery/protobuf.ts";
 import { namesMax, valuesMax } from "#machinery/value-count.ts";
 import { configMaps } from "#resources/core/config-map.ts";
 import { TestApiServer } from "#testing/api-server.ts";
+import { createDirectClient } from "./direct-client.ts";
 import { storedBytesMax } from "./verbs/stored-size.ts";
 
 const maps = "/api/v1/namespaces/default/configmaps";
@@ -141,4 +142,19 @@ test("annotations beyond their limit are refused before their managers are worke
   assert.equal(refused.code, 422);
   assert.match(String(refused.at("message")), /metadata.annotations: Too long: may not be more than 262144 bytes$/);
   assert.ok(clock.turns < 6, `${clock.turns} turns`);
+});
+
+test("a part of this process that asks in a loop lets others in between", async () => {
+  const clock = new SlowClock();
+  const { api, ending } = new TestApiServer({ clock });
+  const user = { name: "admin", groups: ["system:masters"] };
+  const client = createDirectClient(api.server, { user, signal: ending.signal });
+  await client.create(configMaps, {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "a", namespace: "default" },
+  });
+  const before = clock.turns;
+  for (let count = 0; count < 20; count += 1) await client.get(configMaps, { namespace: "default", name: "a" });
+  assert.ok(clock.turns - before >= 10);
 });

@@ -7,6 +7,8 @@ import { ProtobufReader, ProtobufWriter } from "#base/protobuf.ts";
 
 const bodyBytesMax = 10 * 1024;
 const redirectsMax = 10;
+// An answer is two bytes and five before them. What asks is as near as the node's own memory.
+const healthBytesMax = 4096;
 
 interface Target {
   readonly host: string;
@@ -120,7 +122,13 @@ export function askGrpcHealth(target: Target & { readonly service: string }, sig
     };
     stream.once("response", note);
     stream.once("trailers", note);
-    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    let size = 0;
+    stream.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      chunks.push(chunk);
+      if (size > healthBytesMax)
+        fail(new Error(`expected a health check's answer of at most ${healthBytesMax} bytes, found more`));
+    });
     stream.once("end", () => {
       session.close();
       if (status === "0") resolve(servingStatusOf(Buffer.concat(chunks)));

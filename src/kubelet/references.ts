@@ -28,6 +28,11 @@ interface Watched {
   readonly stop: AbortController;
 }
 
+/** So many objects may the volumes of one pod show: each is watched for as long as the pod is there. */
+export const shownObjectsMax = 256;
+// Others wait: the watches of hundreds of volumes at once would keep everybody else from the server.
+const startingMax = 8;
+
 const watchable = { configmaps: configMaps, secrets } as const;
 type Watchable = keyof typeof watchable;
 
@@ -35,6 +40,9 @@ export class References {
   private readonly parts: ReferenceParts;
   /** By "secrets/namespace/name". */
   private readonly watched = new Map<string, Watched>();
+  private starting = 0;
+  // In the order they came. At most as many as there are watched objects.
+  private readonly waiting: (() => void)[] = [];
 
   constructor(parts: ReferenceParts) {
     this.parts = parts;
@@ -52,7 +60,8 @@ export class References {
   /** Watches what the pod's volumes show, until `release`. */
   watch(pod: Pod): void {
     const uid = pod.metadata.uid ?? "";
-    for (const key of shownObjects(pod)) {
+    // Those of a pod that shows more are never placed.
+    for (const key of shownObjects(pod).slice(0, shownObjectsMax)) {
       const known = this.watched.get(key);
       if (known) known.pods.add(uid);
       else this.start(key, uid);
@@ -95,18 +104,36 @@ export class References {
     const resource = watchable[plural as Watchable];
     const backoff = new Backoff({ firstMs: 500, maxMs: 60_000, resetAfterMs: 60_000, clock });
     while (!stop.signal.aborted) {
+      const started = await this.turnToStart();
       try {
         const request = { namespace, fieldSelector: `metadata.name=${name}` };
         for await (const event of client.watch<KubeObject>(resource, request, stop.signal)) {
+          started();
           // The first state counts too: it may be newer than what the volume was made from.
           if (event.type !== "bookmark") changed(pods);
         }
       } catch (error) {
         if (stop.signal.aborted) return;
         log.debug("watch broke", { object: key, error: messageOf(error) });
+      } finally {
+        started();
       }
       await clock.sleep(backoff.nextMs(), stop.signal).catch(() => undefined);
     }
+  }
+
+  /** @returns What is to be called, once or more, when the watch stands or failed. */
+  private async turnToStart(): Promise<() => void> {
+    if (this.starting < startingMax) this.starting += 1;
+    else await new Promise<void>((resolve) => void this.waiting.push(resolve));
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.starting -= 1;
+    };
   }
 }
 

@@ -35,6 +35,8 @@ export class NodeAuthorizer implements Authorizer {
   private readonly attachments: Informer<VolumeAttachment>;
   private readonly slices: Informer<ResourceSlice>;
   private readonly nodeRules = defaultClusterRoles.find((role) => role.name === "system:node")?.rules ?? [];
+  // A pod may refer to thousands of objects, and its node reads them one by one.
+  private readonly namesIn = new WeakMap<NamesOf, WeakMap<Pod, ReadonlySet<string>>>();
   // By "resource.group". Other resources are decided by the rules.
   private readonly special: ReadonlyMap<string, (node: string, asked: Asked) => Decision>;
 
@@ -92,8 +94,7 @@ export class NodeAuthorizer implements Authorizer {
   }
 
   private account(node: string, asked: Asked): Decision {
-    const runsAs = (): boolean =>
-      this.refers(node, asked, ({ spec }) => [spec.serviceAccountName ?? ""]) && asked.name !== "";
+    const runsAs = (): boolean => this.refers(node, asked, accountsOf) && asked.name !== "";
     if (asked.subresource !== "token") return related(asked, "get", runsAs);
     return related({ ...asked, subresource: "" }, "create", runsAs);
   }
@@ -129,12 +130,17 @@ export class NodeAuthorizer implements Authorizer {
     return this.pods.byIndex("node", node).filter((pod) => !isMirror(pod));
   }
 
-  private refers(
-    node: string,
-    { namespace, name }: NameInNamespace,
-    namesOf: (pod: Pod) => readonly string[],
-  ): boolean {
-    return this.podsOn(node).some((pod) => pod.metadata.namespace === namespace && namesOf(pod).includes(name));
+  private refers(node: string, { namespace, name }: NameInNamespace, namesOf: NamesOf): boolean {
+    return this.podsOn(node).some((pod) => pod.metadata.namespace === namespace && this.names(namesOf, pod).has(name));
+  }
+
+  /** What `namesOf` says of the pod, found once for each of its versions. */
+  private names(namesOf: NamesOf, pod: Pod): ReadonlySet<string> {
+    const known = this.namesIn.get(namesOf) ?? new WeakMap<Pod, ReadonlySet<string>>();
+    this.namesIn.set(namesOf, known);
+    const names = known.get(pod) ?? new Set(namesOf(pod));
+    known.set(pod, names);
+    return names;
   }
 
   /** By a pod, or by the volume of a claim of a pod. */
@@ -163,6 +169,11 @@ export class NodeAuthorizer implements Authorizer {
     return this.attachments.get({ namespace: "", name })?.spec.nodeName === node;
   }
 }
+
+/** Names of objects in the pod's namespace that it refers to. */
+type NamesOf = (pod: Pod) => readonly string[];
+
+const accountsOf: NamesOf = ({ spec }) => [spec.serviceAccountName ?? ""];
 
 interface NameInNamespace {
   readonly namespace: string;

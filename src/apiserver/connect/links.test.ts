@@ -30,3 +30,10 @@ for (const [page, seen] of pages)
     assert.equal(await through(page), seen);
     assert.equal(await through(...page.split("")), seen);
   });
+
+test("a page of open tags costs no more than its length", async () => {
+  const page = "<a ".repeat(20_000);
+  const startMs = performance.now();
+  for (let count = 0; count < 20; count += 1) assert.equal(await through(page), page);
+  assert.ok(performance.now() - startMs < 5000);
+});

@@ -33,7 +33,7 @@ const addresses: Readonly<Record<string, readonly string[]>> = {
   video: ["poster", "src"],
 };
 
-const tag = /<([A-Za-z][A-Za-z0-9]*)(\s[^>]*)>/g;
+const tagName = /[A-Za-z][A-Za-z0-9]*(?=\s)/y;
 const attribute = /(?<=\s)[A-Za-z]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+)/g;
 const beforeValue = /^([A-Za-z]+)\s*=\s*(["']?)/;
 // A tag that is longer is passed on as it is.
@@ -60,11 +60,27 @@ export async function* withMovedLinks(body: AsyncIterable<Uint8Array>, prefix: s
 }
 
 function moved(text: string, prefix: string): string {
-  return text.replace(tag, (whole, name: string, attributes: string) => {
+  const parts: string[] = [];
+  // Where a tag can end at all: without it each of many open tags would look for its end up to the end of the page.
+  const lastEnd = text.lastIndexOf(">");
+  let from = 0;
+  for (let at = text.indexOf("<"); at >= 0 && at < lastEnd; at = text.indexOf("<", at + 1)) {
+    tagName.lastIndex = at + 1;
+    const [name] = tagName.exec(text) ?? [];
+    if (name === undefined) continue;
+    const end = text.indexOf(">", at);
     const names = own(addresses, name.toLowerCase());
-    if (!names) return whole;
-    return `<${name}${attributes.replace(attribute, (one) => movedAttribute(one, names, prefix))}>`;
-  });
+    if (names) {
+      const attributesAt = at + 1 + name.length;
+      const attributes = text.slice(attributesAt, end);
+      parts.push(text.slice(from, attributesAt));
+      parts.push(attributes.replace(attribute, (one) => movedAttribute(one, names, prefix)));
+      from = end;
+    }
+    at = end;
+  }
+  parts.push(text.slice(from));
+  return parts.join("");
 }
 
 function movedAttribute(text: string, names: readonly string[], prefix: string): string {

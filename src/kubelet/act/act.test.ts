@@ -8,7 +8,7 @@ import type { Image } from "#host/cri.ts";
 import { dnsOf, hostsFile, namesOf, parseResolvConf } from "./dns.ts";
 import { fieldValue, resourceValue, type PodFacts } from "./downward.ts";
 import { environmentOf } from "./environment.ts";
-import { expand, expandStrictly } from "./expand.ts";
+import { expand, expandAll, expandStrictly } from "./expand.ts";
 import { containerSecurity } from "./security.ts";
 import { serviceEnvironment, visibleServices } from "./service-env.ts";
 import { sysctlRefusal } from "./sysctls.ts";
@@ -49,6 +49,56 @@ test("$(NAME) is replaced where it is known, and $$ escapes", () => {
   };
   for (const [text, expected] of Object.entries(cases)) assert.equal(expand(text, values), expected, text);
   assert.throws(() => expandStrictly("$(B)", values), { message: 'missing value for "B"' });
+});
+
+test("a text that names itself again and again is refused before it is as long as no program could be given", () => {
+  const values = new Map<string, string>([["V0", "x".repeat(1024)]]);
+  const grow = (): void => {
+    for (let step = 1; step < 40; step += 1) values.set(`V${step}`, expand(`$(V${step - 1})$(V${step - 1})`, values));
+  };
+  assert.throws(grow, { name: "ExpansionError", message: /^expected at most 131072 characters after expansion/ });
+  assert.ok((values.get("V7") ?? "").length === 131_072);
+  const text = "$(V7)".repeat(100_000);
+  assert.throws(() => expand(text, values), { name: "ExpansionError" });
+});
+
+test("what no program could be given is refused before it is made, however small what names it", async () => {
+  const large = "x".repeat(1_000_000);
+  const references = {
+    configMap: async () => ({ apiVersion: "v1", kind: "ConfigMap", metadata: {}, data: { KEY: large } }),
+    secret: async () => undefined,
+  };
+  const reading = (from: Partial<Container>): Promise<unknown> =>
+    environmentOf({
+      facts: factsOf(podOf()),
+      container: { ...container, ...from },
+      references,
+      services: new Map(),
+    });
+  const numbers = Array.from({ length: 7 }, (_, number) => `V${number}`);
+  const refused = { name: "ExpansionError", message: /^expected at most 6291456 characters/ };
+  const configMapKeyRef = { name: "m", key: "KEY" };
+  await assert.rejects(
+    reading({ envFrom: numbers.map((prefix) => ({ prefix, configMapRef: { name: "m" } })) }),
+    refused,
+  );
+  await assert.rejects(reading({ env: numbers.map((name) => ({ name, valueFrom: { configMapKeyRef } })) }), refused);
+  const values = new Map([["V", "x".repeat(131_072)]]);
+  assert.throws(
+    () =>
+      expandAll(
+        Array.from({ length: 49 }, () => "$(V)"),
+        values,
+      ),
+    refused,
+  );
+});
+
+test("references that never end cost no more than their length", () => {
+  const text = "$(".repeat(60_000);
+  const startMs = performance.now();
+  assert.equal(expand(text, new Map()), text);
+  assert.ok(performance.now() - startMs < 1000);
 });
 
 test("a pod learns its own fields and resources", () => {

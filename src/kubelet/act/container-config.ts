@@ -7,7 +7,7 @@ import { annotation, hashOf, label } from "../plan/identity.ts";
 import { containerResources } from "../plan/qos.ts";
 import type { PlacedVolumes } from "../volumes/pod-volumes.ts";
 import { containerDevices, terminationMessagePathDefault } from "./container-mounts.ts";
-import { expand } from "./expand.ts";
+import { expandAll } from "./expand.ts";
 import { containerSecurity } from "./security.ts";
 
 export interface ContainerInput {
@@ -31,8 +31,8 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
   return {
     metadata: { name: container.name, attempt },
     image: { image: image.id, userSpecifiedImage: container.image ?? "" },
-    command: (container.command ?? []).map((text) => expand(text, environment)),
-    args: (container.args ?? []).map((text) => expand(text, environment)),
+    command: expandAll(container.command ?? [], environment),
+    args: expandAll(container.args ?? [], environment),
     ...(container.workingDir !== undefined && { workingDir: container.workingDir }),
     envs: [...environment].map(([key, value]) => ({ key, value: utf8(value) })),
     mounts: input.mounts,

@@ -10,7 +10,7 @@ import type { Container } from "#resources/core/container.ts";
 import type { EnvVarSource } from "#resources/core/environment.ts";
 import type { Secret } from "#resources/core/secret.ts";
 import { fieldValue, resourceValue, type PodFacts } from "./downward.ts";
-import { expand } from "./expand.ts";
+import { expand, ProgramRoom } from "./expand.ts";
 
 /** A mistake in what a container refers to, which its owner can put right: CreateContainerConfigError. */
 export class ContainerConfigError extends Error {
@@ -33,18 +33,27 @@ export interface EnvironmentInput {
 const decoder = new TextDecoder();
 const secretText = (value: string): string => decoder.decode(fromBase64(value));
 
-/** @throws ContainerConfigError when an object or key that is not optional is missing. */
+/**
+ * @throws ContainerConfigError when an object or key that is not optional is missing, ExpansionError when it is more than
+ * the kernel passes to a program.
+ */
 export async function environmentOf(input: EnvironmentInput): Promise<ReadonlyMap<string, string>> {
   const { container } = input;
   const own = new Map<string, string>();
+  // One large key may be named ten thousand times.
+  const room = new ProgramRoom();
   for (const source of container.envFrom ?? []) {
-    for (const [key, value] of await envFromValues(input, source)) own.set(`${source.prefix ?? ""}${key}`, value);
+    for (const [key, value] of await envFromValues(input, source)) {
+      room.take(value);
+      own.set(`${source.prefix ?? ""}${key}`, value);
+    }
   }
   // Values may refer to services' variables as well as to those before them.
   const known = new Map([...input.services, ...own]);
   for (const { name, value, valueFrom } of container.env ?? []) {
     const found = valueFrom ? await valueFromSource(input, valueFrom) : expand(value ?? "", known);
     if (found === undefined) continue;
+    room.take(found);
     own.set(name, found);
     known.set(name, found);
   }

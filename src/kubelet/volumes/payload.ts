@@ -35,6 +35,28 @@ export interface PayloadSources {
 
 export const defaultMode = 0o644;
 
+/**
+ * One volume shows no more. Differs from upstream, which has no limit: items may name one large key a thousand times, and
+ * what they come to is held in memory here, and for secrets in the node's.
+ */
+export const payloadBytesMax = 32 * 1024 * 1024;
+
+/** Sources, and the room that is left for what is made of them. */
+interface Making extends PayloadSources {
+  /** The same content. @throws Error when there is no room for it. */
+  readonly room: (content: Uint8Array) => Uint8Array;
+}
+
+function makingOf(sources: PayloadSources): Making {
+  let bytesLeft = payloadBytesMax;
+  const room = (content: Uint8Array): Uint8Array => {
+    bytesLeft -= content.length;
+    if (bytesLeft < 0) throw new Error(`expected files of at most ${payloadBytesMax} bytes together, found more`);
+    return content;
+  };
+  return { ...sources, room };
+}
+
 /** True for volumes whose content `payloadOf` makes. */
 export function hasPayload(volume: Volume): boolean {
   return (volume.configMap ?? volume.secret ?? volume.downwardAPI ?? volume.projected) !== undefined;
@@ -45,16 +67,16 @@ export function isConfidential(volume: Volume): boolean {
   return volume.secret !== undefined || volume.projected !== undefined;
 }
 
-/** @throws Error with one sentence when an object or key that is not optional is missing. */
-export async function payloadOf(volume: Volume, sources: PayloadSources): Promise<Payload> {
+/** @throws Error with one sentence when an object or key that is not optional is missing, or all is too large. */
+export async function payloadOf(volume: Volume, given: PayloadSources): Promise<Payload> {
   const { configMap, secret, downwardAPI, projected } = volume;
+  const sources = makingOf(given);
   if (configMap) return configMapPayload(sources, configMap, configMap.defaultMode ?? defaultMode);
   if (secret) {
     const { secretName: name, ...rest } = secret;
     return secretPayload(sources, { ...rest, name }, secret.defaultMode ?? defaultMode);
   }
-  if (downwardAPI)
-    return downwardPayload(sources.facts, downwardAPI.items ?? [], downwardAPI.defaultMode ?? defaultMode);
+  if (downwardAPI) return downwardPayload(sources, downwardAPI.items ?? [], downwardAPI.defaultMode ?? defaultMode);
   const files = new Map<string, PayloadFile>();
   for (const source of projected?.sources ?? [])
     for (const [path, file] of await projectedPayload(sources, source, projected?.defaultMode ?? defaultMode))
@@ -62,11 +84,11 @@ export async function payloadOf(volume: Volume, sources: PayloadSources): Promis
   return files;
 }
 
-async function projectedPayload(sources: PayloadSources, source: VolumeProjection, mode: number): Promise<Payload> {
+async function projectedPayload(sources: Making, source: VolumeProjection, mode: number): Promise<Payload> {
   const { configMap, secret, downwardAPI, serviceAccountToken } = source;
   if (configMap) return configMapPayload(sources, configMap, mode);
   if (secret) return secretPayload(sources, secret, mode);
-  if (downwardAPI) return downwardPayload(sources.facts, downwardAPI.items ?? [], mode);
+  if (downwardAPI) return downwardPayload(sources, downwardAPI.items ?? [], mode);
   if (!serviceAccountToken) throw new Error("expected a projected source that this node knows, found none");
   const { pod } = sources.facts;
   const uid = commonUser(pod);
@@ -91,36 +113,43 @@ interface Selection {
   readonly optional?: boolean | undefined;
 }
 
-async function configMapPayload(sources: PayloadSources, selection: Selection, mode: number): Promise<Payload> {
+async function configMapPayload(sources: Making, selection: Selection, mode: number): Promise<Payload> {
   const { name = "", optional } = selection;
   const map = await sources.references.configMap(name);
   if (!map && !optional) throw new Error(`configmap "${name}" not found`);
   const data = new Map<string, Uint8Array>();
   for (const [key, value] of Object.entries(map?.data ?? {})) data.set(key, utf8(value));
   for (const [key, value] of Object.entries(map?.binaryData ?? {})) data.set(key, fromBase64(value));
-  return selected(data, selection, mode);
+  return selected(sources, { data, selection, mode });
 }
 
-async function secretPayload(sources: PayloadSources, selection: Selection, mode: number): Promise<Payload> {
+async function secretPayload(sources: Making, selection: Selection, mode: number): Promise<Payload> {
   const { name = "", optional } = selection;
   const secret = await sources.references.secret(name);
   if (!secret && !optional) throw new Error(`secret "${name}" not found`);
   const data = new Map(Object.entries(secret?.data ?? {}).map(([key, value]) => [key, fromBase64(value)]));
-  return selected(data, selection, mode);
+  return selected(sources, { data, selection, mode });
 }
 
-function selected(data: ReadonlyMap<string, Uint8Array>, selection: Selection, mode: number): Payload {
-  if (!selection.items?.length) return new Map([...data].map(([key, content]) => [key, { content, mode }]));
+interface Selecting {
+  readonly data: ReadonlyMap<string, Uint8Array>;
+  readonly selection: Selection;
+  readonly mode: number;
+}
+
+function selected({ room }: Making, { data, selection, mode }: Selecting): Payload {
+  if (!selection.items?.length)
+    return new Map([...data].map(([key, content]) => [key, { content: room(content), mode }]));
   const files = new Map<string, PayloadFile>();
   for (const item of selection.items) {
     const content = data.get(item.key);
-    if (content) files.set(item.path, { content, mode: item.mode ?? mode });
+    if (content) files.set(item.path, { content: room(content), mode: item.mode ?? mode });
     else if (!selection.optional) throw new Error(`references non-existent config key: ${item.key}`);
   }
   return files;
 }
 
-function downwardPayload(facts: PodFacts, items: readonly DownwardAPIVolumeFile[], mode: number): Payload {
+function downwardPayload({ facts, room }: Making, items: readonly DownwardAPIVolumeFile[], mode: number): Payload {
   return new Map(
     items.map((item) => {
       const { fieldRef, resourceFieldRef } = item;
@@ -129,7 +158,7 @@ function downwardPayload(facts: PodFacts, items: readonly DownwardAPIVolumeFile[
         : resourceFieldRef
           ? resourceValue(facts, resourceFieldRef)
           : "";
-      return [item.path, { content: utf8(text), mode: item.mode ?? mode }];
+      return [item.path, { content: room(utf8(text)), mode: item.mode ?? mode }];
     }),
   );
 }

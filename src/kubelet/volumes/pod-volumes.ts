@@ -13,6 +13,7 @@ import type { PodReferences } from "../act/environment.ts";
 import type { Machine } from "../machine.ts";
 import { wholeOf } from "../plan/amounts.ts";
 import { podLimits } from "../plan/qos.ts";
+import { shownObjects, shownObjectsMax } from "../references.ts";
 import { generationName, writeAtomically } from "./atomic-write.ts";
 import { claimedVolume } from "./claims.ts";
 import { checkHostPath } from "./host-path.ts";
@@ -89,6 +90,11 @@ export class PodVolumes {
   async place(context: VolumeContext): Promise<PlacedVolumes> {
     const { pod } = context.facts;
     const placed = new Map<string, PlacedVolume>();
+    const shown = shownObjects(pod).length;
+    if (shown > shownObjectsMax)
+      throw new VolumeError(
+        `expected volumes that show at most ${shownObjectsMax} config maps and secrets together, found ${shown}`,
+      );
     for (const volume of pod.spec.volumes ?? []) {
       try {
         placed.set(volume.name, await this.placeOne(context, volume));

@@ -114,6 +114,33 @@ async function contents(volume: Omit<Volume, "name">): Promise<Readonly<Record<s
   );
 }
 
+test("a volume whose items come to more than a node can hold is refused", async () => {
+  const key = Buffer.alloc(1_000_000).toString("base64");
+  const meta = { apiVersion: "v1", metadata: {} };
+  const large = { ...pod, metadata: { ...pod.metadata, annotations: { a: "x".repeat(200_000) } } };
+  const sources = {
+    facts: { pod: large, podIps: [], hostIps: [], allocatable: {} },
+    references: {
+      configMap: async () => ({ ...meta, kind: "ConfigMap", binaryData: { key } }),
+      secret: async () => ({ ...meta, kind: "Secret", data: { key } }),
+    },
+    token: async () => "",
+  };
+  const items = Array.from({ length: 40 }, (_, number) => ({ key: "key", path: `f${number}` }));
+  const fieldRef = { fieldPath: "metadata.annotations" };
+  const facts = Array.from({ length: 200 }, (_, number) => ({ path: `f${number}`, fieldRef }));
+  const volumes: readonly Omit<Volume, "name">[] = [
+    { configMap: { name: "c", items } },
+    { secret: { secretName: "s", items } },
+    { downwardAPI: { items: facts } },
+    { projected: { sources: items.map(() => ({ secret: { name: "s" } })) } },
+  ];
+  for (const volume of volumes)
+    await assert.rejects(payloadOf({ name: "v", ...volume }, sources), {
+      message: "expected files of at most 33554432 bytes together, found more",
+    });
+});
+
 test("volumes show config maps, secrets, facts and tokens, with their modes", async () => {
   assert.deepEqual(await contents({ configMap: { name: "c" } }), { "k 644": "v", "bin 644": "\u0001\u0002" });
   const items = [{ key: "k", path: "sub/file", mode: 0o400 }];
@@ -248,6 +275,11 @@ test("who owns a local volume is settled when a pod starts, not again when kedge
   assert.equal(await groupOf("/disk/file"), 8);
   await volumes.place({ facts, references });
   assert.equal(await groupOf("/disk/file"), 7);
+  const shown = Array.from({ length: 257 }, (_, at) => ({ name: `v${at}`, configMap: { name: `c${at}` } }));
+  const greedy = { ...facts, pod: { ...pod, spec: { ...pod.spec, volumes: shown } } };
+  await assert.rejects(volumes.place({ facts: greedy, references }), {
+    message: "expected volumes that show at most 256 config maps and secrets together, found 257",
+  });
 });
 
 test("a host path is what it has to be, or is made where it may be", async () => {
