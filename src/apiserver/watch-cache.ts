@@ -181,7 +181,8 @@ export class WatchCache {
   private async reached(revision: Revision, signal: AbortSignal): Promise<void> {
     try {
       await this.seen(revision, signal);
-    } catch (error) {
+    } catch {
+      // It never came, or nobody waits any more.
       if (signal.aborted) throw abortReason(signal);
       throw gone(`too large resource version: ${revision}, current: ${this.current}`);
     }
