@@ -1,7 +1,6 @@
 /** The manifest deployer against an API server: what files bring, what goes with them, and what may stop whom. */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { superusers } from "#apiserver/access.ts";
 import { supervise } from "#base/component.ts";
 import { silentLog as log } from "#base/log.ts";
 import type { Client } from "#client/client.ts";
@@ -52,7 +51,7 @@ async function deploy(t: TestContext): Promise<Deployed> {
   const clock = new VirtualClock();
   const server = new TestApiServer({ clock });
   const { signal } = server.ending;
-  const client = server.api.directClient({ name: "test", groups: [superusers] });
+  const client = server.api.directClient({ name: "test", groups: ["system:masters"] });
   for (const name of ["default", "kube-system"])
     await client.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name }, spec: {}, status: {} });
   const all = () => [...server.api.server.registry.all()].map(({ definition }) => definition);
