@@ -12,6 +12,8 @@ import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import type { Client } from "#client/client.ts";
 import type { ResourceSource } from "#client/resource-source.ts";
+import { isObject } from "#machinery/json-object.ts";
+import type { ResourceDefinition } from "#machinery/resource.ts";
 import { isReason } from "#machinery/status.ts";
 import { configMaps, type ConfigMap } from "#resources/core/config-map.ts";
 import { objectsOf, reference, type Manifest, type Reference } from "./manifests/objects.ts";
@@ -24,12 +26,15 @@ export interface ManifestFolder {
   changed(signal: AbortSignal): Promise<void>;
 }
 
-export interface ManifestFile {
-  readonly name: string;
-  /** Of the content. */
-  readonly hash: string;
-  readonly text: string;
-}
+export type ManifestFile =
+  | {
+      readonly name: string;
+      /** Of the content. */
+      readonly hash: string;
+      readonly text: string;
+    }
+  /** It is there and cannot be read: what it brought stays. */
+  | { readonly name: string; readonly problem: string };
 
 export interface ManifestsOptions {
   readonly folder: ManifestFolder;
@@ -43,6 +48,7 @@ export interface ManifestsOptions {
 
 const namespace = "kube-system";
 const recordLabel = "kedge.io/manifest";
+const fileAnnotation = "kedge.io/manifest-file";
 const manager = "kedge-manifests";
 // A file that was refused is tried again: what it needs may come later.
 const retryMs = 15_000;
@@ -61,7 +67,8 @@ export function manifestDeployer(options: ManifestsOptions): Component {
 class Deployer {
   private readonly options: ManifestsOptions;
   private readonly log: Log;
-  // Sentences already said, by file, so that a broken file is reported once and not every few seconds.
+  // Sentences already said, by file, so that a broken file is reported once and not every few seconds. What is neither a
+  // file nor a record any more is forgotten.
   private readonly said = new Map<string, string>();
 
   constructor(options: ManifestsOptions) {
@@ -74,7 +81,7 @@ class Deployer {
     while (!signal.aborted) {
       const change = new AbortController();
       const either = AbortSignal.any([signal, change.signal]);
-      const changed = folder.changed(either);
+      const changed = this.hear(folder.changed(either), either);
       const complete = await this.sync(signal);
       const waits = complete ? [changed] : [changed, clock.sleep(retryMs, either)];
       // Whatever comes first; the other is called off, and its rejection says only that.
@@ -84,38 +91,67 @@ class Deployer {
     }
   }
 
+  /** A folder that cannot be watched, for instance because nothing more can be, is looked at now and then. */
+  private async hear(changed: Promise<void>, signal: AbortSignal): Promise<void> {
+    try {
+      await changed;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.say("the folder", `its changes cannot be heard of: ${messageOf(error)}`);
+      await this.options.clock.sleep(retryMs, signal);
+    }
+  }
+
   /** @returns False when something was refused. */
   private async sync(signal: AbortSignal): Promise<boolean> {
     const records = await this.records(signal);
     const files = (await this.options.folder.files()).filter(({ name }) => !this.options.disabled.has(stem(name)));
+    const written: Record[] = [];
+    // What some file brings is pruned by none, so that objects may move from one to another, and files be renamed.
+    const held = new Set<string>();
     let complete = true;
     for (const file of files) {
       const known = records.get(file.name);
-      records.delete(file.name);
-      if (known?.hash === file.hash) continue;
-      complete = (await this.deploy(file, known)) && complete;
+      const record = "hash" in file && known?.hash === file.hash ? known : await this.deploy(file);
+      if (record && record !== known) written.push(record);
+      if (!record) complete = false;
+      for (const one of record?.objects ?? known?.objects ?? []) held.add(idOf(one));
     }
-    for (const gone of records.values()) complete = (await this.retire(gone)) && complete;
+    for (const record of written) complete = (await this.finish(record, records.get(record.file), held)) && complete;
+    const there = new Set(files.map(({ name }) => name));
+    for (const gone of records.values())
+      if (!there.has(gone.file)) complete = (await this.retire(gone, held)) && complete;
+    for (const file of this.said.keys()) if (!there.has(file) && !records.has(file)) this.said.delete(file);
     return complete;
   }
 
   private async records(signal: AbortSignal): Promise<Map<string, Record>> {
     const { items } = await this.options.client.list(configMaps, { namespace, labelSelector: recordLabel }, signal);
-    return new Map(items.map(recordOf).map((record) => [record.file, record]));
+    return new Map(items.flatMap((item) => recordOf(item) ?? []).map((record) => [record.file, record]));
   }
 
-  private async deploy(file: ManifestFile, known: Record | undefined): Promise<boolean> {
+  /** @returns What the file brings; undefined when it was refused. */
+  private async deploy(file: ManifestFile): Promise<Record | undefined> {
     try {
+      if ("problem" in file) throw new Error(file.problem);
       const manifests = objectsOf(file.text, this.options.resources);
-      for (const manifest of manifests) await this.apply(manifest);
-      const objects = manifests.map(reference);
-      await this.prune(known?.objects ?? [], objects);
-      await this.write({ file: file.name, hash: file.hash, objects });
-      this.said.delete(file.name);
-      this.log.info("manifest applied", { file: file.name, objects: objects.length });
-      return true;
+      for (const manifest of manifests) await this.apply(manifest, file.name);
+      return { file: file.name, hash: file.hash, objects: manifests.map(reference) };
     } catch (error) {
       this.say(file.name, messageOf(error));
+      return undefined;
+    }
+  }
+
+  private async finish(record: Record, known: Record | undefined, held: ReadonlySet<string>): Promise<boolean> {
+    try {
+      await this.prune(known?.objects ?? [], held);
+      await this.write(record);
+      this.said.delete(record.file);
+      this.log.info("manifest applied", { file: record.file, objects: record.objects.length });
+      return true;
+    } catch (error) {
+      this.say(record.file, messageOf(error));
       return false;
     }
   }
@@ -126,34 +162,50 @@ class Deployer {
     this.log.error("manifest not applied; correct the file and it is tried again", { file, why });
   }
 
-  private async apply({ resource, key, body }: Manifest): Promise<void> {
-    const patch = { type: "apply", body, force: true } as const;
+  /** With a word about where it is from: an object without any field of its own is known to be ours by that, too. */
+  private async apply({ resource, key, body }: Manifest, file: string): Promise<void> {
+    const metadata = isObject(body["metadata"]) ? body["metadata"] : {};
+    const annotations = isObject(metadata["annotations"]) ? metadata["annotations"] : {};
+    const marked = { ...body, metadata: { ...metadata, annotations: { ...annotations, [fileAnnotation]: file } } };
+    const patch = { type: "apply", body: marked, force: true } as const;
     await this.options.client.patch({ resource, key }, patch, { fieldManager: manager });
   }
 
-  private async retire(record: Record): Promise<boolean> {
+  private async retire(record: Record, held: ReadonlySet<string>): Promise<boolean> {
     try {
-      await this.prune(record.objects, []);
+      await this.prune(record.objects, held);
       await this.options.client.delete(configMaps, { namespace, name: recordName(record.file) });
+      this.said.delete(record.file);
       this.log.info("manifest removed", { file: record.file, objects: record.objects.length });
       return true;
     } catch (error) {
+      if (isReason(error, "NotFound")) return true;
       this.say(record.file, messageOf(error));
       return false;
     }
   }
 
-  private async prune(before: readonly Reference[], after: readonly Reference[]): Promise<void> {
-    const kept = new Set(after.map((one) => JSON.stringify(one)));
+  private async prune(before: readonly Reference[], held: ReadonlySet<string>): Promise<void> {
     for (const one of before.toReversed()) {
       const resource = this.options.resources.byKind(one.apiVersion, one.kind);
-      if (kept.has(JSON.stringify(one)) || !resource) continue;
+      if (held.has(idOf(one)) || !resource) continue;
       try {
-        await this.options.client.delete(resource, one, { propagationPolicy: "Background" });
+        await this.remove(resource, one);
       } catch (error) {
         if (!isReason(error, "NotFound")) throw error;
       }
     }
+  }
+
+  /** Records are ConfigMaps that others may write: nothing goes for their word that was not brought here. */
+  private async remove(resource: ResourceDefinition, key: Reference): Promise<void> {
+    const { client } = this.options;
+    const { uid, managedFields } = (await client.get(resource, key)).metadata;
+    if (managedFields?.some((one) => one.manager === manager) !== true) {
+      this.log.warn("an object that no manifest brought stays", { kind: key.kind, name: key.name });
+      return;
+    }
+    await client.delete(resource, key, { propagationPolicy: "Background", ...(uid === undefined ? {} : { uid }) });
   }
 
   private async write(record: Record): Promise<void> {
@@ -171,10 +223,29 @@ class Deployer {
   }
 }
 
-function recordOf({ data = {} }: ConfigMap): Record {
-  // Only `write` makes ConfigMaps with this label.
-  const objects = JSON.parse(data["objects"] ?? "[]") as Reference[];
-  return { file: data["file"] ?? "", hash: data["hash"] ?? "", objects };
+/** Undefined for what is no record: whoever may write ConfigMaps there may have put the label on anything. */
+function recordOf({ data = {} }: ConfigMap): Record | undefined {
+  const { file, hash = "", objects = "" } = data;
+  if (file === undefined) return undefined;
+  let read: unknown;
+  try {
+    read = JSON.parse(objects);
+  } catch {
+    return undefined; // Not what `write` wrote.
+  }
+  return Array.isArray(read) ? { file, hash, objects: read.filter(isReference) } : undefined;
+}
+
+function isReference(value: unknown): value is Reference {
+  if (typeof value !== "object" || value === null) return false;
+  const { apiVersion, kind, namespace: home, name } = value as { readonly [Part in keyof Reference]?: unknown };
+  return [apiVersion, kind, home, name].every((part) => typeof part === "string");
+}
+
+/** An object by its name, whichever version of its kind names it. */
+function idOf({ apiVersion, kind, namespace: home, name }: Reference): string {
+  const group = apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
+  return JSON.stringify([group, kind, home, name]);
 }
 
 function recordName(file: string): string {

@@ -95,6 +95,18 @@ test("versions show the same object, each as its own schema has it", async (t) =
   assert.deepEqual((await cluster.ask(`GET ${toys}/x`)).at("spec"), { a: "1", b: "2" });
 });
 
+test("a watch ends when the definition changes, also after a version of it went", async (t) => {
+  const cluster = new Cluster();
+  t.after(() => cluster.ending.abort());
+  await cluster.define([version("v1", { a: text }), version("v2", { a: text })]);
+  await cluster.define([version("v1", { a: text }), version("v2", {}, { served: false })], true);
+  await cluster.ask(`POST ${toys}`, { body: { metadata: { name: "x" } } });
+  const watching = cluster.watch(`${toys}?watch=true`);
+  await watching.lines(1);
+  await cluster.define([version("v1", { a: text, b: text }), version("v2", {}, { served: false })], true);
+  assert.equal(watching.signal.aborted, true, "its client comes again, and reads by the new schema");
+});
+
 test("a definition waits for its objects to go when it is deleted", async (t) => {
   const cluster = new Cluster();
   t.after(() => cluster.ending.abort());

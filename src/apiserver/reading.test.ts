@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { configMaps } from "#resources/core/config-map.ts";
 import { openMemoryStore } from "#storage/memory.ts";
 import { TestApiServer, type TestAnswer } from "#testing/api-server.ts";
+import { VirtualClock } from "#testing/virtual-clock.ts";
 
 const maps = "/api/v1/namespaces/default/configmaps";
 const merge = { "content-type": "application/merge-patch+json" };
@@ -230,4 +231,17 @@ test("a continue token that somebody made up is refused", async () => {
     assert.equal(code, 400, `${rv}: ${text}`);
     assert.match(text, /continue key is not valid: incorrect encoded start resourceVersion/);
   }
+});
+
+test("a watch from a revision of another history is told to begin anew", async () => {
+  const clock = new VirtualClock();
+  const server = new TestApiServer({ clock });
+  await server.ask(`POST ${maps}`, { body: { metadata: { name: "a" } } });
+  const refused = server.ask(`GET ${maps}?watch=1&resourceVersion=5000`);
+  await clock.advance(5_000);
+  assert.deepEqual(
+    [(await refused).at("object.code"), (await refused).at("object.reason")],
+    [410, "Expired"],
+    "not silence until there have been 5000 changes",
+  );
 });

@@ -82,7 +82,8 @@ export class Registry {
     this.served.delete(key);
     this.changed();
     if (!removed || [...this.served.values()].some(({ cache }) => cache === removed)) return;
-    this.caches.delete(removed.kind.prefix);
+    // A version that is left may have brought another one in its place.
+    if (this.caches.get(removed.kind.prefix) === removed) this.caches.delete(removed.kind.prefix);
     removed.stop();
   }
 

@@ -6,7 +6,7 @@ import { messageOf } from "#base/assert.ts";
 import { abortReason, deadline, type Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import type { Turns } from "#base/turns.ts";
-import { futureResourceVersion } from "#machinery/status.ts";
+import { futureResourceVersion, gone } from "#machinery/status.ts";
 import type { Entry, Revision, Store, StoreEvent } from "#storage/store.ts";
 import { EventWindow, type CacheEvent, type LaggingBytes } from "./watch-cache/event-window.ts";
 import { Feed, type WatchSink } from "./watch-cache/feed.ts";
@@ -151,10 +151,11 @@ export class WatchCache {
   /**
    * Starts to feed `sink`, until the signal is aborted or the sink is too slow.
    *
-   * @throws StatusError 410 when changes since the start are no longer known, the signal's reason.
+   * @throws StatusError 410 when changes since the start are no longer known, or not yet, the signal's reason.
    */
   async watch(selection: Selection, start: WatchStart, to: { sink: WatchSink; signal: AbortSignal }): Promise<Feed> {
     const { after, initialBookmark } = start;
+    if (after !== undefined && after > this.current) await this.reached(after, to.signal);
     const past = after === undefined ? undefined : await this.pastAfter(after, to.signal);
     // From here to `join` in one turn: what changes later is in the window.
     const feed = new Feed({
@@ -172,6 +173,20 @@ export class WatchCache {
     void feed.start({ objects, bookmark, past, after: past?.through ?? after ?? this.current });
     this.join(feed, to.signal);
     return feed;
+  }
+
+  /**
+   * A revision that never comes is of another history, as before a backup was restored: whoever has it begins anew
+   * instead of hearing nothing until this history is as long.
+   */
+  private async reached(revision: Revision, signal: AbortSignal): Promise<void> {
+    try {
+      await this.seen(revision, signal);
+    } catch {
+      // It never came, or nobody waits any more.
+      if (signal.aborted) throw abortReason(signal);
+      throw gone(`too large resource version: ${revision}, current: ${this.current}`);
+    }
   }
 
   /** Changes after a revision that the window does not reach back to. @throws as `watch` */

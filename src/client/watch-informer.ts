@@ -115,7 +115,10 @@ export class WatchInformer<T extends KubeObject> implements Informer<T> {
 
   private take(event: WatchEvent<T>): void {
     if (event.type === "bookmark") {
-      if (this.beginning && event.initialEventsEnd) this.replaceAll(this.beginning);
+      if (this.beginning && event.initialEventsEnd) {
+        this.replaceAll(this.beginning);
+        this.seen.beginAnew();
+      }
       if (!this.beginning) this.reached(event.resourceVersion);
       return;
     }

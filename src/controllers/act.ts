@@ -1,7 +1,7 @@
 /** Carries out a plan: each action is one call, in order; what is refused ends its sequence. */
 import type { Client } from "#client/client.ts";
 import type { Recorder } from "#client/recorder.ts";
-import { StatusError } from "#machinery/status.ts";
+import { conflict, StatusError } from "#machinery/status.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import { OverBudgetError, type Budget } from "./budget.ts";
 import type { Action, Refused } from "./controller.ts";
@@ -46,6 +46,10 @@ async function actOne(action: Action, acting: Acting): Promise<void> {
     case "ramp":
       await refusable(async () => rampUp(action.actions, acting), action.refused, acting);
       return;
+    case "unless":
+      acting.budget.spend();
+      await requireAbsence(action, acting.client);
+      return;
     case "create":
     case "update":
     case "patch":
@@ -85,6 +89,17 @@ async function call(action: Call, acting: Acting): Promise<void> {
         acting,
       );
   }
+}
+
+/** @throws StatusError 409, of which nobody needs to hear: the caches are behind, and will be looked at again. */
+async function requireAbsence(
+  { resource, among, finds }: Extract<Action, { kind: "unless" }>,
+  client: Client,
+): Promise<void> {
+  const found = (await client.list(resource, among)).items.find(finds);
+  if (!found) return;
+  const { name = "" } = found.metadata;
+  throw conflict({ group: resource.group, resource: resource.plural, name }, "it is there, and the caches do not know");
 }
 
 async function create(action: Extract<Action, { kind: "create" }>, acting: Acting): Promise<void> {

@@ -1,4 +1,5 @@
 /** Builders of actions that keep an object and its resource together, so that a plan reads like a list of verbs. */
+import type { ListRequest } from "#client/client.ts";
 import type { ObjectEvent } from "#client/recorder.ts";
 import { keyOf, type KubeObject } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
@@ -46,6 +47,16 @@ export function remove<T extends KubeObject>(resource: ResourceDefinition<T>, ob
     request: uid === undefined ? {} : { uid },
     ...(refused ? { refused } : {}),
   };
+}
+
+/** Stands before what is done because no such object is there: the caches may only be behind. */
+export function unless<T extends KubeObject>(
+  resource: ResourceDefinition<T>,
+  among: ListRequest,
+  finds: (object: T) => boolean = () => true,
+): Action {
+  // Holds because an API lists objects of the resource that it is asked for.
+  return { kind: "unless", resource: untyped(resource), among, finds: (object) => finds(object as T) };
 }
 
 export function sequence(actions: readonly Action[]): Action {

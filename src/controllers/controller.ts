@@ -8,7 +8,7 @@
  *
  *     change -> keysOf -> queue -> observe(key, caches) -> plan(observation) -> act -> wait for own writes
  */
-import type { DeleteRequest, Patch } from "#client/client.ts";
+import type { DeleteRequest, ListRequest, Patch } from "#client/client.ts";
 import type { Change, IndexFunction } from "#client/informer.ts";
 import type { ObjectEvent } from "#client/recorder.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
@@ -74,6 +74,16 @@ export type Action =
       readonly refused?: Refused;
     }
   | { readonly kind: "event"; readonly about: KubeObject; readonly event: ObjectEvent }
+  /**
+   * Ends its sequence when the API, asked now, has an object that the caches do not show: stands before what cannot be
+   * taken back and is done because something is not there.
+   */
+  | {
+      readonly kind: "unless";
+      readonly resource: ResourceDefinition;
+      readonly among: ListRequest;
+      readonly finds: (object: KubeObject) => boolean;
+    }
   /** One after the other, up to the first that is refused: what a plan is, as a part of one. */
   | { readonly kind: "sequence"; readonly actions: readonly Action[] }
   /** Independent of one another: every one is tried, and what was refused is told when all are done. */

@@ -59,6 +59,7 @@ function shown(actions: readonly Action[]): string[] {
         return `${action.event.reason}: ${action.event.message}`;
       case "update":
       case "patch":
+      case "unless":
       case "sequence":
       case "each":
       case "ramp":

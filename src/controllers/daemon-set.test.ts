@@ -103,6 +103,7 @@ function moves(actions: readonly Action[]): string[] {
         return [`delete ${action.key.name}`];
       case "patch":
       case "update":
+      case "unless":
       case "event":
         return [];
     }

@@ -99,6 +99,7 @@ function moves(actions: readonly Action[]): string[] {
       case "event":
         return [action.event.message];
       case "patch":
+      case "unless":
       case "sequence":
       case "each":
       case "ramp":

@@ -169,7 +169,7 @@ class GarbageCollector {
       const live = await this.parts.client.get(item.resource, item.key, signal);
       if (live.metadata.uid === item.uid) return live;
     } catch (error) {
-      if (!isReason(error, "NotFound")) throw error;
+      this.requireAbsence(error, item.resource);
     }
     this.graph.remove(item.uid);
     this.removed(item);
@@ -197,10 +197,16 @@ class GarbageCollector {
       const live = await this.parts.client.get(resource, key, signal);
       if (live.metadata.uid === reference.uid) return itemOf(resource, live).waitsForDependents ? "waiting" : "there";
     } catch (error) {
-      if (!isReason(error, "NotFound")) throw error;
+      this.requireAbsence(error, resource);
     }
     this.absent.addReference(reference, namespace);
     return "gone";
+  }
+
+  /** A version that is not served any more answers as if nothing were there. */
+  private requireAbsence(error: unknown, { apiVersion, plural }: ResourceDefinition): void {
+    const isServed = this.parts.resources.all().some((one) => one.apiVersion === apiVersion && one.plural === plural);
+    if (!isReason(error, "NotFound") || !isServed) throw error;
   }
 
   /** Of dependents in a circle, each would wait for the other for ever. */

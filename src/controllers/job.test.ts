@@ -109,6 +109,8 @@ class World {
         return;
       case "event":
         this.events.push(`${action.event.reason}: ${action.event.message}`);
+        return;
+      case "unless":
     }
   }
 }

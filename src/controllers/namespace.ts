@@ -15,7 +15,7 @@ import type { ResourceDefinition } from "#machinery/resource.ts";
 import { namespaces, type Namespace, type NamespaceCondition } from "#resources/core/namespace.ts";
 import type { ResourceSource } from "#client/resource-source.ts";
 import { isQuiet } from "./refusals.ts";
-import { everyKindServed } from "./served-kinds.ts";
+import { eachKindOnce, everyKindServed } from "./served-kinds.ts";
 
 export interface NamespaceParts {
   readonly client: Client;
@@ -120,9 +120,8 @@ async function empty(parts: NamespaceParts, namespace: Namespace, signal: AbortS
 
 /** Pods first. */
 function contentResources(source: ResourceSource): readonly ResourceDefinition[] {
-  return source
-    .all()
-    .filter((one) => one.namespaced && one.storedAs === undefined)
+  return eachKindOnce(source.all())
+    .filter(({ namespaced }) => namespaced)
     .filter(({ verbs }) => verbs.includes("list") && verbs.includes("delete"))
     .toSorted((one, other) => Number(other.id === "pods") - Number(one.id === "pods"));
 }

@@ -10,7 +10,7 @@ import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
 import { untyped } from "#machinery/resource.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
-import { each, patch, sequence } from "./actions.ts";
+import { each, patch, sequence, unless } from "./actions.ts";
 import { isTrue } from "./conditions.ts";
 import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
 import { isEnded } from "./pod-state.ts";
@@ -118,7 +118,7 @@ export function planPodGarbage({ all, nodeNames, outOfService, waiting, nowMs }:
     .toSorted((a, b) => (a.metadata.creationTimestamp ?? "").localeCompare(b.metadata.creationTimestamp ?? ""));
   const surplus = oldestFirst.slice(0, Math.max(0, oldestFirst.length - endedPodsMax));
   const wanted = [
-    ...orphaned.map((pod) => sequence([...failed(pod, nowMs), force(pod)])),
+    ...orphaned.map((pod) => sequence([...missing(pod), ...failed(pod, nowMs), force(pod)])),
     // Whoever counts pods by how they ended must hear of these, too.
     ...[...unscheduled, ...abandoned].map((pod) => sequence([...ended(pod), force(pod)])),
     ...surplus.map(force),
@@ -127,6 +127,11 @@ export function planPodGarbage({ all, nodeNames, outOfService, waiting, nowMs }:
   if (wanted.length > burstMax) return { actions, againAfterMs: 1 };
   if (waiting) return { actions, againAfterMs: everyMs };
   return actions.length === 0 ? nothing : { actions };
+}
+
+/** A node that registered anew, of which the caches have not heard, keeps its pods. */
+function missing({ spec }: Pod): Action[] {
+  return [unless(nodes, { fieldSelector: `metadata.name=${spec.nodeName ?? ""}` })];
 }
 
 function force(pod: Pod): Action {
@@ -158,5 +163,6 @@ function failed(pod: Pod, nowMs: number): Action[] {
   };
   const others = (pod.status.conditions ?? []).filter(({ type }) => type !== "DisruptionTarget");
   const conditions = [...others.map((one) => ({ ...one })), condition];
-  return [patch({ resource: pods, object: pod }, { status: { phase: "Failed", conditions } }, "status")];
+  const metadata = { uid: pod.metadata.uid };
+  return [patch({ resource: pods, object: pod }, { metadata, status: { phase: "Failed", conditions } }, "status")];
 }

@@ -62,6 +62,8 @@ function shown(action: Action): string {
       return action.actions.map(shown).join(", ");
     case "create":
       return "create";
+    case "unless":
+      return "unless it is there";
     case "event":
       return `event ${action.event.reason}`;
     case "delete":

@@ -103,6 +103,7 @@ function moves(actions: readonly Action[]): string[] {
       case "patch":
         return [`${action.kind} ${action.key.name}`];
       case "update":
+      case "unless":
       case "event":
         return [];
     }

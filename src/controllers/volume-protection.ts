@@ -8,6 +8,7 @@ import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
 import { persistentVolumeClaims, type PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
 import { persistentVolumes, type PersistentVolume } from "#resources/core/persistent-volume.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
+import { unless } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
 import { own } from "./watches.ts";
 
@@ -33,10 +34,9 @@ export const claimProtection: Controller<ProtectionObservation<PersistentVolumeC
     const object = caches.get(persistentVolumeClaims, key);
     if (!object) return undefined;
     const users = caches.byIndex(pods, { name: byClaim, value: `${key.namespace}/${key.name}` });
-    // A pod without a node has mounted nothing.
-    return { object, used: users.some(({ spec }) => (spec.nodeName ?? "") !== "") };
+    return { object, used: users.some(hasNode) };
   },
-  plan: (seen) => planProtection(persistentVolumeClaims, "kubernetes.io/pvc-protection", seen),
+  plan: planClaimProtection,
 };
 
 export const volumeProtection: Controller<ProtectionObservation<PersistentVolume>> = {
@@ -49,12 +49,26 @@ export const volumeProtection: Controller<ProtectionObservation<PersistentVolume
   plan: (seen) => planProtection(persistentVolumes, "kubernetes.io/pv-protection", seen),
 };
 
+/** A pod without a node has mounted nothing. */
+function hasNode({ spec }: Pod): boolean {
+  return (spec.nodeName ?? "") !== "";
+}
+
 /** Names of the claims a pod uses, its own ephemeral ones included. */
 export function claimsOf(pod: Pod): readonly string[] {
   return (pod.spec.volumes ?? []).flatMap((volume) => {
     if (volume.ephemeral) return [`${pod.metadata.name}-${volume.name}`];
     return volume.persistentVolumeClaim?.claimName ?? [];
   });
+}
+
+/** Pure. A claim that is let go takes its data along: the API itself must say that no pod uses it. */
+export function planClaimProtection(seen: ProtectionObservation<PersistentVolumeClaim>): Plan {
+  const { actions } = planProtection(persistentVolumeClaims, "kubernetes.io/pvc-protection", seen);
+  const { namespace = "", name = "", deletionTimestamp } = seen.object.metadata;
+  if (deletionTimestamp === undefined || actions.length === 0) return { actions };
+  const uses = (pod: Pod): boolean => hasNode(pod) && claimsOf(pod).includes(name);
+  return { actions: [unless(pods, { namespace }, uses), ...actions] };
 }
 
 /** Pure. */
@@ -65,9 +79,10 @@ export function planProtection<T extends KubeObject>(
 ): Plan {
   const guarded = object.metadata.finalizers?.includes(finalizer) === true;
   const ending = object.metadata.deletionTimestamp !== undefined;
-  const { uid } = object.metadata;
+  const { uid, resourceVersion } = object.metadata;
+  // With its version: of what changed since it was read, nothing is let go.
   const change = ending
-    ? guarded && !used && { "$deleteFromPrimitiveList/finalizers": [finalizer] }
+    ? guarded && !used && { resourceVersion, "$deleteFromPrimitiveList/finalizers": [finalizer] }
     : !guarded && { finalizers: [finalizer] };
   if (change === false) return nothing;
   const patch = { type: "strategic", body: { metadata: { uid, ...change } } } as const;

@@ -58,6 +58,8 @@ function shown(action: Action): string {
       const phase = (status as { phase?: string } | undefined)?.phase;
       return phase === undefined ? `change ${action.key.name}` : `${action.key.name} is ${phase}`;
     }
+    case "unless":
+      return `unless there is such a ${action.resource.singular}`;
     case "event":
       return action.event.reason;
     case "create":
@@ -158,8 +160,18 @@ const volumes: readonly [
   actions: string[],
 ][] = [
   ["is free without a claim", { ...volume("a"), status: {} }, undefined, ["a is Available"]],
-  ["is released when its claim is gone", volume("a", { claimRef: held }), undefined, ["a is Released"]],
-  ["is released when another claim has the name", volume("a", { claimRef: byOther }), claim(), ["a is Released"]],
+  [
+    "is released when its claim is gone",
+    volume("a", { claimRef: held }),
+    undefined,
+    ["unless there is such a persistentvolumeclaim", "a is Released"],
+  ],
+  [
+    "is released when another claim has the name",
+    volume("a", { claimRef: byOther }),
+    claim(),
+    ["unless there is such a persistentvolumeclaim", "a is Released"],
+  ],
   ["is bound when both name each other", volume("a", { claimRef: held }), claim({ volumeName: "a" }), ["a is Bound"]],
   [
     "is let go when its claim took another",
@@ -171,13 +183,13 @@ const volumes: readonly [
     "cannot be deleted when nobody made it",
     volume("a", { claimRef: held, persistentVolumeReclaimPolicy: "Delete" }),
     undefined,
-    ["a is Failed", "VolumeFailedDelete"],
+    ["unless there is such a persistentvolumeclaim", "a is Failed", "VolumeFailedDelete"],
   ],
   [
     "is left to who made it",
     volume("a", { claimRef: held, persistentVolumeReclaimPolicy: "Delete" }, dynamic),
     undefined,
-    ["a is Released"],
+    ["unless there is such a persistentvolumeclaim", "a is Released"],
   ],
 ];
 for (const [name, object, holder, expected] of volumes)
@@ -195,6 +207,7 @@ test("a claim keeps its finalizer while a pod uses it", () => {
   assert.equal(change({ ...claim(), metadata: ending }, true), undefined);
   assert.deepEqual(change({ ...claim(), metadata: ending }, false), {
     uid: "claim",
+    resourceVersion: undefined,
     "$deleteFromPrimitiveList/finalizers": [finalizer],
   });
   assert.deepEqual(change(claim(), false), { uid: "claim", finalizers: [finalizer] });

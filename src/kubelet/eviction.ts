@@ -28,6 +28,8 @@ export interface EvictionParts {
   readonly cgroupRoot: string;
   /** Frees disk space without touching a pod. */
   readonly collectImages: (signal: AbortSignal) => Promise<void>;
+  /** What the node is short of now. */
+  readonly pressures: () => Promise<Pressures>;
 }
 
 // After an eviction the node gets this long to recover before the next pod goes.
@@ -38,7 +40,9 @@ const limitLookMs = 60_000;
 export class Evictor {
   private readonly parts: EvictionParts;
   private readonly pods: Pods;
+  /** When a pod was last evicted, or none had to be. */
   private lastMs = Number.NEGATIVE_INFINITY;
+  private relieving = false;
 
   constructor(parts: EvictionParts, pods: Pods) {
     this.parts = parts;
@@ -47,21 +51,40 @@ export class Evictor {
 
   /** Acts on what the node is short of. Never throws. */
   async relieve(pressures: Pressures, signal: AbortSignal): Promise<void> {
-    const { clock, log, collectImages } = this.parts;
+    const { clock, log } = this.parts;
     if (!pressures.memory && !pressures.disk) return;
-    if (clock.monotonicMs() - this.lastMs < recoverMs) return;
-    this.lastMs = clock.monotonicMs();
+    if (this.relieving || clock.monotonicMs() - this.lastMs < recoverMs) return;
+    this.relieving = true;
     try {
-      if (pressures.disk) await collectImages(signal);
-      const resource = pressures.memory ? "memory" : "ephemeral-storage";
-      const layers: Layers = pressures.memory ? new Map<string, number>() : await this.parts.disk.layers(signal);
-      const candidates: EvictionCandidate[] = [];
-      for (const worker of this.living()) candidates.push(await this.measured(worker, { resource, layers, signal }));
-      const victim = victimOf(candidates);
-      if (victim) this.evict(victim.pod, evictionMessage(resource, victim));
+      if (pressures.disk) await this.freeImages(signal);
+      await this.evictOne(signal);
     } catch (error) {
       log.warn("could not relieve the node", { error: messageOf(error) });
+    } finally {
+      this.relieving = false;
+      this.lastMs = clock.monotonicMs();
     }
+  }
+
+  private async freeImages(signal: AbortSignal): Promise<void> {
+    try {
+      await this.parts.collectImages(signal);
+    } catch (error) {
+      if (!signal.aborted) this.parts.log.warn("images not collected", { error: messageOf(error) });
+    }
+  }
+
+  /** What is short is looked at again before each step that takes time: images, or pods that went, may have been enough. */
+  private async evictOne(signal: AbortSignal): Promise<void> {
+    const before = await this.parts.pressures();
+    if (!before.memory && !before.disk) return;
+    const resource = before.memory ? "memory" : "ephemeral-storage";
+    const layers: Layers = before.memory ? new Map<string, number>() : await this.parts.disk.layers(signal);
+    const candidates: EvictionCandidate[] = [];
+    for (const worker of this.living()) candidates.push(...(await this.measured(worker, { resource, layers, signal })));
+    const now = await this.parts.pressures();
+    const victim = now[before.memory ? "memory" : "disk"] ? victimOf(candidates) : undefined;
+    if (victim) this.evict(victim.pod, evictionMessage(resource, victim));
   }
 
   /** Watches the limits that pods have on what they keep on disk. */
@@ -98,16 +121,23 @@ export class Evictor {
     return this.pods.all().filter((worker) => !worker.isEnding);
   }
 
+  /** Nothing for a pod that cannot be measured: others can be, and the node needs room. */
   private async measured(
     { current }: PodWorker,
     { resource, layers, signal }: { readonly resource: string; readonly layers: Layers; readonly signal: AbortSignal },
-  ): Promise<EvictionCandidate> {
-    const { cgroups, cgroupRoot, disk } = this.parts;
-    const usedBytes =
-      resource === "memory"
-        ? ((await cgroups.usage(podCgroup(cgroupRoot, current)))?.workingSetBytes ?? 0)
-        : (await disk.measure(current, layers, { pace: "urgent", signal })).bytes;
-    return { pod: current, usedBytes, requestedBytes: podRequest(current, resource) };
+  ): Promise<readonly EvictionCandidate[]> {
+    const { cgroups, cgroupRoot, disk, log } = this.parts;
+    try {
+      const usedBytes =
+        resource === "memory"
+          ? ((await cgroups.usage(podCgroup(cgroupRoot, current)))?.workingSetBytes ?? 0)
+          : (await disk.measure(current, layers, { pace: "urgent", signal })).bytes;
+      return [{ pod: current, usedBytes, requestedBytes: podRequest(current, resource) }];
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn("pod not measured", { pod: current.metadata.name, error: messageOf(error) });
+      return [];
+    }
   }
 
   private async checkLimits(pod: Pod, layers: Layers, signal: AbortSignal): Promise<void> {

@@ -30,16 +30,9 @@ export interface ImageUse {
   readonly usedAtMs: number;
 }
 
-/** The images to remove for `bytes` more room: the longest unused first. */
-export function imagesToRemove(unused: readonly ImageUse[], bytes: number): readonly Image[] {
-  const removed: Image[] = [];
-  let left = bytes;
-  for (const { image } of [...unused].sort((a, b) => a.usedAtMs - b.usedAtMs)) {
-    if (left <= 0) break;
-    removed.push(image);
-    left -= image.size;
-  }
-  return removed;
+/** In the order in which they go. */
+export function longestUnusedFirst(unused: readonly ImageUse[]): readonly Image[] {
+  return unused.toSorted((a, b) => a.usedAtMs - b.usedAtMs).map(({ image }) => image);
 }
 
 export class ImageGc {
@@ -72,10 +65,20 @@ export class ImageGc {
     const usedPercent = 100 - (availableBytes * 100) / capacityBytes;
     if (usedPercent < highPercent && !now) return;
     const bytes = (capacityBytes * (100 - lowPercent)) / 100 - availableBytes;
-    for (const image of imagesToRemove(unused, bytes)) {
-      log.info("removing an unused image", { image: image.repoTags[0] ?? image.id });
-      await runtime.removeImage({ image: image.id }, signal);
-      this.seenAtMs.delete(image.id);
+    let left = bytes;
+    for (const image of longestUnusedFirst(unused)) {
+      if (left <= 0) break;
+      const name = image.repoTags[0] ?? image.id;
+      try {
+        log.info("removing an unused image", { image: name });
+        await runtime.removeImage({ image: image.id }, signal);
+        this.seenAtMs.delete(image.id);
+        left -= image.size;
+      } catch (error) {
+        // One that stays, as one that just came into use, leaves room to be made by the others.
+        signal.throwIfAborted();
+        log.warn("image not removed", { image: name, error: messageOf(error) });
+      }
     }
   }
 

@@ -26,7 +26,7 @@ import { Images } from "./images.ts";
 import { PodAccess, type KubeletApi } from "./kubelet-api.ts";
 import { LogRotation } from "./log-rotation.ts";
 import type { Machine } from "./machine.ts";
-import type { Pressures } from "./node-conditions.ts";
+import { pressuresOf, type Pressures } from "./node-conditions.ts";
 import { nodeFacts, type NodeFacts } from "./node-facts.ts";
 import { guarded } from "./guard.ts";
 import { NodeLease } from "./node-lease.ts";
@@ -205,7 +205,8 @@ async function build(
   const collectImages = (stop: AbortSignal): Promise<void> => imageGc.collect(stop, true);
   const podFolder = (pod: Pod): string => volumes.podFolder(pod);
   const disk = new DiskMeter({ ...shared, podLogsFolder: config.podLogsFolder, podFolder });
-  const evictor = new Evictor({ ...shared, cgroups, cgroupRoot, disk, collectImages }, pods);
+  const pressures = (): Promise<Pressures> => pressuresOf({ files, rootFolder });
+  const evictor = new Evictor({ ...shared, cgroups, cgroupRoot, disk, collectImages, pressures }, pods);
   node.relieve = (short) => void evictor.relieve(short, signal);
   node.lookAtPods = () => pods.timeJumped();
   const running = (): readonly ObservedContainer[] =>

@@ -20,14 +20,20 @@ export interface NodeHealth {
 
 const pidsFreePercentMin = 5;
 
-export async function nodeHealth(
-  parts: { readonly runtime: ContainerRuntime; readonly files: Files; readonly rootFolder: string },
-  signal: AbortSignal,
-): Promise<NodeHealth> {
-  const { files } = parts;
+interface HealthParts {
+  readonly runtime: ContainerRuntime;
+  readonly files: Files;
+  readonly rootFolder: string;
+}
+
+export async function nodeHealth(parts: HealthParts, signal: AbortSignal): Promise<NodeHealth> {
+  return { pressures: await pressuresOf(parts), unready: await runtimeProblem(parts.runtime, signal) };
+}
+
+export async function pressuresOf({ files, rootFolder }: Omit<HealthParts, "runtime">): Promise<Pressures> {
   const read = async (path: string): Promise<string> => new TextDecoder().decode(await files.read(path));
   const memory = memoryFigure(await read("/proc/meminfo"), "MemAvailable") < evictionThresholds.memoryAvailableBytes;
-  const space = await files.space(parts.rootFolder);
+  const space = await files.space(rootFolder);
   const { nodeFsAvailablePercent, nodeFsInodesFreePercent } = evictionThresholds;
   const disk =
     space.availableBytes * 100 < space.capacityBytes * nodeFsAvailablePercent ||
@@ -36,7 +42,7 @@ export async function nodeHealth(
   const threads = Number(/\/(\d+) /.exec(await read("/proc/loadavg"))?.[1] ?? 0);
   const pidsMax = Number(await read("/proc/sys/kernel/pid_max"));
   const pid = pidsMax > 0 && threads * 100 > pidsMax * (100 - pidsFreePercentMin);
-  return { pressures: { memory, disk, pid }, unready: await runtimeProblem(parts.runtime, signal) };
+  return { memory, disk, pid };
 }
 
 async function runtimeProblem(runtime: ContainerRuntime, signal: AbortSignal): Promise<string | undefined> {

@@ -56,7 +56,10 @@ export class FakeRuntime implements ContainerRuntime {
   private readonly sandboxes = new Map<string, PodSandboxStatus>();
   private readonly containers = new Map<string, FakeContainer>();
   private readonly listeners = new Set<BoundedStream<ContainerEvent>>();
-  private readonly imageNames: Set<string>;
+  /** Names of the images that are here. */
+  readonly imageNames: Set<string>;
+  /** Called when an image is about to go; what it throws refuses that. */
+  imageRemoved: (name: string) => void = () => undefined;
   private made = 0;
   /** Ends with whoever follows the events. */
   followedFor: AbortSignal | undefined;
@@ -315,7 +318,11 @@ export class FakeRuntime implements ContainerRuntime {
   }
 
   async removeImage({ image }: ImageSpec): Promise<void> {
-    for (const name of this.imageNames) if (name === image || imageOf(name).id === image) this.imageNames.delete(name);
+    for (const name of this.imageNames) {
+      if (name !== image && imageOf(name).id !== image) continue;
+      this.imageRemoved(name);
+      this.imageNames.delete(name);
+    }
   }
 
   async imageFsInfo(): Promise<ImageFsInfo> {

@@ -1,5 +1,6 @@
 /** The objects in the text of a manifest, each with the resource it belongs to. */
 import type { ResourceSource } from "#client/resource-source.ts";
+import { isObject } from "#machinery/json-object.ts";
 import type { ObjectKey } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject, JsonValue } from "#machinery/shape.ts";
@@ -41,10 +42,6 @@ function expand(document: JsonValue, number: number): readonly JsonObject[] {
     throw new Error(`expected an object in document ${number}, found ${JSON.stringify(document)}`);
   if (document["kind"] !== "List" && !Array.isArray(document["items"])) return [document];
   return (Array.isArray(document["items"]) ? document["items"] : []).flatMap((item: JsonValue) => expand(item, number));
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function manifestOf(body: JsonObject, resources: ResourceSource): Manifest {

@@ -20,6 +20,11 @@ export class SeenRevisions {
     return this.wait(revisionOf(resourceVersion), signal);
   }
 
+  /** What was seen was another history, which a backup that was restored has put an end to. */
+  beginAnew(): void {
+    this.seen = 0n;
+  }
+
   reach(resourceVersion: string): void {
     const revision = revisionOf(resourceVersion);
     if (revision <= this.seen) return;

@@ -11,6 +11,7 @@ import type { ResourceSource } from "#client/resource-source.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import { isReason } from "#machinery/status.ts";
+import { eachKindOnce } from "../served-kinds.ts";
 import { itemOf, type Graph, type Item } from "./graph.ts";
 
 export interface GraphWatchesParts {
@@ -29,6 +30,7 @@ export interface GraphListener {
 }
 
 interface Watched {
+  readonly resource: ResourceDefinition;
   readonly ending: AbortController;
   /** The graph holds every object of it, as of some moment. */
   whole: boolean;
@@ -39,11 +41,9 @@ interface Watched {
 // A resource that cannot be listed for so long, for instance one whose conversion fails, does not hold up the others.
 const failingMsMax = 30_000;
 
-/** The resources whose objects can be owned: a kind of two versions or groups is one set, and the stored one is enough. */
+/** The resources whose objects can be owned: a kind of two versions or groups is one set. */
 export function deletable(resources: readonly ResourceDefinition[]): readonly ResourceDefinition[] {
-  return resources.filter(
-    ({ verbs, storedAs }) => storedAs === undefined && verbs.includes("watch") && verbs.includes("delete"),
-  );
+  return eachKindOnce(resources).filter(({ verbs }) => verbs.includes("watch") && verbs.includes("delete"));
 }
 
 export class GraphWatches {
@@ -86,8 +86,11 @@ export class GraphWatches {
       }
     }
     for (const [id, resource] of wanted) {
-      if (this.watched.has(id)) continue;
-      const watched: Watched = { ending: new AbortController(), whole: false, failingSinceMs: undefined };
+      const before = this.watched.get(id);
+      if (before?.resource.apiVersion === resource.apiVersion) continue;
+      // Another version is to be asked for: what is known stays, until all there is was seen in that one.
+      before?.ending.abort(new Error(`${id} is watched in another version`));
+      const watched: Watched = { resource, ending: new AbortController(), whole: false, failingSinceMs: undefined };
       this.watched.set(id, watched);
       void this.watch(resource, watched, AbortSignal.any([signal, watched.ending.signal]));
     }

@@ -1,10 +1,12 @@
 /** What is due for a volume: it is free, held by its claim, or released by one that is gone. Pure. */
-import type { PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
+import { persistentVolumeClaims, type PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
 import { persistentVolumes, type PersistentVolume } from "#resources/core/persistent-volume.ts";
-import { patch, warning } from "../actions.ts";
+import { patch, unless, warning } from "../actions.ts";
 import type { Action } from "../controller.ts";
 import { volumePhase } from "./claim.ts";
 import { boundByController, provisionedBy } from "./matching.ts";
+
+type ClaimReference = NonNullable<PersistentVolume["spec"]["claimRef"]>;
 
 export interface VolumeObservation {
   readonly kind: "volume";
@@ -16,12 +18,20 @@ export interface VolumeObservation {
 export function planVolume({ volume, claim }: VolumeObservation): Action[] {
   const { claimRef } = volume.spec;
   if (!claimRef || (claimRef.uid ?? "") === "") return volumePhase(volume, "Available");
-  if (!claim || claim.metadata.uid !== claimRef.uid) return release(volume);
+  if (!claim || claim.metadata.uid !== claimRef.uid) return released(volume, claimRef);
   const holds = claim.spec.volumeName ?? "";
   // The claim is still being bound: that is the claim's turn.
   if (holds === "") return [];
   if (holds === volume.metadata.name) return volumePhase(volume, "Bound");
   return letGo(volume);
+}
+
+/** What is released may be deleted with all that is in it: the API itself must say that the claim is gone. */
+function released(volume: PersistentVolume, { namespace, name, uid }: ClaimReference): Action[] {
+  const actions = release(volume);
+  if (actions.length === 0) return [];
+  const among = { namespace: namespace ?? "", fieldSelector: `metadata.name=${name ?? ""}` };
+  return [unless(persistentVolumeClaims, among, (claim) => claim.metadata.uid === uid), ...actions];
 }
 
 /** The claim is gone. Who provisioned the volume deletes it, if it is to be deleted. */

@@ -1,9 +1,10 @@
 /** `<data>/server/manifests`: the files in it, and when they change. */
 import { createHash } from "node:crypto";
 import { mkdirSync, watch } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ManifestFile, ManifestFolder } from "#addons/manifests.ts";
+import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 
 // A file that is being copied here changes several times; this long after the last one it is whole.
@@ -25,7 +26,7 @@ export function openManifestFolder(path: string, clock: Clock): ManifestFolder {
         const onAbort = (): void => finish(() => reject(new Error("no longer waited for")));
         signal.addEventListener("abort", onAbort, { once: true });
         watcher.once("change", () => clock.sleep(settledMs, signal).then(() => finish(resolve), onAbort));
-        watcher.once("error", (error) => finish(() => reject(error)));
+        watcher.on("error", (error) => finish(() => reject(error)));
       }),
   };
 }
@@ -34,13 +35,20 @@ async function readManifests(path: string): Promise<readonly ManifestFile[]> {
   const names = (await readdir(path, { recursive: true })).toSorted();
   const skipped = new Set(names.filter((name) => name.endsWith(".skip")).map((name) => name.slice(0, -".skip".length)));
   const wanted = names.filter((name) => /\.(?:ya?ml|json)$/.test(name) && !skipped.has(name));
-  return Promise.all(
-    wanted.map(async (name) => {
-      const content = await readFile(join(path, name));
-      // Too large a file is as good as a broken one: its text says why.
-      const text =
-        content.length > fileBytesMax ? `"expected at most ${fileBytesMax} bytes"` : content.toString("utf8");
-      return { name, hash: createHash("sha256").update(content).digest("hex"), text };
-    }),
-  );
+  return Promise.all(wanted.map((name) => readManifest(path, name)));
+}
+
+/** What cannot be read - a folder, a link that leads nowhere, a file of another form - is told, and stops no other. */
+async function readManifest(folder: string, name: string): Promise<ManifestFile> {
+  try {
+    const stats = await stat(join(folder, name));
+    const { size } = stats;
+    // Reading a FIFO would wait for somebody who writes.
+    if (!stats.isFile()) return { name, problem: "expected a file, found something else" };
+    if (size > fileBytesMax) return { name, problem: `expected at most ${fileBytesMax} bytes, found ${size}` };
+    const content = await readFile(join(folder, name));
+    return { name, hash: createHash("sha256").update(content).digest("hex"), text: content.toString("utf8") };
+  } catch (error) {
+    return { name, problem: `expected a file that can be read, found ${messageOf(error)}` };
+  }
 }
