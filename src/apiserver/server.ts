@@ -30,7 +30,7 @@ import { Seats } from "./seats.ts";
 import type { ConnectHook } from "./subresource.ts";
 import { bind } from "./subresources/binding.ts";
 import { subresourcesOf } from "./subresources.ts";
-import { LaggingBytes, PastReader } from "./watch-cache.ts";
+import { History, PastReader } from "./watch-cache.ts";
 import { FrameCache } from "./watch-reply.ts";
 
 export type { ConnectHook, PathHook, HealthCheck };
@@ -115,7 +115,7 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
     clock,
     log,
     turns,
-    lagging: new LaggingBytes(),
+    history: new History(clock),
     past: new PastReader(),
     signal,
     subresourcesOf: (definition, custom) => subresourcesOf(definition, { custom, hooks: options.posts ?? {} }),
