@@ -5,7 +5,7 @@ import { parseLabelSelector, type Selector } from "#machinery/label-selector.ts"
 import { badRequest } from "#machinery/status.ts";
 import { shown, type Served } from "./registry.ts";
 import type { StoredKind, StoredObject } from "./stored-object.ts";
-import type { SelectedField } from "./watch-cache/field-index.ts";
+import type { SelectedField } from "./watch-cache/by-field.ts";
 
 export interface SelectionRequest {
   readonly namespace: string;

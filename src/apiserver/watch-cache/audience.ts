@@ -5,7 +5,7 @@
 import type { Selection } from "../selection.ts";
 import type { CacheEvent } from "./event-window.ts";
 import { isLargeEvent, type Feed } from "./feed.ts";
-import type { SelectedField } from "./field-index.ts";
+import type { SelectedField } from "./by-field.ts";
 
 interface FieldAudience {
   readonly field: SelectedField;

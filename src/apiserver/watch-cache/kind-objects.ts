@@ -5,7 +5,7 @@ import type { Revision } from "#storage/store.ts";
 import type { Selection } from "../selection.ts";
 import type { StoredObject } from "../stored-object.ts";
 import type { CacheEvent } from "./event-window.ts";
-import { FieldIndex } from "./field-index.ts";
+import { FieldIndex } from "./by-field.ts";
 import type { History } from "./history.ts";
 import { PastViews } from "./past-views.ts";
 
