@@ -179,7 +179,7 @@ export function listOptionsOf({ info }: Request): ListOptions {
 async function answerList(server: Server, request: Request, place: Place): Promise<number> {
   const rendering = renderingOf(server, request, place.served);
   const page = await list(server, callOf(request, place), listOptionsOf(request));
-  await replyList(request, { page, rendering, kept: server.kept });
+  await replyList(request, { page, rendering, server });
   return 200;
 }
 
@@ -358,6 +358,6 @@ async function answerDeleteCollection(server: Server, request: Request, place: P
   const options = await deleteOptionsOf(request);
   const call = { ...writeCallOf(request, place, "DeleteOptions"), dryRun: isDry(request, options) };
   const page = await removeCollection(server, call, { selection: listOptionsOf(request), options });
-  await replyList(request, { page, rendering, kept: server.kept });
+  await replyList(request, { page, rendering, server });
   return 200;
 }

@@ -35,6 +35,14 @@ export interface Rendering {
   readonly options: RenderOptions;
 }
 
+/** Tells apart whatever makes other bytes of the same object, but for the age that a table tells. */
+export function formNameOf({ served, answer, options }: Rendering): string {
+  const { form, encoding } = answer;
+  const { id, apiVersion } = served.definition;
+  const version = form.kind === "object" ? apiVersion : `${form.version} ${options.includeObject}`;
+  return `${id} ${encoding} ${form.kind} ${version}`;
+}
+
 /** One object in the encoding and form of an answer. */
 export async function renderObject(object: StoredObject | KubeObject, rendering: Rendering): Promise<Uint8Array> {
   const { served, answer } = rendering;

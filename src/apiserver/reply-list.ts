@@ -12,7 +12,18 @@ import { toTable } from "#machinery/table.ts";
 import type { Exchange, ReplyHeaders, ResponseStream } from "#wire/http.ts";
 import type { Request } from "./pipeline.ts";
 import { shown } from "./registry.ts";
-import { contentTypeOf, encodeJson, listKindOf, partial, shapeOf, versioned, type Rendering } from "./render.ts";
+import type { EncodedForms } from "./encoded-forms.ts";
+import {
+  contentTypeOf,
+  encodeJson,
+  formNameOf,
+  listKindOf,
+  partial,
+  shapeOf,
+  versioned,
+  type Rendering,
+} from "./render.ts";
+import type { Server } from "./server.ts";
 import type { StoredObject } from "./stored-object.ts";
 import type { Page } from "./verbs/list.ts";
 
@@ -45,15 +56,16 @@ interface Layout {
 export interface ListReply {
   readonly page: Page;
   readonly rendering: Rendering;
-  /** What is kept of all lists. */
-  readonly kept: ByteBudget;
+  /** `kept`: what is kept of all lists until it is sent; `items`: what lists had in common. */
+  readonly server: Pick<Server, "kept" | "items">;
 }
 
 /** Resolves when the list is on its way as a whole, or its reader is gone. @throws StatusError 429 */
 export async function replyList(
   { exchange, sending }: Pick<Request, "exchange" | "sending">,
-  { page, rendering, kept }: ListReply,
+  { page, rendering, server }: ListReply,
 ): Promise<void> {
+  const { kept } = server;
   const headers = { "content-type": contentTypeOf(rendering.answer), "cache-control": "no-cache, private" };
   if (page.objects.length === 0 && rendering.answer.encoding !== "protobuf") {
     exchange.reply(200, headers, await encodeJson(around([], page, rendering), rendering.answer));
@@ -68,7 +80,7 @@ export async function replyList(
   const isLong = sizeBytes > wholeBytesMax;
   if (isLong) sending();
   using items = new KeptItems(kept, exchange.owner);
-  const layout = await layoutOf(page, rendering, items);
+  const layout = await layoutOf(page, rendering, { items, encoded: server.items });
   const pieces = piecesOf(layout, page.objects, rendering.turns);
   if (isLong)
     await sendPieces(openStream(exchange, headers, layout), pieces, { kept, owner: exchange.owner, pieceBytesMax });
@@ -167,10 +179,17 @@ async function* piecesOf(
   yield concat(parts);
 }
 
-async function layoutOf(page: Page, rendering: Rendering, items: KeptItems): Promise<Layout> {
+interface LayoutParts {
+  /** Of this list, until they are sent. */
+  readonly items: KeptItems;
+  /** Of whatever lists there were. */
+  readonly encoded: EncodedForms;
+}
+
+async function layoutOf(page: Page, rendering: Rendering, parts: LayoutParts): Promise<Layout> {
   const { answer, served } = rendering;
-  if (answer.encoding === "protobuf") return protobufLayout(page, rendering, items);
-  const layout = await textLayout(page, rendering);
+  if (answer.encoding === "protobuf") return protobufLayout(page, rendering, parts);
+  const layout = await textLayout(page, rendering, parts.encoded);
   const isAsStored = answer.form.kind === "object" && answer.encoding === "json" && !answer.pretty;
   if (!isAsStored || !served.isStoredVersion) return layout;
   let sizeBytes = layout.start.length + layout.end.length + Math.max(page.objects.length - 1, 0);
@@ -178,15 +197,21 @@ async function layoutOf(page: Page, rendering: Rendering, items: KeptItems): Pro
   return { ...layout, sizeBytes, item: (object) => object.json() };
 }
 
-async function protobufLayout(page: Page, rendering: Rendering, items: KeptItems): Promise<Layout> {
+async function protobufLayout(
+  page: Page,
+  rendering: Rendering,
+  { items, encoded: cache }: LayoutParts,
+): Promise<Layout> {
   const { served, answer, turns } = rendering;
   const { definition } = served;
   const { form } = answer;
   const shape = shapeOf(rendering);
-  const encoded = (object: StoredObject): Uint8Array => {
+  const formName = formNameOf(rendering);
+  const make = (object: StoredObject): Uint8Array => {
     const raw = encodeMessage(shape, shown(served, object));
     return concat([protobufItemLead(raw.length), raw]);
   };
+  const encoded = (object: StoredObject): Uint8Array => cache.get(object, formName, () => make(object));
   let itemsBytes = 0;
   for (const object of page.objects) {
     const rest = turns.rest();
@@ -208,7 +233,7 @@ async function protobufLayout(page: Page, rendering: Rendering, items: KeptItems
 const mark = "kedge-list-items";
 
 /** JSON or YAML: a list around a mark is rendered, and the items take its place. */
-async function textLayout(page: Page, rendering: Rendering): Promise<Layout> {
+async function textLayout(page: Page, rendering: Rendering, cache: EncodedForms): Promise<Layout> {
   const { encoding, pretty } = rendering.answer;
   const formatting = encoding === "yaml" ? (await import("#wire/yaml-pieces.ts")).formattingYaml : undefined;
   const frame = textOf(await encodeJson(around([mark], page, rendering), rendering.answer));
@@ -216,12 +241,17 @@ async function textLayout(page: Page, rendering: Rendering): Promise<Layout> {
   const at = frame.lastIndexOf(quoted);
   const { between, indent } = formatting ? forms.yaml : pretty ? forms.pretty : forms.plain;
   const bytesOf = (text: string): Uint8Array => utf8(indent === "" ? text : text.replaceAll("\n", `\n${indent}`));
+  const make = (object: StoredObject): Uint8Array =>
+    bytesOf(JSON.stringify(itemOf(object, rendering), null, pretty ? 2 : undefined));
+  // A table tells ages, and people's forms are rarely asked for twice.
+  const isShared = !pretty && rendering.answer.form.kind !== "Table";
+  const formName = formNameOf(rendering);
   const item: Layout["item"] = formatting
     ? async (object) => {
         const text = await rendering.turns.through(formatting(itemOf(object, rendering)));
         return bytesOf(text.trimEnd());
       }
-    : (object) => bytesOf(JSON.stringify(itemOf(object, rendering), null, pretty ? 2 : undefined));
+    : (object) => (isShared ? cache.get(object, formName, () => make(object)) : make(object));
   const [start, end] = [frame.slice(0, at), frame.slice(at + quoted.length)];
   return { start: utf8(start), end: utf8(end), between: utf8(between), item, sizeBytes: undefined };
 }

@@ -1,10 +1,11 @@
 /** Which objects a list, a watch or a deletecollection is about. */
 import { own } from "#base/own.ts";
-import { compileFields, exactField, parseFieldSelector } from "#machinery/field-selector.ts";
+import { compileFields, exactField, parseFieldSelector, type FieldRequirement } from "#machinery/field-selector.ts";
 import { parseLabelSelector, type Selector } from "#machinery/label-selector.ts";
 import { badRequest } from "#machinery/status.ts";
 import { shown, type Served } from "./registry.ts";
 import type { StoredKind, StoredObject } from "./stored-object.ts";
+import type { SelectedField } from "./watch-cache/by-field.ts";
 
 export interface SelectionRequest {
   readonly namespace: string;
@@ -19,6 +20,10 @@ export class Selection {
   readonly labels: Selector;
   /** First key of the objects that can match. */
   readonly from: string;
+  /** A field of the kind's own that must have one value; undefined when none must. */
+  readonly exact: { readonly name: string; readonly field: SelectedField; readonly value: string } | undefined;
+  /** True when an index by that field is worth its place: it has many values, and somebody for each. */
+  readonly isIndexed: boolean;
   // Undefined when every object matches.
   private readonly matchesFields: ReturnType<typeof compileFields> | undefined;
   private readonly served: Served;
@@ -32,6 +37,8 @@ export class Selection {
     this.labels = parseLabelSelector(request.labelSelector);
     this.name = exactField(fields, "metadata.name");
     this.from = firstKey(kind, this.namespace, this.name);
+    this.exact = exactOf(served, fields);
+    this.isIndexed = this.exact !== undefined && this.exact.name === served.definition.indexedField;
     // All of them: a selector may ask for two names, which no object has.
     const others = fields.filter(
       ({ field, operator, value }) => field !== "metadata.name" || operator !== "=" || value !== this.name,
@@ -62,6 +69,16 @@ export class Selection {
   }
 }
 
+/** The field that is selected by one value; the indexed one before others. */
+function exactOf(served: Served, fields: readonly FieldRequirement[]): Selection["exact"] {
+  const { apiVersion, indexedField } = served.definition;
+  const exact = fields.filter(({ field, operator }) => operator === "=" && field !== "metadata.namespace");
+  const found = exact.find(({ field }) => field === indexedField) ?? exact[0];
+  if (!found) return undefined;
+  const { field: name, value } = found;
+  return { name, value, field: { id: `${apiVersion} ${name}`, of: (object) => fieldOf(served, object, name) } };
+}
+
 function firstKey(kind: StoredKind, namespace: string, name: string | undefined): string {
   if (name !== undefined && (namespace !== "" || !kind.definition.namespaced))
     return kind.storeKey({ namespace, name });
@@ -83,5 +100,7 @@ function checkField(served: Served, field: string): void {
 function fieldOf(served: Served, object: StoredObject, field: string): string {
   if (field === "metadata.name") return object.key.name;
   if (field === "metadata.namespace") return object.key.namespace;
-  return own(served.definition.selectableFields, field)?.(shown(served, object)) ?? "";
+  const { selectableFields, apiVersion } = served.definition;
+  const of = own(selectableFields, field);
+  return of ? object.selected(`${apiVersion} ${field}`, () => of(shown(served, object))) : "";
 }

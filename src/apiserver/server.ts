@@ -30,8 +30,8 @@ import { Seats } from "./seats.ts";
 import type { ConnectHook } from "./subresource.ts";
 import { bind } from "./subresources/binding.ts";
 import { subresourcesOf } from "./subresources.ts";
-import { LaggingBytes, PastReader } from "./watch-cache.ts";
-import { FrameCache } from "./watch-reply.ts";
+import { EncodedForms, encodedLimits } from "./encoded-forms.ts";
+import { History, PastReader } from "./watch-cache.ts";
 
 export type { ConnectHook, PathHook, HealthCheck };
 
@@ -73,7 +73,9 @@ export interface Server extends Core {
   readonly bodies: ByteBudget;
   /** What encoded lists take until they are sent. */
   readonly kept: ByteBudget;
-  readonly frames: FrameCache;
+  /** Events of watches and items of lists, as they were sent. */
+  readonly frames: EncodedForms;
+  readonly items: EncodedForms;
   readonly requestMetrics: RequestMetrics;
   readonly paths: Paths;
   /** Groups that something else answers, by "metrics.k8s.io/v1beta1". */
@@ -115,7 +117,7 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
     clock,
     log,
     turns,
-    lagging: new LaggingBytes(),
+    history: new History(clock),
     past: new PastReader(),
     signal,
     subresourcesOf: (definition, custom) => subresourcesOf(definition, { custom, hooks: options.posts ?? {} }),
@@ -138,7 +140,8 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
     seats,
     bodies: new ByteBudget(bodyLimits),
     kept: new ByteBudget(keptLimits),
-    frames: new FrameCache(),
+    frames: new EncodedForms(encodedLimits.framesBytesMax),
+    items: new EncodedForms(encodedLimits.itemsBytesMax),
     requestMetrics: new RequestMetrics(metrics, { seats, registry }),
     paths: new Paths(),
     descriptions: options.descriptions ?? (() => noDescriptions),

@@ -97,6 +97,8 @@ export class StoredObject {
   /** Size of the JSON answer. A list adds up thousands of them, so it is at hand. */
   readonly jsonBytes: number;
   private decoded: WeakRef<KubeObject> | undefined = undefined;
+  // Fields that somebody selects by, few.
+  private knownFields: { readonly id: string; readonly value: string }[] | undefined;
   private knownLabels: Readonly<Record<string, string>> | undefined = undefined;
 
   constructor(kind: StoredKind, entry: Entry, revision: Revision) {
@@ -161,6 +163,15 @@ export class StoredObject {
   get labels(): Readonly<Record<string, string>> {
     this.knownLabels ??= this.object.metadata.labels ?? {};
     return this.knownLabels;
+  }
+
+  /** The value of a field that objects are selected by, looked up once. @throws what `of` throws */
+  selected(id: string, of: () => string): string {
+    const known = this.knownFields?.find((field) => field.id === id);
+    if (known) return known.value;
+    const value = of();
+    (this.knownFields ??= []).push({ id, value });
+    return value;
   }
 
   get key(): ObjectKey {

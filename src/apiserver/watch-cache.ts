@@ -5,17 +5,22 @@
 import { messageOf } from "#base/assert.ts";
 import { abortReason, deadline, type Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
+import type { SortedView } from "#base/sorted-map.ts";
 import type { Turns } from "#base/turns.ts";
 import { futureResourceVersion, gone } from "#machinery/status.ts";
 import type { Entry, Revision, Store, StoreEvent } from "#storage/store.ts";
-import { EventWindow, type CacheEvent, type LaggingBytes } from "./watch-cache/event-window.ts";
+import { Audience } from "./watch-cache/audience.ts";
+import { EventWindow, type CacheEvent } from "./watch-cache/event-window.ts";
 import { Feed, type WatchSink } from "./watch-cache/feed.ts";
+import type { History } from "./watch-cache/history.ts";
+import { KindObjects, scopeEnd, type Scope } from "./watch-cache/kind-objects.ts";
 import type { Past, PastReader } from "./watch-cache/past.ts";
 import type { Selection } from "./selection.ts";
 import type { DamagedEntries, DamagedEntry } from "./damaged.ts";
 import { StoredObject, type StoredKind } from "./stored-object.ts";
 
-export { LaggingBytes } from "./watch-cache/event-window.ts";
+export { History } from "./watch-cache/history.ts";
+export { scopeEnd, type Scope } from "./watch-cache/kind-objects.ts";
 export type { EventType, WatchSink } from "./watch-cache/feed.ts";
 export { PastReader } from "./watch-cache/past.ts";
 
@@ -32,8 +37,8 @@ export interface WatchCacheParts {
   readonly log: Log;
   /** Shared by all that works long in this thread. */
   readonly turns: Turns;
-  /** Shared by all caches: what they hold and read for watchers that are behind. */
-  readonly lagging: LaggingBytes;
+  /** Shared by all caches: what they hold of the past, and read of it for watchers that are behind. */
+  readonly history: History;
   readonly past: PastReader;
   /** Ends the store's watch. */
   readonly signal: AbortSignal;
@@ -47,16 +52,11 @@ const revisionWaitMs = 3_000;
 export class WatchCache {
   readonly kind: StoredKind;
   private readonly parts: WatchCacheParts;
-  private readonly objects = new Map<string, StoredObject>();
-  // The same objects by rising key.
-  private sorted: StoredObject[] = [];
-  // True when somebody holds `sorted` itself: it is copied before it is changed.
-  private isLent = false;
+  private readonly objects: KindObjects;
   private window: EventWindow;
   private current: Revision = 0;
   private lastChange: Revision = 0;
-  private readonly feeds = new Map<string, Set<Feed>>();
-  private readonly lagging = new Set<Feed>();
+  private readonly audience = new Audience();
   private waiting: (() => void)[] = [];
   private readonly stopping = new AbortController();
   // Ends the store's watch of the present start.
@@ -67,7 +67,8 @@ export class WatchCache {
   constructor(kind: StoredKind, parts: WatchCacheParts) {
     this.kind = kind;
     this.parts = parts;
-    this.window = new EventWindow(0, parts.lagging);
+    this.objects = new KindObjects(parts.turns, parts.history);
+    this.window = new EventWindow(0, parts.history);
   }
 
   /** The store's revision that this cache has seen. */
@@ -76,7 +77,7 @@ export class WatchCache {
   }
 
   get size(): number {
-    return this.sorted.length;
+    return this.objects.size;
   }
 
   /** Loads the resource on first use. Must be awaited before anything else. */
@@ -93,8 +94,9 @@ export class WatchCache {
   stop(): void {
     this.stopping.abort();
     this.reading.abort();
-    this.endFeeds();
+    this.audience.end();
     this.window.clear();
+    this.objects.clear();
   }
 
   get(storeKey: string): StoredObject | undefined {
@@ -106,34 +108,44 @@ export class WatchCache {
     return this.parts.damaged.at(storeKey);
   }
 
-  /** The objects of a selection's scope, by rising key, not yet selected. Shared: not to be changed. */
-  scope(selection: Selection): readonly StoredObject[] {
-    const { from } = selection;
-    if (selection.isOne) {
-      const found = this.objects.get(from);
-      return found ? [found] : [];
-    }
-    if (from === this.kind.prefix) {
-      this.isLent = true;
-      return this.sorted;
-    }
-    return this.sorted.slice(this.place(from), this.place(`${from.slice(0, -1)}0`));
+  /** Awaited before `scope`, for a selection that an index answers. */
+  indexed(selection: Selection): Promise<void> {
+    return this.objects.indexed(selection);
   }
 
-  /** Everything there is now, by rising key. Shared: not to be changed. */
-  all(): readonly StoredObject[] {
-    this.isLent = true;
-    return this.sorted;
+  /** The objects now among which all of a selection are. */
+  scope(selection: Selection): Scope {
+    return this.objects.scope(selection);
+  }
+
+  /** Everything at a revision, when that is now or was kept for a list's pages. */
+  viewAt(revision: Revision): SortedView<StoredObject> | undefined {
+    return this.unchangedSince(revision) ? this.objects.view() : this.objects.viewAt(revision);
+  }
+
+  /** Everything there is now. */
+  view(): SortedView<StoredObject> {
+    return this.objects.view();
+  }
+
+  /** Keeps a view for the further pages of a list. @param revision The list's, which the view is of. */
+  keepView(revision: Revision, view: SortedView<StoredObject>): void {
+    this.objects.keepView(revision, view);
+  }
+
+  /** Everything there is now, by rising key. The array is the caller's. */
+  all(): StoredObject[] {
+    return this.objects.view().values();
   }
 
   /** The objects of a namespace, by rising name. The array is the caller's. */
   inNamespace(namespace: string): StoredObject[] {
     const from = `${this.kind.prefix}${namespace}/`;
-    return this.sorted.slice(this.place(from), this.place(`${from.slice(0, -1)}0`));
+    return [...this.objects.view().range(from, scopeEnd(from))];
   }
 
   /** True when nothing of this resource changed after `revision`: now is then. */
-  unchangedSince(revision: Revision): boolean {
+  private unchangedSince(revision: Revision): boolean {
     return this.lastChange <= revision && revision <= this.current;
   }
 
@@ -157,21 +169,21 @@ export class WatchCache {
     const { after, initialBookmark } = start;
     if (after !== undefined && after > this.current) await this.reached(after, to.signal);
     const past = after === undefined ? undefined : await this.pastAfter(after, to.signal);
+    if (after === undefined) await this.indexed(selection);
     // From here to `join` in one turn: what changes later is in the window.
     const feed = new Feed({
       selection,
       sink: to.sink,
       window: this.window,
       turns: this.parts.turns,
-      onLag: (lagging, lags) => void (lags ? this.lagging.add(lagging) : this.lagging.delete(lagging)),
       onFailure: (error) => this.parts.log.error("watch failed", { of: this.kind.prefix, error: messageOf(error) }),
       setAside: (object) => this.setAside(object),
     });
-    const objects = after === undefined ? this.scope(selection) : [];
+    const objects = after === undefined ? within(this.scope(selection)) : [];
     const bookmark = initialBookmark ? this.current : undefined;
     // It never throws: a watcher's failure ends that watcher.
     void feed.start({ objects, bookmark, past, after: past?.through ?? after ?? this.current });
-    this.join(feed, to.signal);
+    this.join(feed, selection, to.signal);
     return feed;
   }
 
@@ -216,13 +228,10 @@ export class WatchCache {
     return pieces.length === 0 ? undefined : { events, through, release };
   }
 
-  private join(feed: Feed, signal: AbortSignal): void {
-    const feeds = this.feeds.get(feed.scope) ?? new Set();
-    this.feeds.set(feed.scope, feeds);
-    feeds.add(feed);
+  private join(feed: Feed, selection: Selection, signal: AbortSignal): void {
+    const removed = this.audience.add(feed, selection);
     const leave = (): void => {
-      feeds.delete(feed);
-      if (feeds.size === 0 && this.feeds.get(feed.scope) === feeds) this.feeds.delete(feed.scope);
+      removed();
       feed.close();
     };
     // A cache that was replaced meanwhile hears of no change any more: the watch ends, and starts anew at the new one.
@@ -230,23 +239,14 @@ export class WatchCache {
     else signal.addEventListener("abort", leave, { once: true });
   }
 
-  private endFeeds(): void {
-    for (const feeds of this.feeds.values()) for (const feed of feeds) feed.close();
-    this.feeds.clear();
-    this.lagging.clear();
-  }
-
   private async start(): Promise<void> {
     const { store, signal } = this.parts;
     const { prefix, prefixEnd } = this.kind;
     const { entries, revision } = await store.range({ from: prefix, to: prefixEnd });
-    this.isLent = false;
-    this.sorted = entries.flatMap((entry) => this.readable(entry) ?? []);
-    this.objects.clear();
-    for (const object of this.sorted) this.objects.set(object.storeKey, object);
+    this.objects.replaceAll(entries.flatMap((entry) => this.readable(entry) ?? []));
     this.current = revision;
     this.lastChange = revision;
-    this.window = new EventWindow(revision, this.parts.lagging);
+    this.window = new EventWindow(revision, this.parts.history);
     const reading = new AbortController();
     this.reading = reading;
     if (signal.aborted || this.stopping.signal.aborted) reading.abort();
@@ -265,14 +265,14 @@ export class WatchCache {
     try {
       for (const event of events) {
         this.takeOne(this.cacheEvent(event));
-        if (event.kind === "put" && !this.objects.has(event.entry.key)) this.readable(event.entry);
+        if (event.kind === "put" && !this.objects.get(event.entry.key)) this.readable(event.entry);
       }
     } catch (error) {
       this.parts.log.error("cache failed, it is read anew", { of: this.kind.prefix, error: messageOf(error) });
       this.reading.abort();
       this.started = false;
       this.starting = undefined;
-      this.endFeeds();
+      this.audience.end();
       this.window.clear();
     }
     this.current = Math.max(this.current, revision);
@@ -280,13 +280,12 @@ export class WatchCache {
   }
 
   private takeOne(change: CacheEvent): void {
-    this.apply(change);
+    this.objects.apply(change);
     this.parts.damaged.remove(change.storeKey);
-    this.window.push(change, this.lagging.size > 0);
+    this.window.push(change);
     this.lastChange = change.revision;
     this.current = Math.max(this.current, change.revision);
-    for (const feed of this.lagging) if (!this.window.covers(feed.position)) feed.close();
-    this.publish(change);
+    this.audience.offer(change, this.scopesOf(change.storeKey));
   }
 
   private readonly wake = (): void => {
@@ -331,49 +330,18 @@ export class WatchCache {
     const { storeKey, revision } = object;
     if (this.objects.get(storeKey) !== object) return true;
     this.parts.damaged.add(storeKey, { revision, why });
-    this.apply({ storeKey, current: undefined });
+    this.objects.apply({ storeKey, current: undefined });
     return true;
   }
 
-  private apply({ storeKey, current }: Pick<CacheEvent, "storeKey" | "current">): void {
-    if (this.isLent) {
-      this.isLent = false;
-      this.sorted = this.sorted.slice();
-    }
-    const at = this.place(storeKey);
-    const isHeld = this.sorted[at]?.storeKey === storeKey;
-    if (current) {
-      this.objects.set(storeKey, current);
-      if (isHeld) this.sorted[at] = current;
-      else if (at === this.sorted.length) this.sorted.push(current);
-      else this.sorted.splice(at, 0, current);
-    } else if (isHeld) {
-      this.objects.delete(storeKey);
-      this.sorted.splice(at, 1);
-    }
+  /** Whatever a watch may have as its scope that has this key. */
+  private scopesOf(storeKey: string): readonly string[] {
+    const { prefix, definition } = this.kind;
+    if (!definition.namespaced) return [prefix, storeKey];
+    return [prefix, storeKey.slice(0, storeKey.lastIndexOf("/") + 1), storeKey];
   }
+}
 
-  private publish(change: CacheEvent): void {
-    if (this.feeds.size === 0) return;
-    const { storeKey } = change;
-    const scopes = [this.kind.prefix, storeKey];
-    if (this.kind.definition.namespaced) scopes.push(storeKey.slice(0, storeKey.lastIndexOf("/") + 1));
-    for (const scope of scopes) {
-      const feeds = this.feeds.get(scope);
-      if (feeds) for (const feed of feeds) feed.offer(change);
-    }
-  }
-
-  /** Where the first object stands whose key is not below `key`. */
-  private place(key: string): number {
-    let low = 0;
-    let high = this.sorted.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const held = this.sorted[middle];
-      if (held && held.storeKey < key) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
+function within({ objects, from, to }: Scope): Iterable<StoredObject> {
+  return objects.range(from, to);
 }

@@ -5,7 +5,8 @@ import { encodeObject, encodeWatchEvent } from "#machinery/protobuf.ts";
 import type { StatusError } from "#machinery/status.ts";
 import type { Revision } from "#storage/store.ts";
 import type { Exchange, ResponseStream } from "#wire/http.ts";
-import { formed, jsonOf, partial, protobufOf, shapeOf, type Rendering } from "./render.ts";
+import type { EncodedForms } from "./encoded-forms.ts";
+import { formed, formNameOf, jsonOf, partial, protobufOf, shapeOf, type Rendering } from "./render.ts";
 import type { StoredObject } from "./stored-object.ts";
 import type { EventType, WatchSink } from "./watch-cache.ts";
 
@@ -15,18 +16,15 @@ const bufferedBytesMax = 64 * 1024 * 1024;
 export class WatchReply implements WatchSink {
   private readonly exchange: Exchange;
   private readonly rendering: Rendering;
-  private readonly frames: FrameCache;
+  private readonly frames: EncodedForms;
   private readonly formName: string;
   private stream: ResponseStream | undefined;
 
-  constructor(exchange: Exchange, rendering: Rendering, frames: FrameCache) {
+  constructor(exchange: Exchange, rendering: Rendering, frames: EncodedForms) {
     this.exchange = exchange;
     this.rendering = rendering;
     this.frames = frames;
-    const { answer, served, options } = rendering;
-    const { form, encoding } = answer;
-    const version = form.kind === "object" ? served.definition.apiVersion : `${form.version} ${options.includeObject}`;
-    this.formName = `${encoding} ${form.kind} ${version}`;
+    this.formName = formNameOf(rendering);
   }
 
   /** Sends the head of the answer, if it was not sent yet. */
@@ -134,34 +132,4 @@ function storedFrame(type: EventType, object: StoredObject): Buffer {
   const at = object.writeJson(frame, head.length);
   frame.set(frameEnd, at);
   return frame;
-}
-
-/** The latest frames, for watchers that get the same event one after the other. */
-export class FrameCache {
-  private readonly framesBytesMax = 8 * 1024 * 1024;
-  // In the order they came.
-  private readonly frames = new Map<StoredObject, Map<string, Uint8Array>>();
-  private heldBytes = 0;
-
-  /** What the frames that are kept take. */
-  get sizeBytes(): number {
-    return this.heldBytes;
-  }
-
-  get(object: StoredObject, form: string, make: () => Uint8Array): Uint8Array {
-    const known = this.frames.get(object)?.get(form);
-    if (known) return known;
-    const frame = make();
-    const forms = this.frames.get(object) ?? new Map<string, Uint8Array>();
-    this.frames.set(object, forms);
-    forms.set(form, frame);
-    this.heldBytes += frame.length;
-    for (const [oldest, itsForms] of this.frames) {
-      // What was just made is kept whatever its size: the next watcher wants it in this very turn.
-      if (this.heldBytes <= this.framesBytesMax || oldest === object) break;
-      this.frames.delete(oldest);
-      for (const { length } of itsForms.values()) this.heldBytes -= length;
-    }
-    return frame;
-  }
 }

@@ -68,6 +68,8 @@ export interface ResourceOptions<T extends KubeObject> {
   readonly nameRule?: NameRule;
   /** Fields besides metadata.name and metadata.namespace that field selectors may name. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  /** The one of them that lists are answered by from an index: it has many values, and somebody asks for each. */
+  readonly indexedField?: string;
   /**
    * Reads a request's JSON instead of decoding by the shape, which then says no more than how objects are merged: kinds
    * that a schema declares.

@@ -8,6 +8,8 @@ export interface HeadParts {
   /** Path and query. */
   readonly target: string;
   readonly contentType?: string;
+  /** JSON, unless it says otherwise. Alike in all requests of a connection. */
+  readonly accept?: string;
 }
 
 export interface HeadContext {
@@ -45,16 +47,16 @@ export function encodeHead(parts: HeadParts, context: HeadContext): Buffer {
       : parts.method === "POST"
         ? Buffer.of(indexed | methodPost)
         : literal(name.method, parts.method);
-  const pieces = [method, Buffer.of(indexed | schemeHttps), literal(name.path, parts.target), shared(context)];
+  const pieces = [method, Buffer.of(indexed | schemeHttps), literal(name.path, parts.target), shared(parts, context)];
   if (parts.contentType !== undefined) pieces.push(literal(name.contentType, parts.contentType));
   return Buffer.concat(pieces);
 }
 
 /** The fields that are alike in all requests of a connection, in the same order each time. */
-function shared({ authority, token, first }: HeadContext): Buffer {
+function shared({ accept = "application/json" }: HeadParts, { authority, token, first }: HeadContext): Buffer {
   const fields: (readonly [number, string])[] = [
     [name.authority, authority],
-    [name.accept, "application/json"],
+    [name.accept, accept],
     [name.userAgent, "kedge-bench"],
   ];
   if (token !== undefined) fields.push([name.authorization, `Bearer ${token}`]);

@@ -2,16 +2,19 @@
 import type { Reply } from "./h2-client.ts";
 import { connectAll, drive, refusal } from "./drive.ts";
 import { percentile, type Figure } from "./figures.ts";
-import { collection, type Scene } from "./shapes.ts";
+import { collection, configMap, nameOf, type Scene } from "./shapes.ts";
 
 const pageSize = 500;
 const pagesSeconds = 6;
+// Where the numbers of changes begin: no shape writes what one before it wrote, which would be no change.
+const changesFrom = 3_000_000;
 
 /** Whole lists, one after the other; the median is what counts. */
-export async function list(scene: Scene, query: string): Promise<Figure> {
+export async function list(scene: Scene, query: string, accept = "application/json"): Promise<Figure> {
   const figure = await drive(scene.target, { clients: 1, requestsMax: 60, secondsMax: 8 }, () => ({
     method: "GET",
     target: collection(scene) + query,
+    accept,
   }));
   return { ...figure, value: figure.p50Ms, unit: "ms" };
 }
@@ -49,6 +52,25 @@ export async function listPages(scene: Scene): Promise<Figure> {
     errors: firstError === undefined ? 0 : 1,
     ...(firstError !== undefined && { firstError }),
   };
+}
+
+/** The same, while objects are changed as fast as one client can. */
+export async function listPagesOfChanging(scene: Scene): Promise<Figure> {
+  let over = false;
+  const writing = drive(scene.target, { clients: 1, requestsMax: 100_000, secondsMax: pagesSeconds + 5 }, (at) =>
+    over
+      ? undefined
+      : {
+          method: "PUT",
+          target: `${collection(scene)}/${nameOf(at % scene.objects)}`,
+          contentType: "application/json",
+          body: configMap(at % scene.objects, changesFrom + at),
+        },
+  );
+  const figure = await listPages(scene);
+  over = true;
+  const written = await writing;
+  return { ...figure, errors: figure.errors + written.errors };
 }
 
 /** The list's metadata is at its beginning or at its end; a look at both spares parsing the page. */

@@ -5,7 +5,7 @@
 import type { Target } from "./h2-client.ts";
 import type { Figure } from "./figures.ts";
 import { drive, type Load } from "./drive.ts";
-import { list, listPages } from "./lists.ts";
+import { list, listPages, listPagesOfChanging } from "./lists.ts";
 import { deliver, fanOut } from "./watches.ts";
 
 export interface Scene {
@@ -47,7 +47,11 @@ export const shapes: Readonly<Record<string, (scene: Scene) => Promise<Figure>>>
     })),
   "list all": (scene) => list(scene, ""),
   "list all, RV=0": (scene) => list(scene, "?resourceVersion=0"),
+  // What client-go asks for, and what kubectl asks for.
+  "list all as protobuf": (scene) => list(scene, "", "application/vnd.kubernetes.protobuf"),
+  "list all as Table": (scene) => list(scene, "", "application/json;as=Table;v=v1;g=meta.k8s.io"),
   "list limit 500 c=4": listPages,
+  "list limit 500 c=4 while objects change": listPagesOfChanging,
   "watch fan-out, 100 watchers": fanOut,
   "1,000 watchers, 20 updates/s: p99": deliver,
   "delete c=32": (scene) =>

@@ -9,7 +9,7 @@ import { CompactedError, FutureRevisionError, type Revision } from "#storage/sto
 import { cacheOf, type Call, type Core } from "../call.ts";
 import { Selection } from "../selection.ts";
 import { StoredObject } from "../stored-object.ts";
-import type { WatchCache } from "../watch-cache.ts";
+import { scopeEnd, type Scope, type WatchCache } from "../watch-cache.ts";
 import { decodeContinue, encodeContinue, type ContinueToken } from "./continue-token.ts";
 import { revisionOf } from "./get.ts";
 
@@ -57,7 +57,13 @@ export async function list(core: Core, call: Call, options: ListOptions): Promis
     if (resourceVersionMatch === "Exact" || (resourceVersionMatch === "" && limit > 0))
       return listFrom(core, cache, { selection, options, token: { revision, start: "" } });
   }
-  return pageOf(core, cache.scope(selection), { selection, options, revision: cache.revision });
+  await cache.indexed(selection);
+  const { revision } = cache;
+  const view = cache.view();
+  const page = await pageOf(core, { ...cache.scope(selection), selection, limit, revision });
+  // For the pages to come, which show what there was when the first one was begun.
+  if (page.continue !== "") cache.keepView(revision, view);
+  return page;
 }
 
 /** All refusals of the options at once. @throws StatusError 422 */
@@ -81,49 +87,24 @@ interface From {
   readonly token: ContinueToken;
 }
 
-/** A page of the past, or of now when nothing changed since. */
+/** A page of the past, or of now when the token says so. */
 async function listFrom(core: Core, cache: WatchCache, { selection, options, token }: From): Promise<Page> {
-  const { start } = token;
+  const { limit } = options;
   const revision = token.revision < 0 ? cache.revision : token.revision;
+  const from = token.start > selection.from ? token.start : selection.from;
+  const rest = { selection, limit, revision, from, to: scopeEnd(selection.from) };
   // What was compacted is refused also where the cache could still tell it: clients rely on tokens that end.
-  const isKept = revision >= core.store.compactedRevision;
-  if (token.revision < 0 || (isKept && cache.unchangedSince(revision))) {
-    const scope = cache.scope(selection);
-    const from = start === "" ? scope : scope.slice(firstNotBelow(scope, start));
-    return pageOf(core, from, { selection, options, revision });
-  }
-  // The past is read from the store, which knows where a scope begins and ends.
-  const first = start > selection.from ? start : selection.from;
-  const to = selection.isOne ? `${selection.from}\0` : `${selection.from.slice(0, -1)}0`;
+  const objects = revision < core.store.compactedRevision ? undefined : cache.viewAt(revision);
+  if (objects) return pageOf(core, { ...rest, objects });
   try {
-    const { entries } = await core.store.range({ from: first, to, revision });
-    const scope: StoredObject[] = [];
-    for (const entry of entries) {
-      const object = cache.kind.read(entry);
-      if (object instanceof StoredObject) scope.push(object);
-      const rest = core.turns.rest();
-      if (rest) await rest;
-    }
-    return await pageOf(core, scope, { selection, options, revision });
+    return await pageOfStore(core, cache, rest);
   } catch (error) {
-    if (error instanceof CompactedError) throw tooOld(start, cache.kind.prefix);
+    if (error instanceof CompactedError) throw tooOld(token.start, cache.kind.prefix);
     // A token of a state that a restored backup does not have: the client lists anew, as with one that is too old.
     // Differs from upstream: it answers 500, and clients give up.
     if (error instanceof FutureRevisionError) throw gone(`The resourceVersion for the provided list is too new.`);
     throw error;
   }
-}
-
-function firstNotBelow(sorted: readonly StoredObject[], key: string): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const held = sorted[middle];
-    if (held && held.storeKey < key) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 const tooOldText =
@@ -136,33 +117,92 @@ function tooOld(start: string, prefix: string): Error {
 
 interface Paging {
   readonly selection: Selection;
-  readonly options: ListOptions;
+  /** 0 for all. */
+  readonly limit: number;
   readonly revision: Revision;
+  /** Keys from here on, inclusive, up to `to`, exclusive. */
+  readonly from: string;
+  readonly to: string;
 }
 
 /** The first `limit` selected objects of a scope. */
-async function pageOf(
-  core: Core,
-  scope: readonly StoredObject[],
-  { selection, options, revision }: Paging,
-): Promise<Page> {
-  const { limit } = options;
-  const last: Page = { objects: [], revision, continue: "", remaining: undefined };
-  if (selection.selectsAll && selection.name === undefined) {
-    if (limit === 0 || scope.length <= limit) return { ...last, objects: scope };
-    const objects = scope.slice(0, limit);
-    return { ...last, objects, continue: nextOf(objects, revision), remaining: scope.length - limit };
-  }
-  const objects: StoredObject[] = [];
-  for (const object of scope) {
+async function pageOf(core: Core, paging: Paging & Scope): Promise<Page> {
+  const { objects, selection, limit, revision, from, to } = paging;
+  const page = new PageMaker(selection, limit);
+  for (const object of objects.range(from, to)) {
     // To select may mean to decode, and there may be many.
     const rest = core.turns.rest();
     if (rest) await rest;
-    if (!selection.selects(object)) continue;
-    if (limit > 0 && objects.length === limit) return { ...last, objects, continue: nextOf(objects, revision) };
-    objects.push(object);
+    if (!page.take(object)) break;
   }
-  return { ...last, objects };
+  const remaining = selectsWhole(selection) ? objects.count(from, to) - page.objects.length : undefined;
+  return page.at(revision, remaining);
+}
+
+// Entries of the store that are read at a time for a page of the past that is no longer in memory.
+const stepEntries = 500;
+
+/** The same, of a past that only the store knows. @throws CompactedError, FutureRevisionError */
+async function pageOfStore(
+  core: Core,
+  cache: WatchCache,
+  { selection, limit, revision, from, to }: Paging,
+): Promise<Page> {
+  const page = new PageMaker(selection, limit);
+  const isWhole = selectsWhole(selection);
+  let first = from;
+  for (;;) {
+    const step = isWhole && limit > 0 ? Math.min(limit, stepEntries) : stepEntries;
+    const { entries, remaining } = await core.store.range({ from: first, to, revision, limit: step });
+    for (const entry of entries) {
+      const rest = core.turns.rest();
+      if (rest) await rest;
+      const object = cache.kind.read(entry);
+      if (object instanceof StoredObject && !page.take(object)) return page.at(revision, undefined);
+    }
+    const last = entries.at(-1);
+    if (!last || remaining === 0) return page.at(revision, 0);
+    if (isWhole && page.isFull) return page.at(revision, remaining);
+    first = `${last.key}\0`;
+  }
+}
+
+/** True when all objects of the scope are selected, so that those that remain can be counted. */
+function selectsWhole(selection: Selection): boolean {
+  return selection.selectsAll && selection.name === undefined;
+}
+
+/** Takes the objects of a scope by rising key until the page is full. */
+class PageMaker {
+  readonly objects: StoredObject[] = [];
+  private readonly selection: Selection;
+  private readonly limit: number;
+  private hasMore = false;
+
+  constructor(selection: Selection, limit: number) {
+    this.selection = selection;
+    this.limit = limit;
+  }
+
+  get isFull(): boolean {
+    return this.limit > 0 && this.objects.length >= this.limit;
+  }
+
+  /** False when the page was full before, and there is more for another one. */
+  take(object: StoredObject): boolean {
+    if (!this.selection.selects(object)) return true;
+    this.hasMore = this.isFull;
+    if (!this.hasMore) this.objects.push(object);
+    return !this.hasMore;
+  }
+
+  /** @param remaining Objects after those of the page; undefined when they were not counted. */
+  at(revision: Revision, remaining: number | undefined): Page {
+    const { objects } = this;
+    const isLast = !this.hasMore && (remaining ?? 0) === 0;
+    if (isLast) return { objects, revision, continue: "", remaining: undefined };
+    return { objects, revision, continue: nextOf(objects, revision), remaining };
+  }
 }
 
 function nextOf(objects: readonly StoredObject[], revision: Revision): string {

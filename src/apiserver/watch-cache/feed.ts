@@ -26,8 +26,8 @@ export interface WatchSink {
 
 /** What a watcher is sent before the changes. */
 export interface Start {
-  /** Sent as added, as far as they are selected. Shared: not to be changed. */
-  readonly objects: readonly StoredObject[];
+  /** Sent as added, as far as they are selected. */
+  readonly objects: Iterable<StoredObject>;
   /** Revision of the bookmark that ends the initial objects, when it was asked for. */
   readonly bookmark: Revision | undefined;
   /** Changes from before the window. */
@@ -41,8 +41,6 @@ export interface FeedParts {
   readonly sink: WatchSink;
   readonly window: EventWindow;
   readonly turns: Turns;
-  /** Told when the feed begins to lag, and when it does no longer. */
-  readonly onLag: (feed: Feed, lags: boolean) => void;
   /** Told why the feed ended, when that is a fault. */
   readonly onFailure: (error: unknown) => void;
   /** Sets an object aside when it cannot be read. False when it can, so that the fault is another. */
@@ -61,24 +59,14 @@ export class Feed {
     this.parts = parts;
   }
 
-  get scope(): string {
-    return this.parts.selection.from;
-  }
-
   /** True when the receiver has everything that happened. */
   get caughtUp(): boolean {
     return this.live && !this.closed;
   }
 
-  /** The window must still cover this while the feed lags. */
-  get position(): Revision {
-    return this.sentTo;
-  }
-
   /** Sends what comes first, then goes live. Resolves when that is done or the feed was closed. Never throws. */
   async start(start: Start): Promise<void> {
     this.sentTo = start.after;
-    this.parts.onLag(this, true);
     try {
       await this.begin(start);
       await this.catchUp();
@@ -97,7 +85,6 @@ export class Feed {
       if (!large && this.pass(event)) return;
       this.sentTo = event.revision;
       this.live = false;
-      this.parts.onLag(this, true);
       void this.resume(large);
     } catch (error) {
       this.fail(error);
@@ -117,7 +104,6 @@ export class Feed {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.parts.onLag(this, false);
     try {
       this.parts.sink.end();
     } catch (error) {
@@ -169,7 +155,6 @@ export class Feed {
       const event = window.next(this.sentTo);
       if (!event) {
         this.live = true;
-        this.parts.onLag(this, false);
         return;
       }
       if (isLargeEvent(event)) await turnOf(event, this.parts.turns);
@@ -215,7 +200,7 @@ export class Feed {
   }
 }
 
-function isLargeEvent({ current, previous }: CacheEvent): boolean {
+export function isLargeEvent({ current, previous }: CacheEvent): boolean {
   return isLarge((current ?? previous)?.jsonBytes ?? 0);
 }
 

@@ -36,6 +36,7 @@ export const pods = resource<Pod>({
     "status.podIP": ({ status }) => status.podIPs?.[0]?.ip ?? status.podIP ?? "",
     "status.nominatedNodeName": ({ status }) => status.nominatedNodeName ?? "",
   },
+  indexedField: "spec.nodeName",
   prepare: preparePod,
   check: checkPod,
 });
