@@ -51,8 +51,8 @@ async function logged(pattern: RegExp): Promise<string> {
 }
 
 before(async () => {
-  await run("sh", [join(root, "tools/node.sh"), join(root, "tools/runtime/build.ts")]);
-  await run("sh", [join(root, "examples/images/build")]);
+  await run("sh", [join(root, "tools/node.sh"), join(root, "tools/runtime/build.ts")], { timeoutMs: 900_000 });
+  await run("sh", [join(root, "examples/images/build")], { timeoutMs: 900_000 });
   const bundle: RuntimeBundle = must(locateBundle(root), "the bundle was built above");
   const log = createLog({
     clock: machineClock,

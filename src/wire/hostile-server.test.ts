@@ -22,7 +22,7 @@ after(() => {
 async function clientOf(
   act: (socket: Socket) => void,
   more: Partial<HttpClientOptions> = {},
-): Promise<{ readonly client: HttpClient; readonly asked: () => number }> {
+): Promise<{ readonly client: HttpClient; readonly port: number; readonly asked: () => number }> {
   let asked = 0;
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -39,7 +39,7 @@ async function clientOf(
   const { port } = server.address() as AddressInfo;
   const client = new HttpClient({ url: `http://127.0.0.1:${port}`, protocol: "h1", ...more });
   clients.push(client);
-  return { client, asked: () => asked };
+  return { client, port, asked: () => asked };
 }
 
 const get = { method: "GET", target: "/", signal } as const;
@@ -87,8 +87,7 @@ test(
     const asking = await clientOf(() => undefined, { headMs: 50 });
     await assert.rejects(asking.client.request(get), causeOf(/head of a reply within 0\.05 s/));
     await assert.rejects(asking.client.upgrade(get), causeOf(/head of a reply within 0\.05 s/));
-    const { port } = servers.at(-1)?.address() as AddressInfo;
-    const url = `https://127.0.0.1:${port}`;
+    const url = `https://127.0.0.1:${asking.port}`;
     for (const protocol of ["h1", "h2"] as const) {
       const dialling = new HttpClient({ url, protocol, insecure: true, dialMs: 50 });
       clients.push(dialling);

@@ -31,6 +31,8 @@ import { pauseProgram } from "./pause.ts";
 import { takePrograms, type Taken } from "./programs.ts";
 import { billOfMaterials, type BundledPackage } from "./sbom.ts";
 
+const programMs = 900_000;
+
 const root = join(import.meta.dirname, "../..");
 
 async function build(): Promise<void> {
@@ -126,9 +128,10 @@ async function tryPrograms(bundle: string): Promise<void> {
     ["ip", ["-json", "link", "show"]],
     ["kubectl", ["version", "--client"]],
   ] as const)
-    await run(join(bundle, "bin", program), args, { env });
+    await run(join(bundle, "bin", program), args, { timeoutMs: programMs, env });
   for (const plugin of ["bridge", "host-local", "loopback", "portmap"])
     await run(join(bundle, "cni", plugin), [], {
+      timeoutMs: programMs,
       env: { ...env, CNI_COMMAND: "VERSION" },
       input: '{"cniVersion":"1.0.0"}',
     });
