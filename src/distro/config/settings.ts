@@ -87,7 +87,7 @@ export const settings = {
     short: "l",
     value: "FILE",
     roles: both,
-    help: "Write the log to this file instead of the terminal",
+    help: "Write the log to this file instead of the terminal; when it has 64 MiB it becomes FILE.1",
   },
   debug: { type: "switch", env: "DEBUG", roles: both, help: "Log more" },
   v: {
