@@ -11,6 +11,8 @@ import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { run } from "../src/host/processes.ts";
 
+const programMs = 900_000;
+
 const root = join(import.meta.dirname, "..");
 const name = "@kubernetes/client-node";
 const fetchMs = 120_000;
@@ -34,7 +36,7 @@ async function packageFolder(scratch: string): Promise<string> {
   const found = `sha512-${createHash("sha512").update(readFileSync(archive)).digest("base64")}`;
   if (found !== locked.integrity)
     throw new Error(`expected ${name} ${locked.version} with the checksum ${locked.integrity}, found ${found}`);
-  await run("tar", ["-xzf", archive, "-C", scratch, "package/dist/gen/models"]);
+  await run("tar", ["-xzf", archive, "-C", scratch, "package/dist/gen/models"], { timeoutMs: programMs });
   return join(scratch, "package");
 }
 

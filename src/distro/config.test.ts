@@ -62,12 +62,12 @@ test("flags come in every usual form", async () => {
     "-v",
     "4",
   ];
-  const config = await read([...args, "--disable", "a,b", "--disable=c", "--token", "-"]);
+  const config = await read([...args, "--disable", "dns,proxy", "--disable=ttl-controller", "--token", "-"]);
   assert.deepEqual(
     [config.dataDir, config.httpsListenPort, config.debug, config.disableAgent],
     ["/data", 7443, true, false],
   );
-  assert.deepEqual([config.v, config.disable, config.token], [4, ["a", "b", "c"], "-"]);
+  assert.deepEqual([config.v, config.disable, config.token], [4, ["dns", "proxy", "ttl-controller"], "-"]);
 });
 
 test("a flag wins over the file, the file over the environment, kedge's variable over K3s'", async () => {
@@ -84,13 +84,13 @@ test("a flag wins over the file, the file over the environment, kedge's variable
 });
 
 test("a later file replaces a key, and adds to it with a plus", async () => {
-  const path = file("disable: [a]\nnode-label: x=1\ndebug: true\nwrite-kubeconfig-mode: 0644\nv: 5\n", {
-    "10.yaml": "disable+: b\nnode-label+: [y=2]\nv: 6\n",
+  const path = file("disable: [dns]\nnode-label: x=1\ndebug: true\nwrite-kubeconfig-mode: 0644\nv: 5\n", {
+    "10.yaml": "disable+: proxy\nnode-label+: [y=2]\nv: 6\n",
     "20.yml": "node-label: [z=3]\n",
     "30.txt": "v: 7\n",
   });
   const config = await read(["-c", path]);
-  assert.deepEqual([config.disable, config.nodeLabel, config.v], [["a", "b"], ["z=3"], 6]);
+  assert.deepEqual([config.disable, config.nodeLabel, config.v], [["dns", "proxy"], ["z=3"], 6]);
   assert.deepEqual([config.debug, config.writeKubeconfigMode], [true, "0644"]);
 });
 
@@ -119,6 +119,19 @@ test("what is unknown or of the wrong kind is one sentence with the place and th
     [["--token", "a", "--token-file", "b"], /^expected one of --token and --token-file/],
     [["--cluster-dns", "10.42.0.10"], /^expected an address inside --service-cidr 10.43.0.0\/16 for --cluster-dns/],
     [["--cluster-cidr", "10.0.0.0/8"], /^expected two networks that do not overlap/],
+    [["--cluster-dns", "10.43.0.1"], /^expected another address for --cluster-dns than the API's service address/],
+    [["--cluster-dns", "fd00::a"], /^expected an IPv4 address/],
+    [["--node-ip", "fd00::1"], /^expected an IPv4 address \(IPv6 is not supported yet\) for flag --node-ip/],
+    [["--advertise-address", "10.42.3.4"], /^expected an address of this machine .* which is inside 10\.42\.0\.0\/16/],
+    [["--node-ip", "10.43.0.7"], /inside 10\.43\.0\.0\/16/],
+    [["--https-listen-port", "30000"], /outside of --service-node-port-range 30000-32767/],
+    [["--disable-agent", "--node-label", "a=b"], /^expected no --node-label beside --disable-agent/],
+    [["--disable-agent", "--node-taint", "a=b:NoSchedule"], /^expected no --node-taint beside --disable-agent/],
+    [["--disable", "service-account"], /found "service-account"; the nearest is "service-account-controller"$/],
+    [
+      ["--disable", "dns,treafik"],
+      /^expected for --disable one of dns, coredns, proxy, local-storage, .* found "treafik"$/,
+    ],
     [["-c", join(folder, "none")], /^expected to read the configuration file .*\/none, found ENOENT/],
     [
       bad("tokn: x"),
@@ -141,7 +154,8 @@ test("an agent needs a server and a token, and has no settings of a server", asy
   const url = "https://192.0.2.1:6443";
   assert.match(await refusal(["-c", empty], {}, "agent"), /--server, found none/);
   assert.match(await refusal(["-c", empty, "-s", url], {}, "agent"), /--token, found none/);
-  assert.match(await refusal(["-c", empty, "-s", "http://x"], {}, "agent"), /^expected an https URL/);
+  for (const wrong of ["http://x", "https://x/path", "https://x?a", "https://u@x"])
+    assert.match(await refusal(["-c", empty, "-s", wrong], {}, "agent"), /^expected an https URL/);
   assert.match(await refusal(["--cluster-cidr", "10.0.0.0/8"], {}, "agent"), /which only kedge server has$/);
   const config = await read(["-c", empty], { K3S_URL: url, K3S_TOKEN: "t" }, "agent");
   assert.deepEqual([config.server, config.token], [url, "t"]);

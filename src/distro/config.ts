@@ -6,9 +6,10 @@ import { must } from "#base/assert.ts";
 import { type Cidr, cidrContains, formatIpv4, parseCidr, parseIpv4 } from "#base/cidr.ts";
 import { own } from "#base/own.ts";
 import type { Taint } from "#resources/core/node.ts";
+import { checkDisabled } from "./config/disabled.ts";
 import { readConfigFiles } from "./config/files.ts";
 import { readFlags } from "./config/flags.ts";
-import { type Config, type NamedSetting, type Role, settings, settingsOf } from "./config/settings.ts";
+import { type Config, flagOf, type NamedSetting, type Role, settings, settingsOf } from "./config/settings.ts";
 import { ConfigError, valueFor, type Written } from "./config/values.ts";
 
 export type { Config, Role } from "./config/settings.ts";
@@ -43,6 +44,8 @@ export async function readConfig(role: Role, { args, env }: ConfigInput): Promis
   // Every setting has a value of its type: its own by valueFor, or the default of the table.
   const config = Object.fromEntries(entries) as Config;
   checkTogether(config, role);
+  if (role === "server") checkServer(config);
+  checkDisabled(config.disable, config.dataDir);
   return { kind: "config", config };
 }
 
@@ -112,6 +115,38 @@ function checkTogether(config: Config, role: Role): void {
       "expected a token for flag --token, found none; the server has it in its data folder as server/node-token",
     );
   }
+}
+
+/** What each setting allows by itself, and all of them together do not. @throws ConfigError */
+function checkServer(config: Config): void {
+  for (const name of ["nodeIp", "advertiseAddress"] as const) {
+    const text = config[name];
+    const address = text === undefined ? undefined : parseIpv4(text);
+    const inside = [config.clusterCidr, config.serviceCidr].find(
+      (cidr) => address !== undefined && cidrContains(network(cidr), address),
+    );
+    if (inside !== undefined)
+      throw new ConfigError(
+        `expected an address of this machine for --${flagOf(name)}, found "${text}", which is inside ${inside}, the cluster's own; choose other networks with --cluster-cidr and --service-cidr`,
+      );
+  }
+  if (clusterDns(config) === serviceAddress(config, 1))
+    throw new ConfigError(
+      `expected another address for --cluster-dns than the API's service address, found "${config.clusterDns}"; leave it out, or take another one of --service-cidr`,
+    );
+  const [from, to] = config.serviceNodePortRange.split("-").map(Number);
+  const port = config.httpsListenPort;
+  if (from !== undefined && to !== undefined && port >= from && port <= to)
+    throw new ConfigError(
+      `expected a port for --https-listen-port outside of --service-node-port-range ${config.serviceNodePortRange}, whose ports belong to Services, found ${port}`,
+    );
+  const ofNode = config.disableAgent
+    ? (["nodeLabel", "nodeTaint"] as const).find((name) => config[name].length > 0)
+    : undefined;
+  if (ofNode !== undefined)
+    throw new ConfigError(
+      `expected no --${flagOf(ofNode)} beside --disable-agent, which leaves this machine without a node, found both; leave one out`,
+    );
 }
 
 function fromEnvironment(

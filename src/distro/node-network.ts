@@ -11,7 +11,9 @@ import { Nftables } from "#host/nftables.ts";
 import { readSysctl, setSysctl } from "#host/sysctl.ts";
 import { clusterDns } from "#network/dns.ts";
 import { nodeRoutes, type RouteTable } from "#network/node-routes.ts";
+import { ownPorts } from "#network/own-ports.ts";
 import { serviceProxy, type ProxyOptions } from "#network/proxy.ts";
+import type { ReservedPlace } from "#network/reserved.ts";
 import {
   applyServiceLink,
   planServiceLink,
@@ -73,6 +75,7 @@ export function networkParts(parts: NodeNetworkParts): readonly Component[] {
   return [
     serviceLink(linkOf(options), { machine: linkMachine(links, journal), clock, log }),
     nodeRoutes({ ...options, table: routeTable(links, journal) }),
+    ownPortsOf(parts),
     ...(disabled.has("proxy") ? [] : [proxyOf(parts)]),
     ...(servesDns(options) ? [dnsOf(options, log)] : []),
   ];
@@ -124,8 +127,8 @@ function routeTable(links: Links, journal: HostJournal): RouteTable {
 }
 
 function proxyOf(parts: NodeNetworkParts): Component {
-  const { options, journal, kubeletPort } = parts;
-  const { api, nodeIp, dataDir, informers, clock, log, nodeName, clusterCidr } = options;
+  const { options, journal } = parts;
+  const { dataDir, informers, clock, log, nodeName, clusterCidr } = options;
   const table = `kedge-${nodeId(dataDir)}`;
   journal.record({ kind: "nft-table", family: "ip", name: table });
   return serviceProxy({
@@ -135,9 +138,7 @@ function proxyOf(parts: NodeNetworkParts): Component {
     nodeName,
     clusterCidr,
     table,
-    answeredHere: servesDns(options) ? [options.clusterDns] : [],
-    reserved: [`${api.address} . tcp . ${api.port}`, `${nodeIp} . tcp . ${kubeletPort}`],
-    listening: listeningOf(parts),
+    reserved: reservedOf(parts),
     filter: packetFilter(options, table),
     serveHealth: async (port, answer) => {
       const server = await listen({ host: "0.0.0.0", port, log }, (exchange) => {
@@ -149,16 +150,37 @@ function proxyOf(parts: NodeNetworkParts): Component {
   });
 }
 
-function listeningOf({ options, kubeletPort, streaming }: NodeNetworkParts): ProxyOptions["listening"] {
-  const { api, clusterDns } = options;
+function reservedOf({ options, kubeletPort, streaming }: NodeNetworkParts): readonly ReservedPlace[] {
+  const { api, nodeIp, clusterDns } = options;
+  const tcp = "tcp" as const;
   return [
-    ...(api.onThisMachine ? [{ protocol: "tcp", port: api.port } as const] : []),
-    { protocol: "tcp", port: kubeletPort },
-    { address: streaming, protocol: "tcp" },
+    {
+      what: "api",
+      address: api.address,
+      protocol: tcp,
+      port: api.port,
+      listens: api.onThisMachine ? "everywhere" : "elsewhere",
+    },
+    { what: "kubelet", address: nodeIp, protocol: tcp, port: kubeletPort, listens: "everywhere" },
+    { what: "streams", address: streaming, protocol: tcp, listens: "there" },
     ...(servesDns(options)
-      ? (["tcp", "udp"] as const).map((protocol) => ({ address: clusterDns, protocol, port: 53 }))
+      ? ([tcp, "udp"] as const).map(
+          (protocol) => ({ what: "dns", address: clusterDns, protocol, port: 53, listens: "there" }) as const,
+        )
       : []),
   ];
+}
+
+function ownPortsOf(parts: NodeNetworkParts): Component {
+  const { dataDir, bundle, clock, log } = parts.options;
+  const table = `kedge-own-${nodeId(dataDir)}`;
+  parts.journal.record({ kind: "nft-table", family: "ip", name: table });
+  const nft = new Nftables(bundle.nft);
+  const filter = {
+    apply: (script: string, signal: AbortSignal) => nft.apply(script, signal),
+    digest: (signal: AbortSignal) => nft.digest({ family: "ip", name: table }, signal),
+  };
+  return ownPorts({ places: reservedOf(parts), table, filter, clock, log });
 }
 
 function packetFilter({ bundle }: NodeOptions, name: string): ProxyOptions["filter"] {

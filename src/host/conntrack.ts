@@ -1,6 +1,9 @@
 /** The kernel's table of connections. A UDP flow to an endpoint that is gone stays on its way until its entry goes. */
 import { CommandError, run } from "./processes.ts";
 
+// The kernel goes through its whole table, which may hold hundreds of thousands.
+const answerMs = 30_000;
+
 /** Which entries; what is absent matches all. */
 export interface ConntrackFilter {
   readonly protocol: "tcp" | "udp" | "sctp";
@@ -16,16 +19,20 @@ export interface ConntrackFilter {
 export async function forgetConnections(program: string, filter: ConntrackFilter): Promise<number> {
   const { protocol, family, originalDestination, originalPort, replySource } = filter;
   try {
-    const removed = await run(program, [
-      "-D",
-      "-f",
-      family,
-      "-p",
-      protocol,
-      ...(originalDestination === undefined ? [] : ["--orig-dst", originalDestination]),
-      ...(originalPort === undefined ? [] : ["--orig-port-dst", String(originalPort)]),
-      ...(replySource === undefined ? [] : ["--reply-src", replySource]),
-    ]);
+    const removed = await run(
+      program,
+      [
+        "-D",
+        "-f",
+        family,
+        "-p",
+        protocol,
+        ...(originalDestination === undefined ? [] : ["--orig-dst", originalDestination]),
+        ...(originalPort === undefined ? [] : ["--orig-port-dst", String(originalPort)]),
+        ...(replySource === undefined ? [] : ["--reply-src", replySource]),
+      ],
+      { timeoutMs: answerMs },
+    );
     return removed.split("\n").filter((line) => line !== "").length;
   } catch (error) {
     // It ends with 1 when nothing matched.
@@ -40,7 +47,9 @@ export async function udpPeers(
   { address, port }: { readonly address?: string | undefined; readonly port: number },
 ): Promise<readonly string[]> {
   const where = address === undefined ? [] : ["--orig-dst", address];
-  const text = await run(program, ["-L", "-f", "ipv4", "-p", "udp", ...where, "--orig-port-dst", String(port)]);
+  const text = await run(program, ["-L", "-f", "ipv4", "-p", "udp", ...where, "--orig-port-dst", String(port)], {
+    timeoutMs: answerMs,
+  });
   const peers = new Set<string>();
   for (const line of text.split("\n")) {
     // The first source is the client, the second who answers it.

@@ -50,8 +50,8 @@ const sandboxConfig: PodSandboxConfig = {
 };
 
 before(async () => {
-  await run("sh", [join(root, "tools/node.sh"), join(root, "tools/runtime/build.ts")]);
-  await run("sh", [join(root, "examples/images/build"), "busybox"]);
+  await run("sh", [join(root, "tools/node.sh"), join(root, "tools/runtime/build.ts")], { timeoutMs: 900_000 });
+  await run("sh", [join(root, "examples/images/build"), "busybox"], { timeoutMs: 900_000 });
   started = start();
   const { folders } = started.containerd;
   writePodNetwork(folders, { podCidrs: ["10.213.7.0/24"] });

@@ -11,6 +11,11 @@ import type { RuntimeBundle } from "./runtime-bundle.ts";
 /** The namespace in which containerd keeps what belongs to CRI. */
 export const criNamespace = "k8s.io";
 const complaintBytesMax = 4096;
+// A line for each image.
+const outputCharactersMax = 1024 * 1024;
+const answerMs = 60_000;
+/** For archives of many gigabytes on slow disks. */
+const importMs = 30 * 60_000;
 
 /**
  * Puts the images of an archive (an OCI layout or Docker's form; plain, gzip or zstd) into containerd, pinned.
@@ -28,10 +33,17 @@ export async function importImages(
   // The transfer service does not wait until the layers are on the disk: see containerd/config.ts.
   const how = ["--local", ...labels, decompress ? "-" : path];
   const args = ["-a", target.socket, "-n", criNamespace, "images", "import", ...how];
-  const child = spawn(target.bundle.ctr, args, { stdio: ["pipe", "pipe", "pipe"], signal });
-  const output: string[] = [];
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(importMs)]);
+  const child = spawn(target.bundle.ctr, args, {
+    stdio: ["pipe", "pipe", "pipe"],
+    signal: limit,
+    killSignal: "SIGKILL",
+  });
+  let output = "";
   let complaint = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => output.push(text));
+  child.stdout
+    .setEncoding("utf8")
+    .on("data", (text: string) => (output = (output + text).slice(0, outputCharactersMax)));
   child.stderr
     .setEncoding("utf8")
     .on("data", (text: string) => (complaint = (complaint + text).slice(-complaintBytesMax)));
@@ -54,7 +66,7 @@ export async function importImages(
       `expected an image archive (OCI layout or docker save), found one that cannot be read (${why}): make it again`,
     );
   }
-  return await namesOf(digestsIn(output.join("")), target, signal);
+  return await namesOf(digestsIn(output), target, signal);
 }
 
 /** What the program says it imported: it shortens names and changes letters in them, but says each digest whole. */
@@ -67,7 +79,10 @@ async function namesOf(
   target: { readonly bundle: RuntimeBundle; readonly socket: string },
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const list = await run(target.bundle.ctr, ["-a", target.socket, "-n", criNamespace, "images", "ls"], { signal });
+  const list = await run(target.bundle.ctr, ["-a", target.socket, "-n", criNamespace, "images", "ls"], {
+    timeoutMs: answerMs,
+    signal,
+  });
   return list
     .split("\n")
     .map((line) => line.split(/\s+/))

@@ -51,8 +51,8 @@ async function logged(pattern: RegExp): Promise<string> {
 }
 
 before(async () => {
-  await run("sh", [join(root, "tools/node.sh"), join(root, "tools/runtime/build.ts")]);
-  await run("sh", [join(root, "examples/images/build")]);
+  await run("sh", [join(root, "tools/node.sh"), join(root, "tools/runtime/build.ts")], { timeoutMs: 900_000 });
+  await run("sh", [join(root, "examples/images/build")], { timeoutMs: 900_000 });
   const bundle: RuntimeBundle = must(locateBundle(root), "the bundle was built above");
   const log = createLog({
     clock: machineClock,
@@ -114,7 +114,9 @@ test("the layers of an image that counts as imported are on the disk", async () 
   await logged(/imported.*redis/);
   const layers = join(containerd.folders.root, "io.containerd.snapshotter.v1.overlayfs/snapshots");
   // Says of each stretch of a file where it lies; a file system that gives out room late calls it "delalloc" until then.
-  const told = await run("find", [layers, "-type", "f", "-size", "+0", "-exec", "filefrag", "-v", "{}", "+"]);
+  const told = await run("find", [layers, "-type", "f", "-size", "+0", "-exec", "filefrag", "-v", "{}", "+"], {
+    timeoutMs: 60_000,
+  });
   assert.match(told, /extents? found/);
   const late = told.split("\n").filter((line) => line.includes("delalloc"));
   assert.deepEqual(late, []);

@@ -15,7 +15,7 @@ import { readSysctl, setSysctl } from "./sysctl.ts";
 const root = join(import.meta.dirname, "../..");
 
 test("undoing the journal leaves the machine as it was, also from a journal that was cut short", async () => {
-  await run("sh", [join(root, "tools/node.sh"), join(root, "tools/runtime/build.ts")]);
+  await run("sh", [join(root, "tools/node.sh"), join(root, "tools/runtime/build.ts")], { timeoutMs: 900_000 });
   const bundle = must(locateBundle(root), "the bundle was built above");
   const folder = mkdtempSync("/tmp/kedge-journal-test-");
   const path = join(folder, "journal.jsonl");

@@ -46,6 +46,8 @@ interface IpLink {
   }[];
 }
 
+const answerMs = 30_000;
+
 export class Links {
   private readonly program: string;
 
@@ -97,7 +99,11 @@ export class Links {
    * @throws CommandError with the number of that line.
    */
   async apply(lines: readonly string[], signal?: AbortSignal): Promise<void> {
-    await run(this.program, ["-batch", "-"], { input: `${lines.join("\n")}\n`, ...(signal && { signal }) });
+    await run(this.program, ["-batch", "-"], {
+      timeoutMs: answerMs,
+      input: `${lines.join("\n")}\n`,
+      ...(signal && { signal }),
+    });
   }
 
   /** Removes a link, and with it its addresses and routes. One that is not there is no error. */
@@ -106,7 +112,7 @@ export class Links {
   }
 
   private async read<T>(args: readonly string[]): Promise<readonly T[]> {
-    const text = await run(this.program, ["-j", ...args]);
+    const text = await run(this.program, ["-j", ...args], { timeoutMs: answerMs });
     // The form is ip's own; an empty answer stands for an empty list.
     return text.trim() === "" ? [] : (JSON.parse(text) as T[]);
   }

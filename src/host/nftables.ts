@@ -9,6 +9,9 @@ export interface NftTable {
   readonly name: string;
 }
 
+// A table of 5,000 Services takes seconds.
+const answerMs = 60_000;
+
 export class Nftables {
   private readonly program: string;
 
@@ -24,7 +27,7 @@ export class Nftables {
    */
   async apply(script: string, signal?: AbortSignal): Promise<void> {
     try {
-      await run(this.program, ["-f", "-"], { input: script, ...(signal && { signal }) });
+      await run(this.program, ["-f", "-"], { timeoutMs: answerMs, input: script, ...(signal && { signal }) });
     } catch (error) {
       if (error instanceof CommandError) throw new Error(complaintOf(error.stderr, script), { cause: error });
       throw error;
@@ -51,7 +54,10 @@ export class Nftables {
    */
   async digest({ family, name }: NftTable, signal?: AbortSignal): Promise<string | undefined> {
     try {
-      const text = await run(this.program, ["-s", "list", "table", family, name], { ...(signal && { signal }) });
+      const text = await run(this.program, ["-s", "list", "table", family, name], {
+        timeoutMs: answerMs,
+        ...(signal && { signal }),
+      });
       return createHash("sha256").update(steadyText(text)).digest("hex");
     } catch (error) {
       if (error instanceof CommandError && error.stderr.includes("No such file or directory")) return undefined;
@@ -65,7 +71,7 @@ export class Nftables {
   }
 
   private async list(what: readonly string[]): Promise<readonly object[]> {
-    const answer: unknown = JSON.parse(await run(this.program, ["-j", "list", ...what]));
+    const answer: unknown = JSON.parse(await run(this.program, ["-j", "list", ...what], { timeoutMs: answerMs }));
     return (answer as { readonly nftables: readonly object[] }).nftables;
   }
 }

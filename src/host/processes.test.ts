@@ -5,7 +5,7 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, test } from "node:test";
-import { processesOf } from "./processes.ts";
+import { CommandError, processesOf, run } from "./processes.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kedge-processes-"));
 const started: ChildProcess[] = [];
@@ -37,3 +37,14 @@ test("a process is known by the file it runs, whatever it calls itself", async (
   copyFileSync("/bin/sleep", program);
   assert.deepEqual(found(), [real]);
 });
+
+test(
+  "a program that does not end is killed in its time, and so is one whose child keeps its output open",
+  { timeout: 10_000 },
+  async () => {
+    for (const script of ["exec sleep 30", "sleep 30 & wait"]) {
+      const ending = run("/bin/sh", ["-c", script], { timeoutMs: 50 });
+      await assert.rejects(ending, (error) => error instanceof CommandError && /was killed/.test(error.message));
+    }
+  },
+);

@@ -13,8 +13,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Kills the program after this long. Absent: no limit but the signal. */
-  readonly timeoutMs?: number;
+  /** Kills the program after this long. Nobody waits for one without end, such as one that waits for a lock itself. */
+  readonly timeoutMs: number;
 }
 
 /** A program that ended badly, or could not be started. */
@@ -37,7 +37,7 @@ export class CommandError extends Error {
  * @returns Its standard output.
  * @throws CommandError with the first of its complaints when it does not end with exit code 0.
  */
-export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+export function run(program: string, args: readonly string[], options: RunOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile(
       program,
@@ -48,7 +48,8 @@ export function run(program: string, args: readonly string[], options: RunOption
         ...(options.signal && { signal: options.signal }),
         ...(options.env && { env: options.env }),
         ...(options.cwd !== undefined && { cwd: options.cwd }),
-        ...(options.timeoutMs !== undefined && { timeout: options.timeoutMs, killSignal: "SIGKILL" as const }),
+        timeout: options.timeoutMs,
+        killSignal: "SIGKILL",
       },
       (error, stdout, stderr) => {
         if (!error) resolve(stdout);

@@ -24,7 +24,8 @@ after(async () => {
   rmSync(base, { recursive: true });
 });
 
-const bind = (from: string, to: string): Promise<string> => run("mount", ["-n", "--bind", from, to]);
+const bind = (from: string, to: string): Promise<string> =>
+  run("mount", ["-n", "--bind", from, to], { timeoutMs: 60_000 });
 
 /** A folder `in` with a bind mount of the folder and the file that lie outside it. */
 async function withMounts(): Promise<{ readonly folder: SafeFolder; readonly path: string }> {
@@ -52,7 +53,7 @@ test("mounts below a folder are undone before it is removed, stacked ones too, a
   const { folder, path } = await withMounts();
   using _ = folder;
   await bind(join(path, "out"), join(path, "in/a/mounted"));
-  await run("mount", ["-n", "-t", "tmpfs", "tmpfs", join(path, "in/a")]);
+  await run("mount", ["-n", "-t", "tmpfs", "tmpfs", join(path, "in/a")], { timeoutMs: 60_000 });
   mkdirSync(join(path, "in/a/b"));
   await bind(path, join(path, "in/a/b"));
   await folder.remove("in", "unmount");
@@ -85,14 +86,14 @@ test("what is opened is what is mounted, files and folders", async () => {
 test("what is undone in one place stays mounted in the others that share it", async () => {
   const path = mkdtempSync(join(base, "place-"));
   for (const name of ["disk", "in/copy", "in/part"]) mkdirSync(join(path, name), { recursive: true });
-  await run("mount", ["-n", "-t", "tmpfs", "tmpfs", join(path, "disk")]);
-  await run("mount", ["-n", "--make-shared", join(path, "disk")]);
+  await run("mount", ["-n", "-t", "tmpfs", "tmpfs", join(path, "disk")], { timeoutMs: 60_000 });
+  await run("mount", ["-n", "--make-shared", join(path, "disk")], { timeoutMs: 60_000 });
   for (const name of ["child", "later"]) mkdirSync(join(path, "disk", name));
-  await run("mount", ["-n", "-t", "tmpfs", "tmpfs", join(path, "disk/child")]);
-  await run("mount", ["-n", "--rbind", join(path, "disk"), join(path, "in/copy")]);
+  await run("mount", ["-n", "-t", "tmpfs", "tmpfs", join(path, "disk/child")], { timeoutMs: 60_000 });
+  await run("mount", ["-n", "--rbind", join(path, "disk"), join(path, "in/copy")], { timeoutMs: 60_000 });
   using folder = must(await openFolder(path), "it was made");
   await folder.bind("disk", join(path, "in/part"));
-  await run("mount", ["-n", "-t", "tmpfs", "tmpfs", join(path, "disk/later")]);
+  await run("mount", ["-n", "-t", "tmpfs", "tmpfs", join(path, "disk/later")], { timeoutMs: 60_000 });
   const points = async (below: string): Promise<readonly string[]> =>
     (await listMounts(join(path, below))).map(({ mountPoint }) => mountPoint.slice(path.length + 1));
   // Who has the part sees what is mounted in it later.

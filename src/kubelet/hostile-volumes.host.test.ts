@@ -227,12 +227,12 @@ test("a file that cannot be removed does not keep its pod", async () => {
   const folder = machine.podFolder("stuck");
   const file = join(folder, "volumes/kubernetes.io~empty-dir/work/file");
   writeFileSync(file, "");
-  await run("chattr", ["+i", file]);
+  await run("chattr", ["+i", file], { timeoutMs: 60_000 });
   try {
     await machine.remove("stuck");
     assert.deepEqual([machine.status("stuck"), existsSync(file)], [{}, true]);
   } finally {
-    await run("chattr", ["-i", file]);
+    await run("chattr", ["-i", file], { timeoutMs: 60_000 });
   }
   // The next start has another try.
   await machine.stopKubelet();

@@ -75,8 +75,8 @@ function startKubelet(): void {
 }
 
 before(async () => {
-  await run("sh", [join(root, "tools/node.sh"), join(root, "tools/runtime/build.ts")]);
-  await run("sh", [join(root, "examples/images/build"), "busybox"]);
+  await run("sh", [join(root, "tools/node.sh"), join(root, "tools/runtime/build.ts")], { timeoutMs: 900_000 });
+  await run("sh", [join(root, "examples/images/build"), "busybox"], { timeoutMs: 900_000 });
   mkdirSync(config.podLogsFolder);
   containerdDone = supervise(containerd, parts, containerdLife.signal);
   writePodNetwork(containerd.folders, { podCidrs: ["10.213.23.0/24"] });
@@ -91,7 +91,7 @@ after(async () => {
   containerdLife.abort(new Error("the test stops containerd"));
   await containerdDone;
   await stopContainers(data, { clock: machineClock, signal: never });
-  await run(bundle().ip, ["link", "delete", bridgeName(containerd.folders)]);
+  await run(bundle().ip, ["link", "delete", bridgeName(containerd.folders)], { timeoutMs: 60_000 });
   await new Cgroups(detectCgroups()).remove(config.cgroupRoot);
   rmSync(data, { recursive: true });
 });

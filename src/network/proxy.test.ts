@@ -51,9 +51,7 @@ async function proxied(more: Partial<Service["spec"]> = {}) {
     log: silentLog,
     nodeName: "node",
     clusterCidr: "10.42.0.0/16",
-    answeredHere: ["10.43.0.10"],
-    reserved: [],
-    listening: [],
+    reserved: [{ what: "dns", address: "10.43.0.10", protocol: "udp", port: 53, listens: "there" }],
     table: "kedge-test",
   }).run(ending.signal);
   await clock.advance(100);

@@ -10,8 +10,9 @@ import { Reconciled } from "#base/reconciled.ts";
 import type { Informer, InformerFactory } from "#client/informer.ts";
 import { services, type Service } from "#resources/core/service.ts";
 import { endpointSlices, type EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
+import { answeredHere, servicesKeepOff, type ReservedPlace } from "./reserved.ts";
 import { healthAnswers, healthPorts, type ServeHealth } from "./services/health-ports.ts";
-import { changedTable, wholeTable, type Listening } from "./services/nft-script.ts";
+import { changedTable, wholeTable } from "./services/nft-script.ts";
 import { rulesOf, type Ruleset } from "./services/rules.ts";
 import { udpPlaces, type UdpPlace } from "./services/udp.ts";
 
@@ -36,12 +37,8 @@ export interface ProxyOptions {
   readonly log: Log;
   readonly nodeName: string;
   readonly clusterCidr: string;
-  /** Service addresses that something on this machine answers itself, such as the DNS. */
-  readonly answeredHere: readonly string[];
-  /** "address . protocol . port" of what no Service may take over on this machine. */
-  readonly reserved: readonly string[];
-  /** Where kedge itself listens on this machine: no pod takes it over by a host port. */
-  readonly listening: readonly Listening[];
+  /** What no Service may take over on this machine. */
+  readonly reserved: readonly ReservedPlace[];
   /** Name of the table, unique to this data directory. */
   readonly table: string;
 }
@@ -124,11 +121,12 @@ class ServiceProxy {
   }
 
   private compare(sources: Sources, { rules: before }: Held): Change | undefined {
-    const { table, clusterCidr, nodeName, listening, answeredHere } = this.options;
-    const forwarded = sources.services.list().filter(({ spec }) => !answeredHere.includes(spec.clusterIP ?? ""));
-    const reserved = new Set([...this.options.reserved, ...answeredHere]);
+    const { table, clusterCidr, nodeName } = this.options;
+    const answered = answeredHere(this.options.reserved);
+    const forwarded = sources.services.list().filter(({ spec }) => !answered.has(spec.clusterIP ?? ""));
+    const reserved = servicesKeepOff(this.options.reserved);
     const after = rulesOf(forwarded, (service) => slicesOf(sources, service), { nodeName, clusterCidr, reserved });
-    const script = before ? changedTable(table, before, after) : wholeTable(table, { clusterCidr, listening }, after);
+    const script = before ? changedTable(table, before, after) : wholeTable(table, clusterCidr, after);
     return script === "" ? undefined : { before, after, script };
   }
 

@@ -56,12 +56,12 @@ export class RealKubelet {
   }
 
   async start(): Promise<void> {
-    await run("sh", [join(root, "tools/node.sh"), join(root, "tools/runtime/build.ts")]);
-    await run("sh", [join(root, "examples/images/build"), "busybox"]);
+    await run("sh", [join(root, "tools/node.sh"), join(root, "tools/runtime/build.ts")], { timeoutMs: 900_000 });
+    await run("sh", [join(root, "examples/images/build"), "busybox"], { timeoutMs: 900_000 });
     const bundle = must(locateBundle(root), "the bundle was built");
     // Mounts of containers are to be seen here, wherever the tests run.
-    await run("mount", ["-n", "--bind", this.folder, this.folder]);
-    await run("mount", ["-n", "--make-shared", this.folder]);
+    await run("mount", ["-n", "--bind", this.folder, this.folder], { timeoutMs: 60_000 });
+    await run("mount", ["-n", "--make-shared", this.folder], { timeoutMs: 60_000 });
     mkdirSync(this.config.podLogsFolder);
     const component = new Containerd({ bundle, dataFolder: this.folder, ...parts });
     this.containerd = { component, done: supervise(component, parts, this.life.signal) };
@@ -104,7 +104,8 @@ export class RealKubelet {
     await this.containerd?.done;
     await stopContainers(this.folder, { clock: machineClock, signal: never });
     const bundle = must(locateBundle(root), "the bundle was built");
-    if (this.containerd) await run(bundle.ip, ["link", "delete", bridgeName(this.containerd.component.folders)]);
+    if (this.containerd)
+      await run(bundle.ip, ["link", "delete", bridgeName(this.containerd.component.folders)], { timeoutMs: 60_000 });
     await new Cgroups(detectCgroups()).remove(this.config.cgroupRoot);
     await unmountBelow(this.folder);
     rmSync(this.folder, { recursive: true });

@@ -8,7 +8,7 @@ import { type Duplex, PassThrough, pipeline, type Readable, type Writable } from
 import { abortReason } from "#base/clock.ts";
 import { own } from "#base/own.ts";
 import { collect } from "./http/body.ts";
-import { dial, dialMs, type DialOptions, targetOf } from "./http/dial.ts";
+import { dial, dialSignal, type DialOptions, targetOf } from "./http/dial.ts";
 import { Sessions } from "./http/sessions.ts";
 
 export type { ClientCredentials, DialOptions } from "./http/dial.ts";
@@ -16,6 +16,8 @@ export type { ClientCredentials, DialOptions } from "./http/dial.ts";
 export interface HttpClientOptions extends DialOptions {
   /** HTTP/2 needs an https URL. */
   readonly protocol: "h2" | "h1";
+  /** From an HTTP/1.1 request to the head of its reply. Absent: as long as the caller waits. */
+  readonly headMs?: number;
 }
 
 export interface HttpRequest {
@@ -41,7 +43,13 @@ export type UpgradeReply =
   | { readonly kind: "switched"; readonly headers: IncomingHttpHeaders; readonly socket: Duplex }
   | { readonly kind: "refused"; readonly reply: HttpReply };
 
-const http1SocketsMax = 64;
+/**
+ * To one server. Whoever asks more waits for the others, and some replies never end: it is for the caller to bound those,
+ * as the API does by its seats for connections, of which there are no more.
+ */
+const http1SocketsMax = 2_000;
+/** Of one reply. A server that goes on and on with them keeps its client busy and never answers. */
+const interimRepliesMax = 16;
 
 /** The server closed an idle connection at the moment it was used again: nothing was asked yet. */
 class StaleConnectionError extends Error {}
@@ -117,6 +125,8 @@ export class HttpClient {
         const stale = sent.reusedSocket && error.code === "ECONNRESET" && (method === "GET" || method === "HEAD");
         reject(stale && !signal.aborted ? new StaleConnectionError("connection closed", { cause: error }) : error);
       });
+      // After a 101 that nobody asked for there is neither an error nor a reply.
+      sent.once("close", () => reject(new Error("the server closed the connection without a reply")));
       sent.once("response", (response) => {
         resolve(replyOf(response.statusCode ?? 0, response.headers, { body: response, signal }));
       });
@@ -131,6 +141,7 @@ export class HttpClient {
       const agent = new DialAgent(this.options);
       const sent = this.startHttp1(request, { connection: "Upgrade" }, agent);
       sent.on("error", reject);
+      sent.once("close", () => reject(new Error("the server closed the connection without a reply")));
       sent.once("upgrade", (response, socket, head) => {
         if (head.length > 0) socket.unshift(head);
         resolve({ kind: "switched", headers: response.headers, socket });
@@ -148,7 +159,23 @@ export class HttpClient {
     const host = targetOf(this.options).url.host;
     const headers: Record<string, string | number> = { host, ...request.headers, ...this.authorization(), ...extra };
     if (body instanceof Uint8Array) headers["content-length"] = body.length;
-    return requestHttp({ method, path, headers, signal, agent });
+    return this.bounded(requestHttp({ method, path, headers, signal, agent }));
+  }
+
+  private bounded(sent: ClientRequest): ClientRequest {
+    const { headMs } = this.options;
+    let interim = 0;
+    sent.on("information", () => {
+      interim += 1;
+      if (interim > interimRepliesMax)
+        sent.destroy(new Error(`expected a reply after at most ${interimRepliesMax} interim ones, found more`));
+    });
+    if (headMs === undefined) return sent;
+    const late = (): void =>
+      void sent.destroy(new Error(`expected the head of a reply within ${headMs / 1000} s, found none`));
+    const timer = setTimeout(late, headMs);
+    const stop = (): void => clearTimeout(timer);
+    return sent.once("response", stop).once("upgrade", stop).once("close", stop);
   }
 
   private authorization(): Readonly<Record<string, string>> {
@@ -178,7 +205,7 @@ class DialAgent extends HttpAgent {
   private async dialFor(done: (error: Error | null, stream: Duplex) => void): Promise<void> {
     let socket: Duplex;
     try {
-      socket = await dial(this.dialOptions, "http/1.1", AbortSignal.timeout(dialMs));
+      socket = await dial(this.dialOptions, "http/1.1", dialSignal(this.dialOptions));
     } catch (error) {
       done(error instanceof Error ? error : new Error(String(error)), new PassThrough());
       return;

@@ -65,6 +65,11 @@ async function relayUpgrade(exchange: Exchange, upgrade: Upgrade, options: Relay
   const headers = { ...requestHeaders(exchange, options), upgrade: upgrade.protocol };
   const answer = await options.client.upgrade({ method, target: options.target, headers, signal });
   if (answer.kind === "refused") {
+    // Upstream's rule and words (CVE-2020-8559): no redirection leads a client that asked for a session elsewhere.
+    if (answer.reply.status < 400) {
+      answer.reply.body.destroy();
+      throw new Error(`invalid upgrade response: status code ${answer.reply.status}`);
+    }
     await passBack(exchange, answer.reply, options);
     return;
   }

@@ -1,19 +1,22 @@
 /** Pods whose host ports are those of kedge itself: whoever may create pods must not become the API or the DNS. */
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
-import { newPlace, placeImages, Server, type Place } from "./kedge.ts";
+import { test } from "node:test";
+import { kedge, newPlace, placeImages, Server, type Place } from "./kedge.ts";
 
 const block = 128 + (process.pid % 25) * 2;
-let place: Place;
-let server: Server;
+const networks = [`10.${block}.0.0/16`, `10.${block + 1}.0.0/16`] as const;
 
-before(async () => {
-  place = await newPlace([`10.${block}.0.0/16`, `10.${block + 1}.0.0/16`], "--node-name", "only");
-  await placeImages(place, "toolbox");
-  server = await Server.start(place);
-});
+for (const flags of [[], ["--disable", "proxy"]])
+  test(`a pod with the host ports of the API, the kubelet and the DNS gets nothing that is theirs ${flags.join(" ")}`, async () => {
+    const place = await newPlace(networks, "--node-name", "only", ...flags);
+    await placeImages(place, "toolbox");
+    const server = await Server.start(place);
+    await stealsNothing(place, server);
+    await server.end("SIGTERM");
+    await kedge("killall", "--data-dir", place.dataDir);
+  });
 
-test("a pod with the host ports of the API, the kubelet and the DNS gets nothing that is theirs", async () => {
+async function stealsNothing(place: Place, server: Server): Promise<void> {
   const kubelet = await server.kubectl(
     "get",
     "node/only",
@@ -52,4 +55,4 @@ spec:
   // A port that is nobody's is its own.
   const address = await server.kubectl("get", "pod/thief", "-o", "jsonpath={.status.hostIP}");
   assert.equal(await (await fetch(`http://${address}:${place.port + 1}/hostname`)).text(), "thief\n");
-});
+}

@@ -22,6 +22,8 @@ import { runsUnderLock } from "../runtime/lock.ts";
 import { writeOciArchive } from "../runtime/oci.ts";
 import { dropped, recipes, type Recipe } from "./recipes.ts";
 
+const programMs = 900_000;
+
 const root = join(import.meta.dirname, "../..");
 const sources = join(root, "examples/images");
 const out = join(sources, "out");
@@ -55,7 +57,7 @@ async function build(name: string, recipe: Recipe, archive: DebianArchive): Prom
     const layer = join(scratch, "layer.tar");
     const reproducible = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--format=pax"];
     const noTimes = "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime";
-    await run("tar", ["-C", rootfs, ...reproducible, noTimes, "-cf", layer, "."]);
+    await run("tar", ["-C", rootfs, ...reproducible, noTimes, "-cf", layer, "."], { timeoutMs: programMs });
     const { uid } = recipe.user;
     await writeOciArchive(join(scratch, "image.tar"), {
       name: imageName(name),
@@ -80,7 +82,7 @@ async function furnish(rootfs: string, recipe: Recipe): Promise<void> {
   keepLicencesOnly(join(rootfs, "usr/share/doc"));
   for (const [link, target] of Object.entries(recipe.links ?? {})) symlinkSync(target, join(rootfs, link));
   const busybox = join(rootfs, "usr/bin/busybox");
-  for (const applet of (await run(busybox, ["--list"])).trim().split("\n"))
+  for (const applet of (await run(busybox, ["--list"], { timeoutMs: programMs })).trim().split("\n"))
     if (!["usr/bin", "usr/sbin"].some((folder) => isThere(join(rootfs, folder, applet))))
       symlinkSync("busybox", join(rootfs, "usr/bin", applet));
   for (const folder of ["tmp", "var/tmp"]) makeFolder(join(rootfs, folder), 0o1777);

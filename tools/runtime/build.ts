@@ -31,6 +31,8 @@ import { pauseProgram } from "./pause.ts";
 import { takePrograms, type Taken } from "./programs.ts";
 import { billOfMaterials, type BundledPackage } from "./sbom.ts";
 
+const programMs = 900_000;
+
 const root = join(import.meta.dirname, "../..");
 
 async function build(): Promise<void> {
@@ -58,7 +60,7 @@ async function build(): Promise<void> {
     await stage("tried the programs", () => tryPrograms(bundle));
     relocate(bundle, folder);
     // What has its name is taken as whole ever after, also by a machine that lost power in between.
-    await run("sync", ["--file-system", bundle]);
+    await run("sync", ["--file-system", bundle], { timeoutMs: 60_000 });
     renameSync(bundle, folder);
   } finally {
     rmSync(fresh, { recursive: true, force: true });
@@ -128,9 +130,10 @@ async function tryPrograms(bundle: string): Promise<void> {
     ["ip", ["-json", "link", "show"]],
     ["kubectl", ["version", "--client"]],
   ] as const)
-    await run(join(bundle, "bin", program), args, { env });
+    await run(join(bundle, "bin", program), args, { timeoutMs: programMs, env });
   for (const plugin of ["bridge", "host-local", "loopback", "portmap"])
     await run(join(bundle, "cni", plugin), [], {
+      timeoutMs: programMs,
       env: { ...env, CNI_COMMAND: "VERSION" },
       input: '{"cniVersion":"1.0.0"}',
     });

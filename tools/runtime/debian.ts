@@ -9,6 +9,8 @@ import { join } from "node:path";
 import { messageOf } from "../../src/base/assert.ts";
 import { CommandError, run } from "../../src/host/processes.ts";
 
+const programMs = 900_000;
+
 const mirror = "http://deb.debian.org/debian";
 const keys = join(import.meta.dirname, "debian-archive.asc");
 const downloadTriesMax = 3;
@@ -79,6 +81,7 @@ export class DebianArchive {
   async versions(packages: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
     // Lines such as `runc | 1.3.6+ds1-1 | http://deb.debian.org/debian sid/main amd64 Packages`.
     const listing = await run("apt-cache", ["-c", this.configuration, "madison", ...packages], {
+      timeoutMs: programMs,
       env: { ...environment(), LC_ALL: "C" },
     });
     const found = listing.split("\n").map((line) => line.split("|").map((part) => part.trim()));
@@ -89,6 +92,7 @@ export class DebianArchive {
 
   private apt(args: readonly string[]): Promise<string> {
     return run("apt-get", ["-c", this.configuration, "-q", ...args], {
+      timeoutMs: programMs,
       env: { ...environment(), LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" },
     });
   }
@@ -137,7 +141,7 @@ export async function unpack<T extends Deb>(
   mkdirSync(folder, { recursive: true });
   const paths = new Map<T, readonly string[]>();
   for (const deb of debs) {
-    const listing = await run("dpkg-deb", ["--vextract", deb.path, folder]);
+    const listing = await run("dpkg-deb", ["--vextract", deb.path, folder], { timeoutMs: programMs });
     paths.set(
       deb,
       listing.split("\n").map((line) => line.replace(/^\.\//, "")),

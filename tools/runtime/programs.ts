@@ -7,6 +7,8 @@ import { basename, dirname, join } from "node:path";
 import { recipe, type Relocations } from "../../src/host/runtime-bundle.ts";
 import { run } from "../../src/host/processes.ts";
 
+const programMs = 900_000;
+
 const loader = "ld-linux-x86-64.so.2";
 const libraryFolders = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib64", "lib64"];
 const pathBytes = 512;
@@ -25,12 +27,11 @@ export interface Taken {
 export async function takePrograms(packages: string, bundle: string): Promise<Taken> {
   const patchelf = (args: readonly string[]): Promise<string> =>
     // The packages' own patchelf needs their C library too.
-    run(join(packages, "usr/lib64", loader), [
-      "--library-path",
-      join(packages, "usr/lib/x86_64-linux-gnu"),
-      join(packages, "usr/bin/patchelf"),
-      ...args,
-    ]);
+    run(
+      join(packages, "usr/lib64", loader),
+      ["--library-path", join(packages, "usr/lib/x86_64-linux-gnu"), join(packages, "usr/bin/patchelf"), ...args],
+      { timeoutMs: programMs },
+    );
 
   const files = new Map<string, string>(Object.entries(recipe.programs));
   for (const [target, source] of files) take(join(packages, source), join(bundle, target));

@@ -7,8 +7,9 @@ type Answer = string | undefined;
 const label63 = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 const labelName = /^[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$/;
 
-export function ipAddress(value: string): Answer {
-  return isIP(value) === 0 ? "an IP address" : undefined;
+/** Where nodes and pods meet: there is no IPv6 there yet. */
+export function ipv4Address(value: string): Answer {
+  return isIPv4(value) ? undefined : "an IPv4 address (IPv6 is not supported yet)";
 }
 
 /** An address, or a name that can stand in a certificate. */
@@ -48,7 +49,9 @@ export function fileMode(value: string): Answer {
 
 export function url(value: string): Answer {
   const parsed = URL.canParse(value) ? new URL(value) : undefined;
-  return parsed?.protocol === "https:" ? undefined : "an https URL like https://192.0.2.1:6443";
+  const bare =
+    parsed && parsed.pathname === "/" && parsed.search === "" && parsed.hash === "" && parsed.username === "";
+  return parsed?.protocol === "https:" && bare ? undefined : "an https URL like https://192.0.2.1:6443";
 }
 
 export function label(value: string): Answer {

@@ -9,7 +9,7 @@ import {
   domain,
   dnsLabel,
   fileMode,
-  ipAddress,
+  ipv4Address,
   label,
   listenAddress,
   nodePortRange,
@@ -87,7 +87,7 @@ export const settings = {
     short: "l",
     value: "FILE",
     roles: both,
-    help: "Write the log to this file instead of the terminal",
+    help: "Write the log to this file instead of the terminal; when it has 64 MiB it becomes FILE.1",
   },
   debug: { type: "switch", env: "DEBUG", roles: both, help: "Log more" },
   v: {
@@ -119,7 +119,7 @@ export const settings = {
   advertiseAddress: {
     type: "text",
     value: "IP",
-    check: ipAddress,
+    check: ipv4Address,
     roles: server,
     help: "Address at which pods and agents reach the API (default: the node's)",
   },
@@ -158,7 +158,7 @@ export const settings = {
   clusterDns: {
     type: "text",
     value: "IP",
-    check: ipAddress,
+    check: ipv4Address,
     roles: server,
     help: "Service address of the DNS server (default: the tenth of --service-cidr)",
   },
@@ -212,7 +212,7 @@ export const settings = {
   nodeIp: {
     type: "text",
     value: "IP",
-    check: ipAddress,
+    check: ipv4Address,
     roles: both,
     help: "Address of this node (default: that of the default route)",
   },
@@ -259,9 +259,14 @@ export interface NamedSetting {
 export const namedSettings: readonly NamedSetting[] = Object.entries(settings).map(([name, setting]) => ({
   // The entries' keys are the table's.
   name: name as SettingName,
-  flag: name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+  // The entries' keys are the table's.
+  flag: flagOf(name as SettingName),
   setting,
 }));
+
+export function flagOf(name: SettingName): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
 
 export function settingsOf(role: Role): readonly NamedSetting[] {
   return namedSettings.filter(({ setting }) => setting.roles.includes(role));

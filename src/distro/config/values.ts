@@ -60,11 +60,22 @@ export function settingFor(name: string, role: Role, source: string): NamedSetti
       `expected a setting of kedge ${role} for ${source}, found "${name}", which only kedge ${role === "server" ? "agent" : "server"} has`,
     );
   }
-  const nearest = known
-    .map(({ flag }) => ({ flag, distance: editDistance(flag, name) }))
-    .reduce((best, other) => (other.distance < best.distance ? other : best));
-  const hint = nearest.distance <= Math.max(2, name.length / 2) ? `; the nearest is "${nearest.flag}"` : "";
+  const near = nearest(
+    name,
+    known.map(({ flag }) => flag),
+  );
+  const hint = near === undefined ? "" : `; the nearest is "${near}"`;
   throw new ConfigError(`expected a setting of kedge ${role} for ${source}, found "${name}"${hint}`);
+}
+
+/** The word that may have been meant; undefined when none is near. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const longer = word.length > 2 ? known.find((one) => one.startsWith(word)) : undefined;
+  if (longer !== undefined) return longer;
+  const [best] = known
+    .map((one) => ({ one, distance: editDistance(one, word) }))
+    .toSorted((a, b) => a.distance - b.distance);
+  return best && best.distance <= Math.max(2, word.length / 2) ? best.one : undefined;
 }
 
 /** YAML may have read a text like 0600 or 5 as a number. */

@@ -233,6 +233,15 @@ test("only a right token lets in, and a malformed one is refused like a wrong on
     await refuses(ask(requestFor(), { headers: { authorization } }), 401, /^expected the token in server\/agent-token/);
 });
 
+test("a node behind translated addresses is told that they are the reason", async () => {
+  const request = requestFor({ names: ["n1", "10.0.0.5"] });
+  await refuses(
+    ask(request),
+    403,
+    /^expected the request to join to come from 10\.0\.0\.5.*\(NAT\).*--node-ip 192\.0\.2\.7/,
+  );
+});
+
 test("a bootstrap token lets in until it expires", async () => {
   const data = {
     "token-id": "abcdef",

@@ -263,6 +263,12 @@ async function servingNames(asked: SigningRequest, options: Serving): Promise<re
     ...[...dnsNames, ...emailAddresses, ...uris].filter((name) => name !== nodeName),
     ...ipAddresses.filter((address) => address !== peer),
   ];
+  // An agent asks from the very address for which it wants to serve.
+  if (foreign.length === 1 && ipAddresses.length === 1 && ipAddresses[0] === foreign[0])
+    throw new JoinRefusal(
+      403,
+      `expected the request to join to come from ${foreign.join(", ")}, the node's address, found it coming from ${peer}: something in between translates addresses (NAT), and nodes behind that cannot join; put the node where it reaches the server without it, or, if it has ${peer} itself, start the agent with --node-ip ${peer}`,
+    );
   if (foreign.length > 0)
     throw new JoinRefusal(
       403,

@@ -22,6 +22,8 @@ interface Known {
 
 // Above the nodes of any cluster that one server holds; who is asked again is dialled again.
 const clientsMax = 2_000;
+// Kubelets answer at once; what takes longer is a body. A node that says nothing costs its caller no more than this.
+const headMs = 60_000;
 
 export class KubeletClients {
   private readonly certificates: Renewed<ServerCertificates>;
@@ -81,7 +83,7 @@ export class KubeletClients {
   private dial(url: string): HttpClient {
     const { certificates } = this;
     const ca = certificates.now.kubeletCa.certificate;
-    return new HttpClient({ url, protocol: "h1", ca, credentials: () => certificates.now.clients.apiServer });
+    return new HttpClient({ url, protocol: "h1", headMs, ca, credentials: () => certificates.now.clients.apiServer });
   }
 }
 

@@ -51,7 +51,7 @@ test("a deleted volume's folder goes, and neither what is mounted in it nor what
   mkdirSync(join(base, "outside"));
   writeFileSync(join(base, "outside/file"), "kept");
   symlinkSync("../../outside", join(folder, "one/link"));
-  await run("mount", ["-n", "--bind", join(base, "outside"), join(folder, "one/mounted")]);
+  await run("mount", ["-n", "--bind", join(base, "outside"), join(folder, "one/mounted")], { timeoutMs: 60_000 });
   const volumes = {
     one: join(folder, "one"),
     out: join(folder, "../outside"),

@@ -157,7 +157,7 @@ test("nothing is said when nothing changed", () => {
   const same = (): Ruleset => rules({ sessionAffinity: "ClientIP" }, [slice(["10.42.0.5"])]);
   assert.equal(changedTable("t", same(), same()), "");
   assert.match(
-    wholeTable("t", { ...options, listening: [] }, same()),
+    wholeTable("t", options.clusterCidr, same()),
     /add set ip t affinity-\w+ \{ type ipv4_addr; flags dynamic, timeout; timeout 10800s/,
   );
 });

@@ -17,46 +17,21 @@ const empty: Ruleset = {
   udpPeers: new Map(),
 };
 
-/** Where something of kedge listens on this machine. */
-export interface Listening {
-  /** Absent: all addresses of this machine. */
-  readonly address?: string;
-  readonly protocol: "tcp" | "udp";
-  /** Absent: all ports, of an address that nobody else uses. */
-  readonly port?: number;
-}
-
-/** What does not come and go with Services. */
-export interface NodeRules {
-  readonly clusterCidr: string;
-  /** Nobody's pod takes these over by a host port. */
-  readonly listening: readonly Listening[];
-}
-
-/** The table with everything in it, in place of whatever it held. */
-export function wholeTable(table: string, node: NodeRules, rules: Ruleset): string {
+/** The table with everything in it, in place of whatever it held. @param clusterCidr Does not come and go with Services */
+export function wholeTable(table: string, clusterCidr: string, rules: Ruleset): string {
   const at = `ip ${table}`;
   const lines = [
     `add table ${at}`,
     `delete table ${at}`,
     `add table ${at}`,
     ...mapNames.map((name) => mapTypes[name].replace(/^(map|set) (\S+)/, `add $1 ${at} $2`)),
-    ...fixedChains(at, node),
+    ...fixedChains(at, clusterCidr),
     ...changes(table, empty, rules),
   ];
   return `${lines.join("\n")}\n`;
 }
 
-/**
- * Of several who lead a connection elsewhere the kernel heeds the first. Host ports of pods hold for every address of the
- * machine and come after this: what is led to where it goes anyway stays there.
- */
-function keep({ address, protocol, port }: Listening): string {
-  const where = address === undefined ? "fib daddr type local" : `ip daddr ${address}`;
-  return `${where} ${port === undefined ? `meta l4proto ${protocol}` : `${protocol} dport ${port}`} dnat ip to ip daddr`;
-}
-
-function fixedChains(at: string, { clusterCidr, listening }: NodeRules): string[] {
+function fixedChains(at: string, clusterCidr: string): string[] {
   const chain = (name: string, hook: string, rules: readonly string[]): string[] => [
     `add chain ${at} ${name} ${hook === "" ? "" : `{ ${hook} }`}`,
     ...rules.map((rule) => `add rule ${at} ${name} ${rule}`),
@@ -69,9 +44,6 @@ function fixedChains(at: string, { clusterCidr, listening }: NodeRules): string[
   ];
   return [
     ...chain("refuse", "", ["meta l4proto tcp reject with tcp reset", "reject"]),
-    ...chain("own", "", listening.map(keep)),
-    ...chain("own-prerouting", "type nat hook prerouting priority -105; policy accept;", ["jump own"]),
-    ...chain("own-output", "type nat hook output priority -105; policy accept;", ["jump own"]),
     ...chain("services", "", services),
     ...chain("refused", "", refused),
     ...chain("nat-prerouting", "type nat hook prerouting priority dstnat; policy accept;", ["jump services"]),

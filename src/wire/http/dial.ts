@@ -3,7 +3,7 @@ import { connect as connectTcp, isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 
-/** How long a tunnel may take to stand. */
+/** How long a connection may take to stand, its tunnel and TLS included. */
 export const dialMs = 30_000;
 
 /** How a client proves who it is. Both may be absent: it is anonymous then. */
@@ -26,6 +26,12 @@ export interface DialOptions {
   readonly credentials?: () => ClientCredentials;
   /** The way to the server, when it is not TCP to the URL's host. */
   readonly tunnel?: (signal: AbortSignal) => Promise<Duplex>;
+  /** In place of `dialMs`. */
+  readonly dialMs?: number;
+}
+
+export function dialSignal(options: DialOptions): AbortSignal {
+  return AbortSignal.timeout(options.dialMs ?? dialMs);
 }
 
 export interface Target {
@@ -42,11 +48,11 @@ export function targetOf(options: DialOptions): Target {
   return { url, host, port: Number(url.port) || (secure ? 443 : 80), secure };
 }
 
-/** A connection that is being made; its failure is an "error" event of the stream. */
+/** A connection that is being made; its failure is an "error" event of the stream, also when the signal comes first. */
 export async function dial(options: DialOptions, alpn: "h2" | "http/1.1", signal: AbortSignal): Promise<Duplex> {
   const { host, port, secure } = targetOf(options);
   const tunnel = await options.tunnel?.(signal);
-  if (!secure) return tunnel ?? connectTcp({ host, port, noDelay: true });
+  if (!secure) return tunnel ?? untilUp(connectTcp({ host, port, noDelay: true }), "connect", signal);
   const { certificate, key } = options.credentials?.() ?? {};
   const tls: ConnectionOptions = { ALPNProtocols: [alpn], rejectUnauthorized: options.insecure !== true };
   if (options.ca !== undefined) tls.ca = options.ca;
@@ -55,8 +61,17 @@ export async function dial(options: DialOptions, alpn: "h2" | "http/1.1", signal
   const name = options.servername ?? host;
   if (isIP(name) === 0) tls.servername = name;
   // `host` is what the certificate is held to when there is no server name to send.
-  if (tunnel) return connectTls({ ...tls, host: name, socket: tunnel });
+  if (tunnel) return untilUp(connectTls({ ...tls, host: name, socket: tunnel }), "secureConnect", signal);
   const socket = connectTls({ ...tls, host, port });
   socket.setNoDelay(true);
+  return untilUp(socket, "secureConnect", signal);
+}
+
+/** Gives the connection up when it does not stand in time: a server may take it and then say nothing. */
+function untilUp<S extends Duplex>(socket: S, up: "connect" | "secureConnect", signal: AbortSignal): S {
+  const giveUp = (): void => void socket.destroy(new Error("expected a connection in time, found none"));
+  const stop = (): void => signal.removeEventListener("abort", giveUp);
+  signal.addEventListener("abort", giveUp, { once: true });
+  socket.once(up, stop).once("close", stop);
   return socket;
 }

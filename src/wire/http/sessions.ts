@@ -1,6 +1,6 @@
 /** The HTTP/2 connections of one client to one server: reused, checked when they are silent, few. */
 import { type ClientHttp2Session, connect } from "node:http2";
-import { dial, dialMs, type DialOptions, targetOf } from "./dial.ts";
+import { dial, dialSignal, type DialOptions, targetOf } from "./dial.ts";
 
 // A server allows so many streams on one connection at least; further ones take another connection.
 const streamsPerConnection = 250;
@@ -56,7 +56,7 @@ export class Sessions {
   }
 
   private async open(): Promise<void> {
-    const socket = await dial(this.options, "h2", AbortSignal.timeout(dialMs));
+    const socket = await dial(this.options, "h2", dialSignal(this.options));
     const session = connect(targetOf(this.options).url.origin, {
       createConnection: () => socket,
       settings: { initialWindowSize: streamWindowBytes, enablePush: false },
