@@ -45,6 +45,8 @@ export class StatusWriter {
   private shown: Pod;
   /** What the API made of the last status that was written: it may store it in another form. */
   private accepted: { readonly wanted: PodStatus; readonly made: PodStatus | undefined } | undefined;
+  /** The last status that the API will not have, however often it is sent: too large, or against its rules. */
+  private refused: PodStatus | undefined;
   /** True when the pod is gone, or another of its name is there: nobody is left to tell. */
   private lost = false;
   private writtenAtMs = Number.NEGATIVE_INFINITY;
@@ -90,9 +92,14 @@ export class StatusWriter {
     this.loop.want(this.wanted);
   }
 
-  /** Resolves once the API shows the newest status, or cannot any more. */
+  /** Resolves once the API shows the newest status, or cannot any more, or will not: nothing waits for that for ever. */
   async flush(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && this.wanted && this.difference(this.wanted) !== undefined) {
+    while (
+      !signal.aborted &&
+      this.wanted &&
+      this.wanted !== this.refused &&
+      this.difference(this.wanted) !== undefined
+    ) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.waiting.push(resolve);
       signal.addEventListener("abort", () => resolve(), { once: true });
@@ -127,11 +134,21 @@ export class StatusWriter {
       this.accepted = { wanted: change.status, made: pod.status };
       this.shown = newer(pod, this.shown);
     } catch (error) {
+      if (isRefusal(error)) {
+        this.refused = change.status;
+        this.settle();
+      }
       if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) throw error;
       this.lost = true;
     }
     this.settle();
   }
+}
+
+const refusals: readonly string[] = ["RequestEntityTooLarge", "Invalid", "BadRequest"];
+
+function isRefusal(error: unknown): boolean {
+  return refusals.some((reason) => isReason(error, reason));
 }
 
 /** The patch that makes the status of `seen` the wanted one. */

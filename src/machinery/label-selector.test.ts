@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { deepFreeze } from "./freeze.ts";
 import { parseLabelSelector, Selector, selectorOf, selectorOfMap } from "./label-selector.ts";
 
 test("selectors are read and written in canonical order", () => {
@@ -79,4 +80,20 @@ test("an absent LabelSelector selects nothing and an empty one everything", () =
   assert.equal(selector.exactValue("a"), undefined);
   assert.throws(() => selectorOf({ matchExpressions: [{ key: "a", operator: "Is" }] }), /"Is" is not a valid label/);
   assert.equal(selectorOfMap({ app: "web" }).toString(), "app=web");
+});
+
+test("the selector of an object that cannot change is made once, that of others each time", () => {
+  const matchExpressions = Array.from({ length: 5_000 }, (_, at) => ({
+    key: `k${at}`,
+    operator: "NotIn",
+    values: ["a"],
+  }));
+  const stored = deepFreeze({ matchExpressions });
+  assert.equal(selectorOf(stored), selectorOf(stored));
+  const map = deepFreeze({ app: "web" });
+  assert.equal(selectorOfMap(map), selectorOfMap(map));
+  const draft = { matchLabels: { app: "web" } };
+  assert.equal(selectorOf(draft).toString(), "app=web");
+  draft.matchLabels.app = "db";
+  assert.equal(selectorOf(draft).toString(), "app=db");
 });

@@ -67,13 +67,28 @@ export function parseLabelSelector(text: string): Selector {
   return text === "" ? Selector.everything : Selector.of(parseRequirements(text));
 }
 
+// Of objects that never change: one selector is asked about every change of every pod of its namespace.
+const made = new WeakMap<object, Selector>();
+
+/** What `make` says of the part of an object, made once when the part cannot change. */
+function once<T extends object>(part: T, make: (part: T) => Selector): Selector {
+  const known = made.get(part);
+  if (known) return known;
+  const selector = make(part);
+  if (Object.isFrozen(part)) made.set(part, selector);
+  return selector;
+}
+
 /**
  * The selector of a LabelSelector object. An absent one selects nothing, an empty one everything.
  *
  * @throws StatusError 400 when it is not valid.
  */
 export function selectorOf(selector: LabelSelector | undefined): Selector {
-  if (!selector) return Selector.nothing;
+  return selector ? once(selector, readSelector) : Selector.nothing;
+}
+
+function readSelector(selector: LabelSelector): Selector {
   const requirements = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => checked(key, "=", [value]));
   for (const { key, operator, values } of selector.matchExpressions ?? []) {
     const known = own(operators, operator);
@@ -85,7 +100,11 @@ export function selectorOf(selector: LabelSelector | undefined): Selector {
 
 /** The selector of a plain map of labels, e.g. of a Service; it is not checked. An empty map selects everything. */
 export function selectorOfMap(labels: Labels | undefined): Selector {
-  return Selector.of(Object.entries(labels ?? {}).map(([key, value]) => ({ key, operator: "=", values: [value] })));
+  return labels ? once(labels, readMap) : Selector.everything;
+}
+
+function readMap(labels: Labels): Selector {
+  return Selector.of(Object.entries(labels).map(([key, value]) => ({ key, operator: "=", values: [value] })));
 }
 
 const operators: Readonly<Record<string, LabelOperator>> = {
