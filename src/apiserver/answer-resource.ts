@@ -164,12 +164,11 @@ async function answerGet(request: Request, place: Place, server: Server): Promis
 
 export function listOptionsOf({ info }: Request): ListOptions {
   const text = (name: string): string => info.query.get(name) ?? "";
-  const limit = integerOf(info, "limit");
-  if (limit < 0) throw badRequest("limit: Invalid value: must be greater than or equal to 0");
   return {
     labelSelector: text("labelSelector"),
     fieldSelector: text("fieldSelector"),
-    limit,
+    // As upstream: less than nothing is no limit.
+    limit: Math.max(integerOf(info, "limit"), 0),
     continue: text("continue"),
     resourceVersion: text("resourceVersion"),
     resourceVersionMatch: text("resourceVersionMatch"),
@@ -178,7 +177,8 @@ export function listOptionsOf({ info }: Request): ListOptions {
 
 async function answerList(server: Server, request: Request, place: Place): Promise<number> {
   const rendering = renderingOf(server, request, place.served);
-  const page = await list(server, callOf(request, place), listOptionsOf(request));
+  const asksForEvents = request.info.query.has("sendInitialEvents");
+  const page = await list(server, callOf(request, place), { ...listOptionsOf(request), asksForEvents });
   await replyList(request, { page, rendering, server });
   return 200;
 }
@@ -270,10 +270,11 @@ export async function readPatchBody(request: Request, served: Served): Promise<P
   const bytes = request.body;
   if (type !== "apply") {
     if (info.query.has("force")) throw badRequest("force: Forbidden: may not be specified for non-apply patch");
-    const { json, problems } = readPatch(bytes);
+    const { json, problems, literals } = readPatch(bytes);
     return {
       type,
       patch: json,
+      literals,
       problems: type === "json" ? problems.map((each) => `json patch ${each}`) : problems,
     };
   }
@@ -292,6 +293,9 @@ export async function deleteOptionsOf(request: Request): Promise<DeleteOptions> 
   if (bytes.length > 0) {
     const encoding = bodyEncoding(info);
     const { json } = await readJson(bytes, encoding, { kind: "DeleteOptions", shape: deleteOptionsShape });
+    const kind = isObject(json) ? (json["kind"] ?? "") : "";
+    if (kind !== "" && kind !== "DeleteOptions")
+      throw badRequest(`no kind ${JSON.stringify(kind)} is registered for version "meta.k8s.io/v1"`);
     return readDeleteOptions(json);
   }
   const raw: Record<string, JsonObject[string]> = {};

@@ -179,8 +179,8 @@ function jsonIn(text: string): JsonRead | undefined {
 /** A patch. @throws StatusError 400 */
 export function readPatch(bytes: Uint8Array): ReadBody {
   try {
-    const { value, duplicates } = parseJson(textOf(bytes));
-    return { json: value, problems: duplicates };
+    const { value, duplicates, literals } = parseJson(textOf(bytes));
+    return { json: value, problems: duplicates, literals };
   } catch (error) {
     if (error instanceof TooManyValuesError) throw tooManyValues(error);
     throw badRequest(`error decoding patch: ${messageOf(error)}`);

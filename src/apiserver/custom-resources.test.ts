@@ -133,6 +133,20 @@ test("what is nested as deeply as can be sent, with a large integer at its end, 
   assert.equal((await cluster.ask(`DELETE ${toys}/deep`)).code, 200);
 });
 
+test("replicas that no scale can say are refused", async (t) => {
+  const cluster = new Cluster();
+  t.after(() => cluster.ending.abort());
+  const scale = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas" };
+  const replicas = { type: "integer", format: "int64" };
+  await cluster.define([version("v1", { replicas }, { subresources: { status: {}, scale } })]);
+  for (const count of ["2147483648", "9223372036854775807"]) {
+    const body = `{"metadata":{"name":"x"},"spec":{"replicas":${count}}}`;
+    const answer = await cluster.ask(`POST ${toys}`, { body });
+    assert.equal(answer.code, 422);
+    assert.match(String(answer.at("message")), /\.spec\.replicas: .* should be less than or equal to 2147483647/);
+  }
+});
+
 test("integers of 64 bits come back as they were sent, by every way of writing and reading", async (t) => {
   const cluster = new Cluster();
   t.after(() => cluster.ending.abort());

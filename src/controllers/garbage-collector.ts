@@ -249,7 +249,7 @@ class GarbageCollector {
   }
 
   private async letGo(item: Item): Promise<void> {
-    const blockers = blocking(item, this.graph.dependentsOf(item.uid));
+    const blockers = blocking(item, (uid) => this.graph.dependentsOf(uid));
     if (blockers.length === 0) return this.removeFinalizer(item, foregroundFinalizer);
     for (const dependent of blockers) if (!dependent.waitsForDependents) this.queue.add(dependent.uid);
     return undefined;

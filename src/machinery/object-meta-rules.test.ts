@@ -32,12 +32,15 @@ test("checkNewMeta() gives all causes at once", () => {
 
 test("checkMetaUpdate() keeps what may not change", () => {
   const old = { name: "a", uid: "1", resourceVersion: "1", deletionTimestamp: "2024-01-01T00:00:00Z" };
-  assert.deepEqual(checkMetaUpdate(old, old), []);
-  assert.deepEqual(sentences(checkMetaUpdate({ ...old, name: "b", resourceVersion: "", finalizers: ["x/y"] }, old)), [
-    'metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"x/y"}',
-    'metadata.resourceVersion: Invalid value: "": must be specified for an update',
-    'metadata.name: Invalid value: "b": field is immutable',
-  ]);
+  assert.deepEqual(checkMetaUpdate(old, old, "free"), []);
+  assert.deepEqual(
+    sentences(checkMetaUpdate({ ...old, name: "b", resourceVersion: "", finalizers: ["x/y"] }, old, "free")),
+    [
+      'metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"x/y"}',
+      'metadata.resourceVersion: Invalid value: "": must be specified for an update',
+      'metadata.name: Invalid value: "b": field is immutable',
+    ],
+  );
 });
 
 test("checkSelector() refuses operators without the values they need", () => {

@@ -57,7 +57,8 @@ export function checkAnnotations(
 
 function checkOwner(path: string, owner: OwnerReference): FieldError[] {
   const errors: FieldError[] = [];
-  const version = owner.apiVersion.slice(owner.apiVersion.indexOf("/") + 1);
+  const parts = owner.apiVersion.split("/", 3);
+  const version = parts.length > 2 ? "" : (parts.at(-1) ?? "");
   if (version === "") errors.push(invalid(child(path, "apiVersion"), owner.apiVersion, "version must not be empty"));
   for (const name of ["kind", "name", "uid"] as const)
     if (owner[name] === "") errors.push(invalid(child(path, name), "", "must not be empty"));
@@ -78,6 +79,18 @@ function checkOwners(path: string, owners: readonly OwnerReference[]): FieldErro
       ),
     );
   return errors;
+}
+
+const standardFinalizers: ReadonlySet<string> = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
+
+/** A finalizer of a built-in object says whose it is, unless it is one of Kubernetes' own. */
+function checkQualified(finalizers: readonly string[] = []): FieldError[] {
+  const sentence = "name is neither a standard finalizer name nor is it fully qualified";
+  return finalizers.flatMap((finalizer, index) =>
+    finalizer.includes("/") || standardFinalizers.has(finalizer)
+      ? []
+      : [invalid(at("metadata.finalizers", index), finalizer, sentence)],
+  );
 }
 
 function checkFinalizers(path: string, finalizers: readonly string[]): FieldError[] {
@@ -115,7 +128,11 @@ function checkShared(meta: ObjectMeta): FieldError[] {
 export interface MetaRules {
   readonly namespaced: boolean;
   readonly nameRule?: NameRule;
+  readonly finalizerRule?: FinalizerRule;
 }
+
+/** Whether finalizers must be qualified, as those of all built-in kinds are but definitions of custom ones. */
+export type FinalizerRule = "qualified" | "free";
 
 /** What is wrong with the metadata of a new object, after its name was generated. */
 export function checkNewMeta(meta: ObjectMeta, rules: MetaRules): FieldError[] {
@@ -132,7 +149,9 @@ export function checkNewMeta(meta: ObjectMeta, rules: MetaRules): FieldError[] {
   if (rules.namespaced && namespace !== "") errors.push(...checked("metadata.namespace", namespace, dnsLabel));
   if ((meta.generation ?? 0) < 0)
     errors.push(invalid("metadata.generation", meta.generation, "must be greater than or equal to 0"));
-  return [...errors, ...checkShared(meta), ...checkFinalizers("metadata.finalizers", meta.finalizers ?? [])];
+  errors.push(...checkShared(meta), ...checkFinalizers("metadata.finalizers", meta.finalizers ?? []));
+  if (rules.finalizerRule === "qualified") errors.push(...checkQualified(meta.finalizers));
+  return errors;
 }
 
 const immutableNames = [
@@ -145,7 +164,7 @@ const immutableNames = [
 ] as const;
 
 /** What is wrong with a change of metadata. */
-export function checkMetaUpdate(meta: ObjectMeta, old: ObjectMeta): FieldError[] {
+export function checkMetaUpdate(meta: ObjectMeta, old: ObjectMeta, finalizerRule: FinalizerRule): FieldError[] {
   const errors: FieldError[] = [];
   if (old.deletionTimestamp !== undefined) {
     const known = new Set(old.finalizers);
@@ -168,7 +187,9 @@ export function checkMetaUpdate(meta: ObjectMeta, old: ObjectMeta): FieldError[]
       errors.push(
         invalid(child("metadata", name), meta[name] ?? (name.endsWith("name") ? "" : undefined), "field is immutable"),
       );
-  return [...errors, ...checkShared(meta)];
+  errors.push(...checkShared(meta), ...checkFinalizers("metadata.finalizers", meta.finalizers ?? []));
+  if (finalizerRule === "qualified") errors.push(...checkQualified(meta.finalizers));
+  return errors;
 }
 
 function checkRequirement(path: string, requirement: LabelSelectorRequirement): FieldError[] {

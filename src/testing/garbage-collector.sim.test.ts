@@ -157,3 +157,28 @@ test("an owner that is deleted in the foreground goes after its dependents, also
   assert.deepEqual(left, []);
   await cluster.until(pods, isGone);
 });
+
+test("a circle of owners that are all deleted in the foreground goes", async () => {
+  await using cluster = await SimulatedCluster.start({ nodeNames: ["one"] });
+  const names = ["a", "b", "c"];
+  const made = new Map<string, ConfigMap>();
+  for (const name of names) made.set(name, await cluster.create(configMaps, { metadata: inDefault(name) }));
+  for (const [at, name] of names.entries()) {
+    const map = made.get(name);
+    const owner = made.get(names[(at + 1) % names.length] ?? "");
+    assert(map && owner);
+    const reference = {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      name: owner.metadata.name ?? "",
+      blockOwnerDeletion: true,
+    };
+    const ownerReferences = [{ ...reference, uid: owner.metadata.uid ?? "" }];
+    await cluster.client.update(configMaps, { ...map, metadata: { ...map.metadata, ownerReferences } });
+  }
+  await cluster.clock.advance(1_000);
+  await Promise.all(
+    names.map((name) => cluster.client.delete(configMaps, inDefault(name), { propagationPolicy: "Foreground" })),
+  );
+  await cluster.until(configMaps, (maps) => !maps.some(({ metadata }) => names.includes(metadata.name ?? "")), 60_000);
+});

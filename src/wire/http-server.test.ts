@@ -211,6 +211,29 @@ test("requests of HTTP/1.1 may be pipelined, wait for 100 Continue, and close th
   assert.match(text, /h1 POST {2}hi/);
 });
 
+async function raw(head: string): Promise<string> {
+  const socket = connectTls({ host: "127.0.0.1", port: server.port, ca: serverCa.certificate });
+  socket.write(`${head}Connection: close\r\n\r\n`);
+  let text = "";
+  for await (const bytes of socket) text += String(bytes);
+  return text;
+}
+
+test("a request that names two hosts, or none in HTTP/1.1, is refused", async () => {
+  for (const hosts of ["Host: a\r\nHost: b\r\n", "Host: a\r\nhost: a\r\n", ""])
+    assert.match(await raw(`GET /who HTTP/1.1\r\n${hosts}`), /^HTTP\/1\.1 400 /);
+  assert.match(await raw("GET /who HTTP/1.1\r\nHost: a\r\nHost: b\r\nUpgrade: SPDY/3.1\r\n"), /^HTTP\/1\.1 400 /);
+  assert.match(await raw("GET /who HTTP/1.0\r\n"), /^HTTP\/1\.1 200 /);
+});
+
+test("a request that names the whole URL is one to its path", async () => {
+  for (const url of ["https://a/who", "HTTP://b:1?x", "http://c/echo?q"])
+    assert.match(
+      await raw(`GET ${url} HTTP/1.1\r\nHost: a\r\n`),
+      url.includes("?x") ? /^HTTP\/1\.1 404 / : /^HTTP\/1\.1 200 /,
+    );
+});
+
 test("an upgrade hands the connection over; an unknown one, or a refused one, is an ordinary request", async () => {
   const from = client("h1");
   const upgrade = (target: string, protocol: string) =>

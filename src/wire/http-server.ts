@@ -11,7 +11,7 @@ import type { Log } from "#base/log.ts";
 import { own } from "#base/own.ts";
 import { type Exchange, httpLimits } from "./http.ts";
 import { Connection, type Port } from "./http/connection.ts";
-import { Http1Exchange, upgradeExchange } from "./http/exchange-h1.ts";
+import { Http1Exchange, namesOneHost, upgradeExchange } from "./http/exchange-h1.ts";
 import { Http2Exchange } from "./http/exchange-h2.ts";
 import { Sockets } from "./http/sockets.ts";
 import { Unread } from "./http/unread.ts";
@@ -153,6 +153,11 @@ function answerHttp1(server: Server | Http2SecureServer, answer: Answer, { port,
     request.on("error", () => undefined);
     response.on("error", () => undefined);
     response.once("close", sockets.begin(request.socket));
+    // Who stands between may have read the other one.
+    if (!namesOneHost(request)) {
+      response.writeHead(400, { connection: "close" }).end();
+      return;
+    }
     answer(new Http1Exchange({ request, response, connection: connectionOf(request.socket) }));
   };
   // These events are those of http.Server; the HTTP/2 server's types only know its own.
@@ -162,6 +167,10 @@ function answerHttp1(server: Server | Http2SecureServer, answer: Answer, { port,
   http1.on("upgrade", (request: IncomingMessage, _: unknown, head: Buffer) => {
     // Busy until it is gone: whoever takes the connection ends it.
     request.socket.once("close", sockets.begin(request.socket));
+    if (!namesOneHost(request)) {
+      request.socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+      return;
+    }
     answer(upgradeExchange(request, head, connectionOf(request.socket)));
   });
   const shouldUpgradeCallback = (request: IncomingMessage): boolean =>

@@ -36,3 +36,17 @@ for (const [cpu, code] of [
     assert.equal(answer.code, code, answer.text);
     if (code === 403) assert.match(answer.text, /maximum cpu usage per Container is 1, but limit is 2/);
   });
+
+test("a resize is given the defaults of a range that came after its pod, as upstream has it", async () => {
+  const spec = { limits: [{ type: "Container", default: { memory: "64Mi" }, defaultRequest: { memory: "32Mi" } }] };
+  const range = { kind: "LimitRange", apiVersion: "v1", metadata: { name: "late" }, spec };
+  assert.equal((await api.server.ask(`POST ${space}/limitranges`, { body: range })).code, 201);
+  const containers = [{ name: "c", resources: { requests: { cpu: "600m" } } }];
+  const headers = { "content-type": "application/strategic-merge-patch+json" };
+  const answer = await api.server.ask(`PATCH ${space}/pods/p/resize`, { body: { spec: { containers } }, headers });
+  assert.equal(answer.code, 200, answer.text);
+  assert.deepEqual(answer.at("spec.containers.0.resources"), {
+    limits: { cpu: "800m", memory: "64Mi" },
+    requests: { cpu: "600m", memory: "32Mi" },
+  });
+});

@@ -32,7 +32,8 @@ export function limitRanger(parts: { readonly client: Client }): AdmissionPlugin
       return resource.id === "persistentvolumeclaims" && subresource === "" && isWrite;
     },
     mutate: async (request, raw) => {
-      if (request.resource.id !== "pods" || request.operation !== "create") return;
+      // A resize, too: the range may be younger than the pod.
+      if (request.resource.id !== "pods") return;
       const { items } = await parts.client.list(limitRanges, { namespace: request.key.namespace });
       // Holds because the resource is pods.
       const pod = raw as unknown as Draft<Pod>;

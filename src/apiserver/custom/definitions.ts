@@ -163,12 +163,15 @@ function namesIn(path: string): readonly string[] {
   return path === "" ? [] : path.replace(/^\./, "").split(".");
 }
 
+const int32Max = 2_147_483_647;
+
 function checkScale(object: KubeObject, paths: ScalePaths): readonly FieldError[] {
   return [paths.specReplicas, paths.statusReplicas].flatMap((path) => {
     const [value] = parseJsonPath(`.${path.join(".")}`)(asJson(object));
-    return typeof value === "number" && value < 0
-      ? [invalid(`.${path.join(".")}`, value, "should be a non-negative integer")]
-      : [];
+    if (typeof value !== "number" && typeof value !== "bigint") return [];
+    if (value < 0) return [invalid(`.${path.join(".")}`, value, "should be a non-negative integer")];
+    if (value <= int32Max) return [];
+    return [invalid(`.${path.join(".")}`, value, `should be less than or equal to ${int32Max}`)];
   });
 }
 

@@ -12,7 +12,7 @@ import { applyMergePatch } from "#machinery/merge-patch.ts";
 import type { KubeObject, LabelSelector } from "#machinery/meta.ts";
 import { untyped, type ScalePaths } from "#machinery/resource.ts";
 import type { JsonValue } from "#machinery/shape.ts";
-import { invalid } from "#machinery/status.ts";
+import { badRequest, invalid } from "#machinery/status.ts";
 import { applyStrategicMerge } from "#machinery/strategic-merge.ts";
 import { scales, scaleShape, type Scale } from "#resources/autoscaling/scale-v1.ts";
 import type { Core, Draft, WriteCall } from "../call.ts";
@@ -93,11 +93,22 @@ export async function setScale(core: Core, call: WriteCall, next: (current: Scal
       const now = scaleOf(must(current, "a scale never creates"), paths);
       // Holds because the definition says what the decoded object is.
       const scale = decodeDraft({ definition, ...next(now) }, call) as unknown as Scale;
+      checkIdentity(call, scale);
       checkScale(scale);
       return scaled(currentDraft(current), scale, paths);
     },
   });
   return scaleOf(viewOf(call.served, written.object), paths);
+}
+
+/** A scale names the object of the URL, or nothing. @throws StatusError 400 */
+function checkIdentity({ key }: WriteCall, { metadata: { name = "", namespace = "" } }: Scale): void {
+  if (name === "")
+    throw badRequest(`the name of the object (${key.name} based on URL) was undeterminable: name must be provided`);
+  if (name !== key.name)
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${key.name})`);
+  if (namespace !== "" && namespace !== key.namespace)
+    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
 }
 
 function checkScale({ spec, metadata }: Scale): void {

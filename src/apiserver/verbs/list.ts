@@ -21,6 +21,8 @@ export interface ListOptions {
   readonly continue: string;
   readonly resourceVersion: string;
   readonly resourceVersionMatch: string;
+  /** True when it asks for what only a watch has. */
+  readonly asksForEvents?: boolean;
 }
 
 export interface Page {
@@ -67,8 +69,14 @@ export async function list(core: Core, call: Call, options: ListOptions): Promis
 }
 
 /** All refusals of the options at once. @throws StatusError 422 */
-function checkOptions({ resourceVersion, resourceVersionMatch: match, continue: token }: ListOptions): void {
-  if (match === "") return;
+function checkOptions(options: ListOptions): void {
+  const errors = options.resourceVersionMatch === "" ? [] : matchErrors(options);
+  if (options.asksForEvents === true)
+    errors.push(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+  if (errors.length > 0) throw invalid({ group: "meta.k8s.io", resource: "ListOptions", name: "" }, errors);
+}
+
+function matchErrors({ resourceVersion, resourceVersionMatch: match, continue: token }: ListOptions): FieldError[] {
   const field = "resourceVersionMatch";
   const errors: FieldError[] = [];
   if (resourceVersion === "")
@@ -78,7 +86,7 @@ function checkOptions({ resourceVersion, resourceVersionMatch: match, continue: 
     errors.push(notSupported(field, match, ["Exact", "NotOlderThan", ""]));
   if (match === "Exact" && resourceVersion === "0")
     errors.push(forbidden(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
-  if (errors.length > 0) throw invalid({ group: "meta.k8s.io", resource: "ListOptions", name: "" }, errors);
+  return errors;
 }
 
 interface From {

@@ -11,10 +11,11 @@ import type { Core, Draft, WriteCall, Written } from "../call.ts";
 import { checkValues } from "../body.ts";
 import { draftOf, readBy } from "./decode.ts";
 import { applyFields, trackFields } from "./managed-fields.ts";
+import { refusedLiteral, type WrittenPatch } from "./patch-literals.ts";
 import { update, type Change } from "./update.ts";
 
 export type PatchBody =
-  | { readonly type: "json" | "merge" | "strategic"; readonly patch: JsonValue; readonly problems?: readonly string[] }
+  | (WrittenPatch & { readonly problems?: readonly string[] })
   | {
       readonly type: "apply";
       readonly patch: JsonObject;
@@ -68,6 +69,9 @@ async function patched(core: Core, call: WriteCall, { body, current }: Patching)
   // `update` makes a missing object only where a patch creates, which these do not.
   const made = applied(call, asJson(current), body);
   if (call.isLarge) await core.turns.next();
+  const { definition } = call.served;
+  const refused = definition.read ? undefined : refusedLiteral(definition.shape, body);
+  if (refused !== undefined) throw unreadablePatch(made, refused);
   const draft = decodePatched(call, made, body.problems);
   if (call.isLarge) await core.turns.next();
   const tracked = trackFields(core, call, { draft, old: current });
@@ -92,12 +96,16 @@ function applied(call: WriteCall, object: JsonObject, { type, patch }: Patching[
   }
 }
 
+/** What a patch made is no object of the kind. */
+function unreadablePatch(json: JsonValue, detail: string): StatusError {
+  return invalid({ group: "", resource: "", name: "" }, [invalidField("patch", JSON.stringify(json), detail)]);
+}
+
 /** The patched JSON as a draft. @throws StatusError 422 when it is no object of the kind any more. */
 export function decodePatched(call: WriteCall, json: JsonValue, problems: readonly string[] = []): Draft {
   const { definition } = call.served;
   if (call.isLarge) checkValues(json);
-  const refuse = (detail: string): StatusError =>
-    invalid({ group: "", resource: "", name: "" }, [invalidField("patch", JSON.stringify(json), detail)]);
+  const refuse = (detail: string): StatusError => unreadablePatch(json, detail);
   const { apiVersion, kind } = isObject(json) ? json : {};
   if (isOther(apiVersion, definition.apiVersion) || isOther(kind, definition.kind))
     throw refuse(

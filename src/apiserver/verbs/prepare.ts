@@ -8,7 +8,7 @@ import { zeroOf } from "#machinery/decode.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import type { FieldError } from "#machinery/field-error.ts";
 import type { KubeObject } from "#machinery/meta.ts";
-import { checkMetaUpdate, checkNewMeta } from "#machinery/object-meta-rules.ts";
+import { checkMetaUpdate, checkNewMeta, type FinalizerRule } from "#machinery/object-meta-rules.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import { validate } from "#machinery/shape-rules.ts";
 import { badRequest, invalid, StatusError } from "#machinery/status.ts";
@@ -108,11 +108,10 @@ export function stampUpdate(call: WriteCall, draft: Draft, old: { frozen: KubeOb
   served.definition.prepare?.(draft, { old: frozen, subresource });
   if (metaText(draft, "uid") === "") metadata["uid"] = frozen.metadata.uid;
   metadata["creationTimestamp"] = frozen.metadata.creationTimestamp;
-  if (frozen.metadata.deletionTimestamp === undefined) delete metadata["deletionTimestamp"];
-  else metadata["deletionTimestamp"] = frozen.metadata.deletionTimestamp;
-  const grace = frozen.metadata.deletionGracePeriodSeconds;
+  // What is not being deleted is refused with these (checkMetaUpdate): only a deletion sets them.
+  const { deletionTimestamp: deletion, deletionGracePeriodSeconds: grace } = frozen.metadata;
+  if (deletion !== undefined) metadata["deletionTimestamp"] = deletion;
   if (grace !== undefined) metadata["deletionGracePeriodSeconds"] ??= grace;
-  else delete metadata["deletionGracePeriodSeconds"];
   delete metadata["selfLink"];
   // Where a pod runs is not what it is to be.
   if (subresource === "binding") return;
@@ -143,12 +142,16 @@ function keepParts(call: WriteCall, draft: Draft, old: { frozen: KubeObject; cop
   if (part?.kind === "part") part.keep(draft, old.copy());
 }
 
+function finalizerRuleOf({ custom, definition }: Served): FinalizerRule {
+  return custom || definition.group === "apiextensions.k8s.io" ? "free" : "qualified";
+}
+
 /** Refuses with all that is wrong at once. @throws StatusError 422 */
 export function checkNew(call: WriteCall, draft: Draft): void {
   const { definition } = call.served;
   const object = asObject(draft);
   const errors: FieldError[] = [
-    ...checkNewMeta(object.metadata, definition),
+    ...checkNewMeta(object.metadata, { ...definition, finalizerRule: finalizerRuleOf(call.served) }),
     ...(definition.read ? [] : validate(definition.shape, draft)),
     ...(definition.check?.(object, { old: undefined, subresource: call.subresource }) ?? []),
   ];
@@ -160,7 +163,7 @@ export function checkUpdate(call: WriteCall, draft: Draft, old: KubeObject): voi
   const { definition } = call.served;
   const object = asObject(draft);
   const errors: FieldError[] = [
-    ...checkMetaUpdate(object.metadata, old.metadata),
+    ...checkMetaUpdate(object.metadata, old.metadata, finalizerRuleOf(call.served)),
     ...(definition.read ? [] : validate(definition.shape, draft, old)),
     ...(definition.check?.(object, { old, subresource: call.subresource }) ?? []),
   ];

@@ -18,7 +18,7 @@ export interface WatchOptions {
   readonly continue: string;
   readonly allowBookmarks: boolean;
   readonly sendInitialEvents: boolean | undefined;
-  /** 0 for the server's choice. */
+  /** 0 for the server's choice; less ends at once, as upstream. */
   readonly timeoutSeconds: number;
 }
 
@@ -53,7 +53,9 @@ export async function watch(core: Core, call: Call, { options, sink }: { options
   // One that left meanwhile would never take its timers with it.
   if (signal.aborted) return;
   const lengthMs =
-    options.timeoutSeconds > 0 ? options.timeoutSeconds * 1000 : lengthMinMs * (1 + core.random.fraction());
+    options.timeoutSeconds === 0
+      ? lengthMinMs * (1 + core.random.fraction())
+      : Math.max(options.timeoutSeconds, 0) * 1000;
   const end = core.clock.after(lengthMs, () => ended.abort());
   signal.addEventListener("abort", () => end.cancel(), { once: true });
   if (allowBookmarks) bookmarks(core, signal, () => feed.bookmark(cache.revision));

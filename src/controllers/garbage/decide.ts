@@ -34,14 +34,31 @@ export function judge(
   return { kind: "delete", policy: item.orphansDependents ? "Orphan" : "Background" };
 }
 
+/** How far a circle of owners is looked for; objects in a longer one wait for one another. */
+const circleMax = 1_000;
+
 /**
- * The dependents an owner in foreground deletion has to wait for. Differs from upstream, where an object that names
- * itself as its owner waits for ever, and its namespace with it.
+ * The dependents an owner in foreground deletion has to wait for: not those that wait for the owner in turn. Differs from
+ * upstream, where an object that names itself as its owner waits for ever, and its namespace with it.
  */
-export function blocking(owner: Item, dependents: readonly Item[]): readonly Item[] {
-  return dependents.filter(
-    ({ uid, owners }) =>
-      uid !== owner.uid &&
-      owners.some((reference) => reference.uid === owner.uid && reference.blockOwnerDeletion === true),
+export function blocking(owner: Item, dependentsOf: (uid: string) => readonly Item[]): readonly Item[] {
+  return dependentsOf(owner.uid).filter(
+    (dependent) =>
+      dependent.uid !== owner.uid &&
+      dependent.owners.some((reference) => reference.uid === owner.uid && reference.blockOwnerDeletion === true) &&
+      !(dependent.waitsForDependents && waitsFor(dependent, owner, dependentsOf)),
   );
+}
+
+/** True when what `item` waits for leads back to `owner`. */
+function waitsFor(item: Item, owner: Item, dependentsOf: (uid: string) => readonly Item[]): boolean {
+  const seen = new Set([item.uid]);
+  // A set is walked in the order it grows.
+  for (const uid of seen) {
+    for (const dependent of dependentsOf(uid)) {
+      if (dependent.uid === owner.uid) return true;
+      if (dependent.waitsForDependents && seen.size < circleMax) seen.add(dependent.uid);
+    }
+  }
+  return false;
 }

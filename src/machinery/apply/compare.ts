@@ -85,7 +85,9 @@ export function compareObjects(before: JsonObject, after: JsonObject, shape: Sha
 function compare(before: JsonValue, after: JsonValue, shape: Shape | undefined): Below | undefined {
   if (before === after) return undefined;
   const walk = walkOf(shape, before);
-  const other = shape && walk.kind !== "leaf" ? walk : walkOf(shape, after);
+  // Free JSON may have become another kind of value, whether or not its shape says that it is free.
+  const isFixed = shape !== undefined && shapeWalk(shape) !== "free";
+  const other = isFixed && walk.kind !== "leaf" ? walk : walkOf(shape, after);
   if (walk.kind !== other.kind) return kindChanged(before, after);
   if (walk.kind === "map") {
     const [old, now] = [isObject(before) ? before : nothing, isObject(after) ? after : nothing];

@@ -144,7 +144,10 @@ function checkBalancer({ spec }: Service, old: Service | undefined): FieldError[
   return errors;
 }
 
-function checkStatus({ status }: Service): FieldError[] {
+function checkStatus({ spec, status }: Service): FieldError[] {
+  const { ingress = [] } = status.loadBalancer;
+  if (spec.type !== "LoadBalancer" && ingress.length > 0)
+    return [forbidden("status.loadBalancer.ingress", "may only be used when `spec.type` is 'LoadBalancer'")];
   return each("status.loadBalancer.ingress", status.loadBalancer.ingress, (path, { ip, hostname, ipMode }) => {
     const errors = ip ? checkIp(child(path, "ip"), ip) : [];
     if (ip && ipMode === undefined) errors.push(required(child(path, "ipMode"), "must be specified when `ip` is set"));

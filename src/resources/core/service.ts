@@ -113,6 +113,9 @@ export const services = resource<Service>({
     "spec.clusterIP": ({ spec }) => spec.clusterIP ?? "",
     "spec.type": ({ spec }) => spec.type ?? "",
   },
-  prepare: (draft, { old }) => dropOfOldType(draft, old),
+  // Who writes the status is told that there is nothing to balance (checkService), not passed over.
+  prepare: (draft, { old, subresource }) => {
+    if (subresource !== "status") dropOfOldType(draft, old);
+  },
   check: checkService,
 });

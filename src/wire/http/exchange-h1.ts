@@ -50,7 +50,7 @@ export class Http1Exchange implements Exchange {
   }
 
   get target(): string {
-    return this.request.url ?? "";
+    return originForm(this.request.url ?? "");
   }
 
   get path(): string {
@@ -204,6 +204,29 @@ export class Http1Exchange implements Exchange {
 }
 
 /** An exchange for a request that Node took out of its HTTP parser because it wants another protocol. */
+/**
+ * A client may name the whole URL, as it would to a proxy: where it leads is decided by the connection, not by the name.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+ */
+function originForm(target: string): string {
+  const authority = /^https?:\/\/[^/?#]*/i.exec(target);
+  if (!authority) return target;
+  const rest = target.slice(authority[0].length);
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+/**
+ * A request names its host once; HTTP/1.0 need not.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+ */
+export function namesOneHost({ rawHeaders, httpVersionMinor }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]?.toLowerCase() === "host") hosts += 1;
+  return hosts === 1 || (hosts === 0 && httpVersionMinor === 0);
+}
+
 export function upgradeExchange(request: IncomingMessage, head: Buffer, connection: Connection): Http1Exchange {
   const { socket } = request;
   socket.setTimeout(0);
