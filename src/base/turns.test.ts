@@ -48,6 +48,46 @@ test("all long work of one turn together takes 10 ms, the rest waits in line, on
   assert.equal(spent.due.length, 0, "nothing is due when nothing is long");
 });
 
+test("in one turn as many of those that wait are woken as there is time for, also through functions that wait for functions", async () => {
+  const spent = new SpentClock();
+  const turns = new Turns(spent.clock);
+  const done: number[] = [];
+  const turn = async (): Promise<void> => {
+    const rest = turns.rest();
+    if (rest) await rest;
+  };
+  const called = async (name: number): Promise<void> => {
+    await turn();
+    spent.nowMs += 3;
+    done.push(name);
+  };
+  assert.equal(turns.rest(), undefined);
+  spent.nowMs += 10;
+  const all = Promise.all(Array.from({ length: 10 }, (_, name) => called(name)));
+  assert.deepEqual(done, []);
+  await spent.turn();
+  assert.deepEqual(done, [0, 1, 2, 3], "12 ms: the fourth began when 9 were over");
+  await spent.turn();
+  assert.deepEqual(done, [0, 1, 2, 3, 4, 5, 6, 7]);
+  await spent.turn();
+  await all;
+});
+
+test("what takes a turn by itself begins one, and nobody follows it there", async () => {
+  const spent = new SpentClock();
+  const turns = new Turns(spent.clock);
+  const done: string[] = [];
+  const alone = turns.next().then(() => void done.push("alone"));
+  assert.equal(turns.rest(), undefined);
+  spent.nowMs += 10;
+  const short = turns.rest()?.then(() => void done.push("short"));
+  await spent.turn();
+  assert.deepEqual(done, ["alone"]);
+  await spent.turn();
+  await Promise.all([alone, short]);
+  assert.deepEqual(done, ["alone", "short"]);
+});
+
 test("work that yields rests where it yields once it took its time, or is done at once", async () => {
   const spent = new SpentClock();
   const turns = new Turns(spent.clock);

@@ -15,10 +15,26 @@ export function atOnce<T>(work: Generator<undefined, T>): T {
   }
 }
 
+// From being woken through the functions that were waiting for one another to what they waited to do.
+const microtasksToWork = 6;
+
+function afterMicrotasks(count: number, work: () => void): void {
+  queueMicrotask(() => (count > 1 ? afterMicrotasks(count - 1, work) : work()));
+}
+
+/** One that waits for its turn. */
+interface Waiting {
+  readonly wake: () => void;
+  /** It is long by itself: it begins a turn, and nobody follows it in that turn. */
+  readonly alone: boolean;
+}
+
 export class Turns {
   private readonly clock: Clock;
   // In the order they came. Each belongs to a request or a watch, which are bounded where they are let in.
-  private readonly waiting: (() => void)[] = [];
+  private waiting: Waiting[] = [];
+  // Those before this place were woken.
+  private first = 0;
   // When long work began in this turn of the event loop; undefined when there was none.
   private sinceMs: number | undefined;
 
@@ -30,14 +46,14 @@ export class Turns {
   rest(): Promise<void> | undefined {
     const nowMs = this.clock.monotonicMs();
     if (this.sinceMs === undefined) this.begin(nowMs);
-    else if (nowMs - this.sinceMs >= stretchMsMax) return new Promise((resolve) => void this.waiting.push(resolve));
+    else if (nowMs - this.sinceMs >= stretchMsMax) return this.inLine(false);
     return undefined;
   }
 
   /** Waits for a turn of the event loop in which there was no long work yet: for a piece that takes a turn by itself. */
   next(): Promise<void> {
     if (this.sinceMs === undefined) this.begin(this.clock.monotonicMs());
-    return new Promise((resolve) => void this.waiting.push(resolve));
+    return this.inLine(true);
   }
 
   /** Work that may rest wherever it yields. */
@@ -49,14 +65,42 @@ export class Turns {
     }
   }
 
+  private inLine(alone: boolean): Promise<void> {
+    return new Promise((resolve) => void this.waiting.push({ wake: resolve, alone }));
+  }
+
   private begin(nowMs: number): void {
     this.sinceMs = nowMs;
     this.clock.after(0, () => {
       this.sinceMs = undefined;
-      const next = this.waiting.shift();
+      const next = this.take();
       if (!next) return;
       this.begin(this.clock.monotonicMs());
-      next();
+      this.wake(next);
+    });
+  }
+
+  private take(): Waiting | undefined {
+    const next = this.waiting[this.first];
+    if (!next) return undefined;
+    this.first += 1;
+    if (this.first * 2 > this.waiting.length) {
+      this.waiting = this.waiting.slice(this.first);
+      this.first = 0;
+    }
+    return next;
+  }
+
+  /** Wakes one after the other, as long as the turn lasts: much of what waits is short. */
+  private wake({ wake, alone }: Waiting): void {
+    wake();
+    if (alone) return;
+    afterMicrotasks(microtasksToWork, () => {
+      const isOver = this.sinceMs === undefined || this.clock.monotonicMs() - this.sinceMs >= stretchMsMax;
+      const follower = this.waiting[this.first];
+      if (isOver || !follower || follower.alone) return;
+      this.take();
+      this.wake(follower);
     });
   }
 }
