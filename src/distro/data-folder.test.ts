@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, test } from "node:test";
 import { processOf } from "#host/processes.ts";
-import { holdDataFolder, holderOf, seizeDataFolder, serviceIn } from "./data-folder.ts";
+import { holdDataFolder, holderOf, seizeDataFolder, serviceIn, unitOf } from "./data-folder.ts";
 
 let data: string;
 const started: ChildProcess[] = [];
@@ -52,6 +52,14 @@ test("who holds the directory gives it back by being killed", async () => {
   using held = holdDataFolder(data);
   assert.ok(held);
   assert.equal(holderOf(data)?.id.pid, process.pid);
+});
+
+test("a machine that lost power while files were new leaves some of them empty, and starts and cleans up all the same", () => {
+  for (const name of ["layout-version", "kedge.lock", "systemd-unit"]) writeFileSync(join(data, name), "");
+  assert.equal(unitOf(data), undefined);
+  using held = holdDataFolder(data);
+  assert.ok(held);
+  assert.equal(readFileSync(join(data, "layout-version"), "utf8"), "1\n");
 });
 
 test("what is being cleaned up cannot be started", async () => {

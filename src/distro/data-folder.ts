@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { messageOf } from "#base/assert.ts";
 import { FileError, fileErrorOf } from "#host/file-error.ts";
 import { lives, parentOf, processOf, type ProcessId } from "#host/processes.ts";
-import { writeSecret } from "./certificates/files.ts";
+import { readSecret, writeSecret } from "./certificates/files.ts";
 import { tryLock } from "./folder-lock.ts";
 
 /** A reason not to start, as one sentence. The command prints it and ends with `exitCode`. */
@@ -65,8 +65,8 @@ export function holderOf(folder: string): Holder | undefined {
 
 /** The unit of systemd that started the last server of this directory and would start the next one. */
 export function unitOf(folder: string): string | undefined {
-  const path = join(folder, lockFiles.unit);
-  return existsSync(path) ? readFileSync(path, "utf8").trim() : undefined;
+  // Empty is what a machine leaves that lost power before the name was on the disk.
+  return readSecret(join(folder, lockFiles.unit))?.trim() || undefined;
 }
 
 function makeFolder(folder: string): void {
@@ -78,12 +78,13 @@ function makeFolder(folder: string): void {
 }
 
 function checkLayout(path: string): void {
-  if (!existsSync(path)) {
-    writeSecret(path, `${layoutVersion}\n`);
+  const found = readSecret(path)?.trim();
+  if (found === String(layoutVersion)) return;
+  // Empty is what a machine leaves that lost power before the text was on the disk.
+  if (found === undefined || found === "") {
+    writeSecret(path, `${layoutVersion}\n`, { durable: true });
     return;
   }
-  const found = readFileSync(path, "utf8").trim();
-  if (found === String(layoutVersion)) return;
   throw new StartError(
     `expected a data directory of layout version "${layoutVersion}", found "${found}" in "${path}"; it was written by another version of kedge: use that version, or another --data-dir`,
   );

@@ -25,7 +25,9 @@ export async function importImages(
 ): Promise<readonly string[]> {
   const decompress = decompressorOf(path);
   const labels = ["--label", "io.cri-containerd.pinned=pinned", "--label", "io.cri-containerd.image=managed"];
-  const args = ["-a", target.socket, "-n", criNamespace, "images", "import", ...labels, decompress ? "-" : path];
+  // The transfer service does not wait until the layers are on the disk: see containerd/config.ts.
+  const how = ["--local", ...labels, decompress ? "-" : path];
+  const args = ["-a", target.socket, "-n", criNamespace, "images", "import", ...how];
   const child = spawn(target.bundle.ctr, args, { stdio: ["pipe", "pipe", "pipe"], signal });
   const output: string[] = [];
   let complaint = "";

@@ -110,6 +110,16 @@ test("a broken archive is one sentence, and the next one is imported and pinned"
   );
 });
 
+test("the layers of an image that counts as imported are on the disk", async () => {
+  await logged(/imported.*redis/);
+  const layers = join(containerd.folders.root, "io.containerd.snapshotter.v1.overlayfs/snapshots");
+  // Says of each stretch of a file where it lies; a file system that gives out room late calls it "delalloc" until then.
+  const told = await run("find", [layers, "-type", "f", "-size", "+0", "-exec", "filefrag", "-v", "{}", "+"]);
+  assert.match(told, /extents? found/);
+  const late = told.split("\n").filter((line) => line.includes("delalloc"));
+  assert.deepEqual(late, []);
+});
+
 test("archives that arrive later are imported: Docker's form with gzip, an OCI layout with zstd, and one that was cut short once", async () => {
   const program = readFileSync(join(examples, "busybox.tar"));
   const docker = join(data, "docker.tar");

@@ -9,6 +9,7 @@ import {
   openSync,
   closeSync,
   existsSync,
+  fsyncSync,
   readFileSync,
   renameSync,
   writeFileSync,
@@ -142,10 +143,12 @@ export function relocate(folder: string, finalFolder = folder): void {
       const written = writeSync(descriptor, bytes, 0, bytes.length, place.offset);
       if (written < bytes.length) throw new Error(`expected room for "${fresh}", found the disk full`);
     }
+    // A machine that loses power must not come back with an empty program that counts as made.
+    fsyncSync(descriptor);
     closeSync(descriptor);
     renameSync(fresh, path);
   }
   const fresh = `${listed}.${process.pid}`;
-  writeFileSync(fresh, JSON.stringify({ ...relocations, folder: finalFolder } satisfies Relocations));
+  writeFileSync(fresh, JSON.stringify({ ...relocations, folder: finalFolder } satisfies Relocations), { flush: true });
   renameSync(fresh, listed);
 }

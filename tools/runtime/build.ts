@@ -57,6 +57,8 @@ async function build(): Promise<void> {
     writeFileSync(join(bundle, relocationsFile), JSON.stringify(taken.relocations));
     await stage("tried the programs", () => tryPrograms(bundle));
     relocate(bundle, folder);
+    // What has its name is taken as whole ever after, also by a machine that lost power in between.
+    await run("sync", ["--file-system", bundle]);
     renameSync(bundle, folder);
   } finally {
     rmSync(fresh, { recursive: true, force: true });

@@ -44,8 +44,15 @@ level = "warn"
 [plugins."io.containerd.grpc.v1.cri"]
 stream_server_address = ${quoted(folders.streaming)}
 
+# containerd waits for the disk with what it knows of a layer, but not with the layer's files: a machine that loses power
+# soon after would have empty files in an image that counts as whole, for good. Only the local ways of pulling wait.
+[plugins."io.containerd.service.v1.diff-service"]
+sync_fs = true
+
 [plugins."io.containerd.cri.v1.images"]
 snapshotter = "overlayfs"
+use_local_image_pull = true
+image_pull_with_sync_fs = true
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = ${quoted(pauseImageName)}
 [plugins."io.containerd.cri.v1.images".registry]
