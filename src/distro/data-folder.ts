@@ -109,7 +109,15 @@ function take(folder: string, purpose: Purpose): Disposable | undefined {
     lock[Symbol.dispose]();
     return undefined;
   }
-  writeSecret(holder, `${process.pid} ${processOf(process.pid)?.startTicks ?? 0} ${purpose}\n`);
+  try {
+    writeSecret(holder, `${process.pid} ${processOf(process.pid)?.startTicks ?? 0} ${purpose}\n`);
+  } catch (error) {
+    // The lock itself holds without it, and cleaning up is what frees a full disk.
+    if (purpose !== "cleanup") {
+      lock[Symbol.dispose]();
+      throw error;
+    }
+  }
   return {
     [Symbol.dispose]: () => {
       rmSync(holder, { force: true });

@@ -14,6 +14,8 @@ const systemCodes: Readonly<Record<number, string>> = { 8: "EROFS", 10: "EIO", 1
 export function tryLock(path: string): Disposable | undefined {
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
+    // Without a journal on the disk, which may be full: whoever cleans up there must get the lock all the same.
+    database.exec("PRAGMA journal_mode = MEMORY");
     database.exec("BEGIN EXCLUSIVE");
     return { [Symbol.dispose]: () => database.close() };
   } catch (error) {

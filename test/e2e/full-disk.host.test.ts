@@ -1,7 +1,7 @@
 /** A start on a disk with less and less space: whatever cannot be written, it ends with one sentence that says so. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { kedge, newPlace, Server } from "./kedge.ts";
@@ -40,4 +40,19 @@ test("a cluster whose disk was filled starts again as soon as there is space, wi
   assert.equal(code, 1);
   writeFileSync(filling, "");
   await (await Server.start(place)).end("SIGTERM");
+});
+
+test("what fills a disk to its last byte can be ended and removed", async () => {
+  const place = await newPlace(networks, "--disable-agent");
+  using _disk = diskOf(place.dataDir, 16_384);
+  await (await Server.start(place)).end("SIGTERM");
+  assert.throws(() => writeFileSync(join(place.dataDir, "filling"), Buffer.alloc(32 * 1024 * 1024)), {
+    code: "ENOSPC",
+  });
+  const own = ["--data-dir", place.dataDir];
+  const killed = await kedge("killall", ...own);
+  assert.deepEqual([killed.code, killed.stderr], [0, ""]);
+  const removed = await kedge("uninstall", ...own, "--write-kubeconfig", place.kubeconfig, "--yes");
+  assert.deepEqual([removed.code, removed.stderr], [0, ""]);
+  assert.deepEqual(readdirSync(place.dataDir), []);
 });

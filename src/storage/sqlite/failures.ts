@@ -37,7 +37,7 @@ function sentenceOf(error: unknown, path: string): string | undefined {
     case codes.cannotOpen:
       return `expected a writable database "${path}", found it cannot be written: check the mount and the permissions of its directory`;
     case codes.full:
-      return `expected space for the database "${path}", found the disk full: free some space, writes are taken again at once`;
+      return `expected space for the database "${path}", found the disk full: free some space; a kedge that runs takes writes again at once`;
     case codes.corrupt:
     case codes.notADatabase:
       return `${damaged(path)} (${error.message})`;
