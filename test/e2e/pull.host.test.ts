@@ -51,6 +51,15 @@ test("an image that is not there is pulled, once", async () => {
   assert.match(await server.kubectl("describe", "pod", "first"), /Successfully pulled image/);
 });
 
+test("the layers of an image that was pulled are on the disk", async () => {
+  const layers = join(server.place.dataDir, "agent/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots");
+  // Says of each stretch of a file where it lies; a file system that gives out room late calls it "delalloc" until then.
+  const look = ["-type", "f", "-size", "+100k", "-exec", "filefrag", "-v", "{}", "+"];
+  const { stdout } = await command("find", [layers, ...look]);
+  assert.match(stdout, /extents? found/);
+  assert.doesNotMatch(stdout, /delalloc/);
+});
+
 test("a tag that does not exist is said, and tried again with growing pauses", async () => {
   using registry = await startRegistry({ archive, image: "busybox:1" });
   await server.apply(pod("wrong", `${registry.host}/busybox:2`));
