@@ -25,6 +25,12 @@ test("a bug stays a bug, and a sentence stays as it is", () => {
   const unread = Object.assign(new Error("EACCES: permission denied, open '/x'"), { code: "EACCES", path: "/x" });
   assert.equal(fileErrorOf(unread), undefined, "who knows whether it was to be written");
   assert.equal(fileErrorOf(new Error("while writing", { cause: refused })), refused);
+  const unwatched = Object.assign(new Error("ENOSPC: no more watches"), {
+    code: "ENOSPC",
+    syscall: "watch",
+    path: "/x",
+  });
+  assert.equal(fileErrorOf(unwatched), undefined, "no disk is full");
   const system = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
   assert.match(
     fileErrorOf(new Error("read it", { cause: system }))?.message ?? "",

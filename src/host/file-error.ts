@@ -43,6 +43,8 @@ const writesOnly = new Set(["ENOSPC", "EDQUOT", "EROFS"]);
 export function fileErrorOf(error: unknown, path?: string): FileError | undefined {
   if (error instanceof FileError) return error;
   if (!(error instanceof Error)) return undefined;
+  // The kernel has a limit of folders that are watched, and says the same of it.
+  if ("syscall" in error && error.syscall === "watch") return undefined;
   const at = "path" in error && typeof error.path === "string" ? error.path : path;
   const code = "code" in error ? String(error.code) : "";
   const refused = path !== undefined || writesOnly.has(code) ? refusedWith(code, at) : undefined;
