@@ -41,12 +41,15 @@ export async function seize(dataDir: string, clock: Clock): Promise<Disposable> 
   }
 }
 
-/** A unit with Restart=always would start the server as soon as the directory is free again. */
+/**
+ * A unit with Restart=always would start the server as soon as the directory is free again. systemd is told and not
+ * waited for: it would give a server that hangs a minute and a half, and here such a one is killed.
+ */
 async function stopUnit(dataDir: string): Promise<void> {
   const unit = unitOf(dataDir);
   if (unit === undefined || !existsSync("/run/systemd/system")) return;
   try {
-    await run("systemctl", ["stop", unit], { timeoutMs: unitMsMax });
+    await run("systemctl", ["stop", "--no-block", unit], { timeoutMs: unitMsMax });
   } catch (error) {
     throw new StartError(
       `expected systemd to stop ${unit}, which runs kedge, found ${messageOf(error)}; stop it by hand and try again`,
