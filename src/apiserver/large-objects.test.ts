@@ -60,6 +60,9 @@ test("a body of too many values is refused with 413 in every encoding, before an
   await refused(text.slice(0, -2), "application/json");
   await refused(text, "application/yaml");
   await refused(`data:\n${"  k: v\n".repeat(valuesMax)}`, "application/yaml");
+  await refused(`data:\r${"  k: v\r".repeat(valuesMax)}`, "application/yaml");
+  await refused(`data:\n  k: "${"\\n".repeat(400_000)}"\n`, "application/yaml");
+  await refused(`data:\n  k: ${"x".repeat(1024 * 1024)}\n`, "application/yaml");
   await refused(encodeObject(configMaps.shape, object), "application/vnd.kubernetes.protobuf");
 });
 
@@ -120,6 +123,20 @@ test("a large write rests between its steps, and a small one never does", async 
   assert.ok((await turnsOf(`PATCH ${maps}/large`, { data: { k1: "w" } }, merge)) >= 6);
   assert.ok((await turnsOf(`PUT ${maps}/large`, configMap("large", { data: { a: "b" } }))) >= 4);
   assert.equal(await turnsOf(`PATCH ${maps}/small`, { data: { k1: "w" } }, merge), 0);
+});
+
+test("a large object is read in turns of its own in every encoding but the stored one", async () => {
+  const clock = new SlowClock();
+  const server = new TestApiServer({ clock });
+  await server.ask(`POST ${maps}`, { body: configMap("large", { data: many(10_000) }) });
+  const turnsOf = async (accept: string): Promise<number> => {
+    const before = clock.turns;
+    assert.equal((await server.ask(`GET ${maps}/large`, { headers: { accept } })).code, 200);
+    return clock.turns - before;
+  };
+  assert.equal(await turnsOf("application/json"), 0);
+  assert.ok((await turnsOf("application/yaml")) >= 10);
+  assert.ok((await turnsOf("application/vnd.kubernetes.protobuf")) >= 2);
 });
 
 test("field sets that a client sends are read piece by piece", async () => {

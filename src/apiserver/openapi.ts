@@ -1,11 +1,12 @@
 /**
  * What is served, as OpenAPI: /openapi/v2 as a whole and /openapi/v3 by group and version. Documents are large and
- * rarely asked for: they are made on demand and kept compressed, until the registry changes.
+ * rarely asked for: they are made on demand, each in turns of its own, and kept compressed until the registry changes.
  *
  * @see https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition
  */
 import { createHash } from "node:crypto";
-import { gunzipSync, gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
 import { utf8 } from "#base/bytes.ts";
 import { openApiV2, openApiV3, type OpenApiResource, type OpenApiSubresource } from "#machinery/openapi.ts";
 import { untyped } from "#machinery/resource.ts";
@@ -28,7 +29,7 @@ interface Document {
 /** A document of these resources, which is good as long as they are what is served. */
 interface Kept {
   readonly of: readonly Served[];
-  readonly document: Document;
+  readonly document: Promise<Document>;
 }
 
 // The document of everything; others are named by their group and version.
@@ -40,42 +41,56 @@ interface Asked {
   readonly of: readonly Served[];
 }
 
-function documentOf(server: Server, { name, of }: Asked, make: typeof openApiV2): Document {
+const [compressed, uncompressed] = [promisify(gzip), promisify(gunzip)];
+
+function documentOf(server: Server, asked: Asked, make: typeof openApiV2): Promise<Document> {
+  const { name, of } = asked;
   const all = kept.get(server) ?? new Map<string, Kept>();
   kept.set(server, all);
   const known = all.get(name);
   if (known && known.of.length === of.length && known.of.every((one, at) => one === of[at])) return known.document;
-  const options = { serverVersion: kubernetesVersion, descriptions: server.descriptions() };
-  const text = utf8(make(of.map(resourceOf), options));
-  const hash = createHash("sha512").update(text).digest("hex").toUpperCase();
-  const document = { gzip: gzipSync(text, { level: 4 }), hash };
   const names = groupVersions(server);
   // What is no longer served is let go.
   for (const other of all.keys()) if (other !== wholeName && !names.includes(other)) all.delete(other);
+  const document = makeDocument(server, asked, make);
   all.set(name, { of, document });
+  // Those who wait for it are told; whoever asks next tries anew.
+  document.catch(() => all.delete(name));
   return document;
 }
 
-export function answerOpenApiV2(server: Server, exchange: Exchange, info: RequestInfo): void {
-  checkAccept(info);
-  reply(exchange, info, documentOf(server, { name: wholeName, of: [...server.registry.all()] }, openApiV2));
+async function makeDocument(server: Server, { of }: Asked, make: typeof openApiV2): Promise<Document> {
+  await server.turns.next();
+  const options = { serverVersion: kubernetesVersion, descriptions: server.descriptions() };
+  const text = utf8(make(of.map(resourceOf), options));
+  await server.turns.next();
+  const hash = createHash("sha512").update(text).digest("hex").toUpperCase();
+  return { gzip: await compressed(text, { level: 4 }), hash };
 }
 
-export function answerOpenApiV3(server: Server, exchange: Exchange, info: RequestInfo): void {
+export async function answerOpenApiV2(server: Server, exchange: Exchange, info: RequestInfo): Promise<void> {
+  checkAccept(info);
+  const document = documentOf(server, { name: wholeName, of: [...server.registry.all()] }, openApiV2);
+  await reply(exchange, info, await document);
+}
+
+export async function answerOpenApiV3(server: Server, exchange: Exchange, info: RequestInfo): Promise<void> {
   const name = info.path.slice("/openapi/v3".length).replace(/^\/|\/$/g, "");
   if (name === "") {
     const paths = Object.fromEntries(
-      groupVersions(server).map((each) => {
-        const { hash } = v3(server, each);
-        return [each, { serverRelativeURL: `/openapi/v3/${each}?hash=${hash}` }];
-      }),
+      await Promise.all(
+        groupVersions(server).map(async (each) => {
+          const { hash } = await v3(server, each);
+          return [each, { serverRelativeURL: `/openapi/v3/${each}?hash=${hash}` }] as const;
+        }),
+      ),
     );
     exchange.reply(200, { "content-type": "application/json" }, utf8(JSON.stringify({ paths })));
     return;
   }
   if (!groupVersions(server).includes(name)) return void pageNotFound(exchange);
   checkAccept(info);
-  reply(exchange, info, v3(server, name));
+  await reply(exchange, info, await v3(server, name));
 }
 
 /** "api/v1", "apis/apps/v1", sorted. */
@@ -87,7 +102,7 @@ function nameOf({ group, version }: { readonly group: string; readonly version: 
   return group === "" ? `api/${version}` : `apis/${group}/${version}`;
 }
 
-function v3(server: Server, name: string): Document {
+function v3(server: Server, name: string): Promise<Document> {
   const of = [...server.registry.all()].filter(({ definition }) => nameOf(definition) === name);
   return documentOf(server, { name, of }, openApiV3);
 }
@@ -119,7 +134,7 @@ function checkAccept(info: RequestInfo): void {
   throw notAcceptable("only the following media types are accepted: application/json");
 }
 
-function reply(exchange: Exchange, info: RequestInfo, { gzip, hash }: Document): void {
+async function reply(exchange: Exchange, info: RequestInfo, { gzip, hash }: Document): Promise<void> {
   const etag = `"${hash}"`;
   const headers = { "content-type": "application/json", etag, vary: "Accept-Encoding, Accept" };
   if (info.header("if-none-match") === etag) return exchange.reply(304, headers, new Uint8Array());
@@ -127,5 +142,5 @@ function reply(exchange: Exchange, info: RequestInfo, { gzip, hash }: Document):
   const fresh = asked === hash ? { "cache-control": "public, immutable, max-age=31536000" } : {};
   const takesGzip = /\bgzip\b/.test(info.header("accept-encoding") ?? "");
   if (takesGzip) exchange.reply(200, { ...headers, ...fresh, "content-encoding": "gzip" }, gzip);
-  else exchange.reply(200, { ...headers, ...fresh }, gunzipSync(gzip));
+  else exchange.reply(200, { ...headers, ...fresh }, await uncompressed(gzip));
 }

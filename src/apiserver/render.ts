@@ -6,6 +6,7 @@ import { encodeObject } from "#machinery/protobuf.ts";
 import { kind, type ResourceDefinition } from "#machinery/resource.ts";
 import type { ObjectShape } from "#machinery/shape.ts";
 import { toTable, type IncludeObject } from "#machinery/table.ts";
+import { isLarge } from "./call.ts";
 import { mediaTypes, type Answer, type Encoding, type Form } from "./negotiate.ts";
 import { shown, type Served } from "./registry.ts";
 import { StoredObject } from "./stored-object.ts";
@@ -43,13 +44,23 @@ export function formNameOf({ served, answer, options }: Rendering): string {
   return `${id} ${encoding} ${form.kind} ${version}`;
 }
 
-/** One object in the encoding and form of an answer. */
+/** One object in the encoding and form of an answer. A large one takes a turn to be decoded, and one to be encoded. */
 export async function renderObject(object: StoredObject | KubeObject, rendering: Rendering): Promise<Uint8Array> {
-  const { served, answer } = rendering;
+  const { served, answer, turns } = rendering;
   const { encoding, form } = answer;
   if (form.kind === "object" && encoding === "json" && !answer.pretty) return jsonOf(served, object);
-  if (encoding === "protobuf") return protobufOf(object, rendering);
-  return encodeJson(formed(object, rendering), answer, rendering.turns);
+  if (object instanceof StoredObject && isLarge(object.jsonBytes)) {
+    await turns.next();
+    const view = shown(served, object);
+    await turns.next();
+    return encoded(view, rendering);
+  }
+  return encoded(viewOf(served, object), rendering);
+}
+
+async function encoded(view: KubeObject, rendering: Rendering): Promise<Uint8Array> {
+  if (rendering.answer.encoding === "protobuf") return protobufOf(view, rendering);
+  return encodeJson(formed(view, rendering), rendering.answer, rendering.turns);
 }
 
 const partialShape = kind("apimachinery.pkg.apis.meta.v1.PartialObjectMetadata", {});

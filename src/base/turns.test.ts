@@ -104,3 +104,21 @@ test("work that yields rests where it yields once it took its time, or is done a
   assert.equal(await done, 24);
   assert.equal(atOnce(work()), 48);
 });
+
+test("who asks for the next turn has it alone, also when there was no long work yet", async () => {
+  const spent = new SpentClock();
+  const turns = new Turns(spent.clock);
+  const done: string[] = [];
+  const work = async (name: string): Promise<void> => {
+    await turns.next();
+    spent.nowMs += 30;
+    done.push(name);
+  };
+  const all = Promise.all([work("a"), work("b")]);
+  assert.deepEqual(done, []);
+  await spent.turn();
+  assert.deepEqual(done, ["a"]);
+  await spent.turn();
+  assert.deepEqual(done, ["a", "b"]);
+  await all;
+});

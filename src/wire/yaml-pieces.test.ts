@@ -31,11 +31,24 @@ test("a value made in pieces is the text that it is at once", () => {
   );
 });
 
-test("long texts stand in double quotes and are read back as they were", () => {
+function nested(levels: number, inner: unknown = 1): unknown {
+  let value = inner;
+  for (let level = 0; level < levels; level += 1) value = level % 2 === 0 ? { a: value } : [value];
+  return value;
+}
+
+test("long texts and deep values stand in one line and are read back as they were", () => {
   for (const value of [
     "x\n".repeat(40_000),
     { a: ["y\t\u0085\u2028\u007f\ufeff".repeat(10_000)], b: { c: '"\\'.repeat(30_000) } },
     ["é".repeat(40_000), 1],
+    Array.from({ length: 60 }, () => nested(700)),
+    {
+      a: nested(
+        60,
+        Array.from({ length: 5_000 }, () => ({ b: "c: d" })),
+      ),
+    },
   ]) {
     const text = atOnce(formattingYaml(value));
     assert.deepEqual(JSON.parse(JSON.stringify(parseYaml(text))), value);

@@ -4,7 +4,7 @@
  * finding their best form takes longer than anything else.
  */
 import { own } from "#base/own.ts";
-import { formatYaml } from "./yaml.ts";
+import { formatYaml, indentedLevelsMax } from "./yaml.ts";
 
 // A value costs about as much as so many characters.
 const valueCost = 50;
@@ -14,14 +14,17 @@ const costAtOnce = 32_768;
 /** Work that may rest where it yields. @param costMax What is formatted at once. */
 export function* formattingYaml(value: unknown, costMax = costAtOnce): Generator<undefined, string> {
   const writer = new PieceWriter(costMax);
-  yield* writer.value(value, { first: "", rest: "" });
+  yield* writer.value(value, { first: "", rest: "", levels: indentedLevelsMax });
   return writer.parts.join("");
 }
 
-/** What stands before the first line of a value, and before each further one. */
-interface Indent {
+/** Where a value stands. */
+interface Place {
+  /** What stands before its first line, and before each further one. */
   readonly first: string;
   readonly rest: string;
+  /** How many levels are still indented; what is deeper stands in one line. */
+  readonly levels: number;
 }
 
 class PieceWriter {
@@ -32,26 +35,23 @@ class PieceWriter {
     this.costMax = costMax;
   }
 
-  *value(value: unknown, indent: Indent): Generator<undefined, void> {
-    if (this.costOf(value) <= this.costMax || typeof value !== "object" || value === null) {
-      this.put(
-        typeof value === "string" && value.length > this.costMax ? `${quoted(value)}\n` : formatYaml(value),
-        indent,
-      );
-      yield;
-    } else if (Array.isArray(value)) yield* this.list(value, indent);
-    // Holds because every other object is read by name.
-    else yield* this.members(value as Readonly<Record<string, unknown>>, indent);
+  *value(value: unknown, place: Place): Generator<undefined, void> {
+    if (this.costOf(value) <= this.costMax) this.put(formatYaml(value, place.levels), place);
+    else if (typeof value === "string" || place.levels <= 0) this.put(quoted(value), place);
+    else if (Array.isArray(value)) yield* this.list(value, place);
+    // Holds: any object can be read by name, and a scalar that is no text costs little.
+    else yield* this.members(value as Readonly<Record<string, unknown>>, place);
+    yield;
   }
 
-  private *list(items: readonly unknown[], { first, rest }: Indent): Generator<undefined, void> {
+  private *list(items: readonly unknown[], { first, rest, levels }: Place): Generator<undefined, void> {
     let at = first;
     let batch: unknown[] = [];
     let cost = 0;
     for (const item of items) {
       const itemCost = this.costOf(item);
       if (batch.length > 0 && cost + itemCost > this.costMax) {
-        this.put(formatYaml(batch), { first: at, rest });
+        this.put(formatYaml(batch, levels), { first: at, rest, levels });
         yield;
         at = rest;
         batch = [];
@@ -62,15 +62,16 @@ class PieceWriter {
         cost += itemCost;
         continue;
       }
-      yield* this.value(item, { first: `${at}- `, rest: `${rest}  ` });
+      yield* this.value(item, { first: `${at}- `, rest: `${rest}  `, levels: levels - 1 });
       at = rest;
     }
-    if (batch.length > 0) this.put(formatYaml(batch), { first: at, rest });
+    if (batch.length > 0) this.put(formatYaml(batch, levels), { first: at, rest, levels });
     yield;
   }
 
-  private *members(object: Readonly<Record<string, unknown>>, { first, rest }: Indent): Generator<undefined, void> {
-    let at = first;
+  private *members(object: Readonly<Record<string, unknown>>, place: Place): Generator<undefined, void> {
+    const { rest, levels } = place;
+    let at = place.first;
     let batch: [string, unknown][] = [];
     let cost = 0;
     for (const name of Object.keys(object).toSorted()) {
@@ -78,7 +79,7 @@ class PieceWriter {
       if (member === undefined) continue;
       const memberCost = this.costOf(member) + name.length;
       if (batch.length > 0 && cost + memberCost > this.costMax) {
-        this.put(formatYaml(Object.fromEntries(batch)), { first: at, rest });
+        this.put(formatYaml(Object.fromEntries(batch), levels), { first: at, rest, levels });
         yield;
         at = rest;
         batch = [];
@@ -89,30 +90,33 @@ class PieceWriter {
         cost += memberCost;
         continue;
       }
-      yield* this.member(name, member, { first: at, rest });
+      yield* this.member(name, member, { first: at, rest, levels });
       at = rest;
     }
-    if (batch.length > 0) this.put(formatYaml(Object.fromEntries(batch)), { first: at, rest });
+    if (batch.length > 0) this.put(formatYaml(Object.fromEntries(batch), levels), { first: at, rest, levels });
     yield;
   }
 
   /** A member that is too large to be formatted with others. */
-  private *member(name: string, value: unknown, { first, rest }: Indent): Generator<undefined, void> {
-    const isLongText = typeof value === "string" && value.length > this.costMax;
-    if (!isLongText && (typeof value !== "object" || value === null))
-      return this.put(formatYaml({ [name]: value }), { first, rest });
+  private *member(name: string, value: unknown, place: Place): Generator<undefined, void> {
+    const { rest } = place;
+    const levels = place.levels - 1;
     const key = formatYaml({ [name]: null });
-    if (key.startsWith("? ")) {
-      this.put(key.slice(0, -": null\n".length), { first, rest });
-      return yield* this.value(value, { first: `${rest}: `, rest: `${rest}  ` });
+    if (this.costOf(value) <= this.costMax && (typeof value !== "object" || value === null))
+      this.put(formatYaml({ [name]: value }), place);
+    else if (key.startsWith("? ")) {
+      this.put(key.slice(0, -": null\n".length), place);
+      yield* this.value(value, { first: `${rest}: `, rest: `${rest}  `, levels });
+    } else {
+      const inOneLine = typeof value === "string" || levels <= 0;
+      this.put(key.slice(0, -" null\n".length), place, inOneLine ? " " : "\n");
+      const deeper = Array.isArray(value) ? rest : `${rest}  `;
+      yield* this.value(value, { first: inOneLine ? "" : deeper, rest: deeper, levels });
     }
-    this.put(key.slice(0, -" null\n".length), { first, rest }, isLongText ? " " : "\n");
-    const deeper = Array.isArray(value) ? rest : `${rest}  `;
-    yield* this.value(value, { first: isLongText ? "" : deeper, rest: deeper });
   }
 
-  /** @param text Ends in a line feed, which `end` stands in for. */
-  private put(text: string, { first, rest }: Indent, end = "\n"): void {
+  /** @param end Stands in for the line feed that the text may end in. */
+  private put(text: string, { first, rest }: Place, end = "\n"): void {
     const lines = text.endsWith("\n") ? text.slice(0, -1) : text;
     this.parts.push(first, rest === "" ? lines : lines.replaceAll(/\n(?=[^\n])/g, `\n${rest}`), end);
   }
@@ -136,9 +140,11 @@ class PieceWriter {
   }
 }
 
-/** JSON strings are YAML, but for what YAML does not take as it is. */
-function quoted(text: string): string {
-  return JSON.stringify(text).replaceAll(
+/** JSON is YAML, but for what YAML does not take as it is. */
+function quoted(value: unknown): string {
+  const exact = (_: string, inner: unknown): unknown =>
+    typeof inner === "bigint" ? JSON.rawJSON(String(inner)) : inner;
+  return JSON.stringify(value, exact).replaceAll(
     /[\u007f-\u009f\u2028\u2029\ufeff]/g,
     (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

@@ -223,17 +223,19 @@ class LineCounter {
 }
 
 // Indented lines of deep values take the square of their depth, and time by the cube: what is deeper stands in one line.
-const indentedLevelsMax = 32;
+export const indentedLevelsMax = 32;
 
 /**
  * A value as YAML in the form of Go's encoder: keys sorted, sequences not indented, no anchors.
  *
  * Differs from upstream: what is nested deeper than 32 levels is written as `{a: [b]}`, in one line.
+ *
+ * @param levels Where the value stands in a larger one: how many more are indented.
  */
-export function formatYaml(value: unknown): string {
+export function formatYaml(value: unknown, levels = indentedLevelsMax): string {
   return dump(value, {
     schema: dumpSchema,
-    flowLevel: indentedLevelsMax,
+    flowLevel: levels,
     seqNoIndent: true,
     lineWidth: -1,
     noRefs: true,

@@ -6,6 +6,7 @@ import { connect, type ClientHttp2Session, type ClientHttp2Stream } from "node:h
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Target } from "../bench/h2-client.ts";
 import { hostileHeads } from "./heads.ts";
+import { largeObjects } from "./large-objects.ts";
 import { observed, type Attacked } from "./observed.ts";
 import type { Row } from "./report.ts";
 
@@ -260,7 +261,7 @@ export async function* clientAttacks(attacked: Attacked): AsyncGenerator<Row> {
       outcome: await attack(tenant),
       broken: false,
     }));
-  for (const [name, attack] of Object.entries(hostileHeads))
+  for (const [name, attack] of Object.entries({ ...hostileHeads, ...largeObjects }))
     yield await observed(attacked, { name: `clients: ${name}`, promised }, () => attack(target));
   await ask(admin, { method: "DELETE", path: `/api/v1/namespaces/${namespace}` });
   admin.destroy();

@@ -93,6 +93,7 @@ async function tryUpdate(
   { change, current }: { change: Change; current: StoredObject },
 ): Promise<Try<Written>> {
   const { served } = call;
+  if (call.isLarge) await core.turns.next();
   const old = shown(served, current);
   if (call.isLarge) await core.turns.next();
   const draft = await change.make(old, call);
@@ -171,6 +172,7 @@ async function store(
   const { kind } = current;
   if (call.isLarge) await core.turns.next();
   const value = kind.encode(storedAs ? storedAs.toStored(object) : object);
+  if (call.isLarge) await core.turns.next();
   if (value.length > current.entry.value.length) checkStored(call, object, value);
   // Members may stand in another order, so equal length is only the quick test.
   if (value.length === current.entry.value.length && deepEqual(object, old)) return done(current);

@@ -42,14 +42,16 @@ function checkList(path: string, list: readonly string[] | undefined, what: stri
 
 function checkResources(path: string, resources: readonly string[] = []): FieldError[] {
   if (resources.length === 0) return [required(path)];
-  const errors = each(path, resources, (where, resource, index) => {
+  const before = new Set<string>();
+  const errors = each(path, resources, (where, resource) => {
     if (resource === "") return [required(where)];
     const [name = "", part] = resource.split("/");
-    const before = resources.slice(0, index);
+    const [allParts, anyName] = [before.has(`${name}/*`), before.has(`*/${part}`)];
+    before.add(resource);
     if (part === undefined) return [];
-    if (part !== "*" && before.includes(`${name}/*`))
+    if (part !== "*" && allParts)
       return [invalid(where, resource, `if '${name}/*' is present, must not specify ${resource}`)];
-    if (name !== "*" && before.includes(`*/${part}`))
+    if (name !== "*" && anyName)
       return [invalid(where, resource, `if '*/${part}' is present, must not specify ${resource}`)];
     return [];
   });
@@ -114,11 +116,12 @@ export function checkClientConfig(path: string, { url, service }: WebhookClientC
 
 function checkVersions(path: string, versions: readonly string[]): FieldError[] {
   if (versions.length === 0) return [required(path, `must specify one of ${reviewVersions.join(", ")}`)];
-  const errors = each(path, versions, (where, version, index) =>
-    versions.indexOf(version) < index
-      ? [invalid(where, version, "duplicate version")]
-      : checked(where, version, dns1035Label),
-  );
+  const seen = new Set<string>();
+  const errors = each(path, versions, (where, version) => {
+    if (seen.has(version)) return [invalid(where, version, "duplicate version")];
+    seen.add(version);
+    return checked(where, version, dns1035Label);
+  });
   if (!versions.some((version) => reviewVersions.includes(version)))
     errors.push(invalid(path, versions, `must include at least one of ${reviewVersions.join(", ")}`));
   return errors;

@@ -49,19 +49,14 @@ function checkVersions(
     errors.push(invalid(path, versions, "must have exactly one version marked as storage version"));
   const costly = checkPatterns(path, versions, old?.spec.versions ?? []);
   if (costly.length > 0) return [...errors, ...costly];
+  const before = new Map(old?.spec.versions.map((one) => [one.name, one]));
   for (const [index, version] of versions.entries()) {
     const { name } = version;
     const where = at(path, index);
     errors.push(...checked(child(where, "name"), name, dns1035Label));
     if (seen.has(name)) errors.push(duplicate(child(where, "name"), name));
     seen.add(name);
-    errors.push(
-      ...checkVersion(
-        where,
-        version,
-        old?.spec.versions.find((one) => one.name === name),
-      ),
-    );
+    errors.push(...checkVersion(where, version, before.get(name)));
   }
   return errors;
 }

@@ -14,10 +14,12 @@ function checkExitCodes(path: string, codes: PodFailurePolicyOnExitCodesRequirem
   const containers = [...spec.template.spec.containers, ...(spec.template.spec.initContainers ?? [])];
   if (values.length === 0) errors.push(invalid(where, values, "at least one value is required"));
   if (values.length > exitCodesMax) errors.push(tooMany(where, values.length, exitCodesMax));
+  const seen = new Set<number>();
   for (const [index, value] of values.entries()) {
     if (operator === "In" && value === 0)
       errors.push(invalid(at(where, index), value, "must not be 0 for the In operator"));
-    if (values.indexOf(value) !== index) errors.push(duplicate(at(where, index), value));
+    if (seen.has(value)) errors.push(duplicate(at(where, index), value));
+    seen.add(value);
     if (index > 0 && value < (values[index - 1] ?? 0)) return [...errors, invalid(where, values, "must be ordered")];
   }
   if (containerName !== undefined && !containers.some(({ name }) => name === containerName))

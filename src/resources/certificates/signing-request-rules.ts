@@ -91,13 +91,15 @@ const kept = ["Approved", "Denied", "Failed"];
 
 function checkConditions({ conditions = [] }: Status): FieldError[] {
   const types = conditions.map(({ type }) => type);
-  const errors = each(conditionsPath, conditions, (where, { type, status }, index) => {
+  const seen = new Set<string>();
+  const errors = each(conditionsPath, conditions, (where, { type, status }) => {
     const found: FieldError[] = [];
     if (type === "") found.push(required(child(where, "type")));
     if (status === "") found.push(required(child(where, "status")));
     if (kept.includes(type) && status !== "" && status !== "True")
       found.push(notSupported(child(where, "status"), status, ["True"]));
-    if (type !== "" && types.indexOf(type) < index) found.push(duplicate(child(where, "type"), type));
+    if (type !== "" && seen.has(type)) found.push(duplicate(child(where, "type"), type));
+    seen.add(type);
     return found;
   });
   if (types.includes("Approved") && types.includes("Denied"))

@@ -30,11 +30,11 @@ export function checkClusterIps(spec: ServiceSpec): FieldError[] {
     else if (clusterIPs[0] !== clusterIP) errors.push(invalid(where, clusterIPs, "first value must match `clusterIP`"));
   } else if (clusterIPs.length > 0)
     errors.push(invalid(where, clusterIPs, "must be empty when `clusterIP` is not specified"));
-  errors.push(
-    ...each("spec.ipFamilies", ipFamilies, (path, family, index) =>
-      ipFamilies.indexOf(family) < index ? [duplicate(path, family)] : [],
-    ),
-  );
+  const seen = new Set<string>();
+  for (const [index, family] of ipFamilies.entries()) {
+    if (seen.has(family)) errors.push(duplicate(at("spec.ipFamilies", index), family));
+    seen.add(family);
+  }
   if (clusterIPs[0] === "None")
     return clusterIPs.length > 1
       ? [...errors, invalid(where, clusterIPs, "'None' must be the first and only value")]

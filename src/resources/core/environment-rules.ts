@@ -157,11 +157,12 @@ export function checkVariables(listPath: string, source: EnvFromSource, index: n
 
 /** Files of variables lie in an emptyDir volume of the pod. */
 export function checkFileVolumes(path: string, { env = [] }: Container, { volumes = [] }: PodSpec): FieldError[] {
+  const byName = new Map(volumes.toReversed().map((volume) => [volume.name, volume]));
   return env.flatMap(({ valueFrom }, index) => {
     const name = valueFrom?.fileKeyRef?.volumeName;
     if (name === undefined) return [];
     const where = `${at(child(path, "env"), index)}.valueFrom.fileKeyRef.volumeName`;
-    const volume = volumes.find((one) => one.name === name);
+    const volume = byName.get(name);
     if (volume === undefined) return [notFound(where, name)];
     return volume.emptyDir ? [] : [invalid(where, name, "referenced volume must be of type emptyDir")];
   });

@@ -10,6 +10,7 @@ import {
 } from "#machinery/field-error.ts";
 import { each, filled } from "#machinery/rule.ts";
 import type { Container, VolumeDevice, VolumeMount } from "./container.ts";
+import type { Volume } from "./volume.ts";
 import { checkDescendingPath, checkNoBacksteps } from "./path-rules.ts";
 import type { PodSpec } from "./pod-spec.ts";
 
@@ -47,15 +48,17 @@ function checkVolumeMounts(path: string, container: Container, spec: PodSpec): F
   const { volumeMounts = [], volumeDevices = [] } = container;
   const volumes = new Set((spec.volumes ?? []).map(({ name }) => name));
   const paths = new Set<string>();
+  const deviceNames = new Set(volumeDevices.map(({ name }) => name));
+  const devicePaths = new Set(volumeDevices.map(({ devicePath }) => devicePath));
   return each(path, volumeMounts, (where, mount) => {
     const { name, mountPath, subPath, subPathExpr } = mount;
     const errors = [...filled(child(where, "name"), name), ...filled(child(where, "mountPath"), mountPath)];
     if (!volumes.has(name)) errors.push(notFound(child(where, "name"), name));
     if (paths.has(mountPath)) errors.push(invalid(child(where, "mountPath"), mountPath, "must be unique"));
     paths.add(mountPath);
-    if (volumeDevices.some((device) => device.name === name))
+    if (deviceNames.has(name))
       errors.push(invalid(child(where, "name"), name, "must not already exist in volumeDevices"));
-    if (volumeDevices.some((device) => device.devicePath === mountPath))
+    if (devicePaths.has(mountPath))
       errors.push(invalid(child(where, "mountPath"), mountPath, "must not already exist as a path in volumeDevices"));
     if (subPath && subPathExpr)
       errors.push(invalid(child(where, "subPathExpr"), subPathExpr, "subPathExpr and subPath are mutually exclusive"));
@@ -63,8 +66,8 @@ function checkVolumeMounts(path: string, container: Container, spec: PodSpec): F
   });
 }
 
-function checkDevice(path: string, { name, devicePath }: VolumeDevice, spec: PodSpec): FieldError[] {
-  const volume = spec.volumes?.find((one) => one.name === name);
+/** @param volume The volume of that name, if the pod has one. */
+function checkDevice(path: string, { name, devicePath }: VolumeDevice, volume: Volume | undefined): FieldError[] {
   const errors = filled(child(path, "name"), name);
   if (volume === undefined) errors.push(notFound(child(path, "name"), name));
   else if (!volume.persistentVolumeClaim && !volume.ephemeral)
@@ -85,16 +88,19 @@ function checkDevices(path: string, container: Container, spec: PodSpec): FieldE
   const { volumeMounts = [], volumeDevices = [] } = container;
   const names = new Set<string>();
   const paths = new Set<string>();
+  const mountNames = new Set(volumeMounts.map(({ name }) => name));
+  const mountPaths = new Set(volumeMounts.map(({ mountPath }) => mountPath));
+  const volumes = new Map((spec.volumes ?? []).toReversed().map((volume) => [volume.name, volume]));
   return each(path, volumeDevices, (where, device) => {
     const { name, devicePath } = device;
-    const errors = checkDevice(where, device, spec);
+    const errors = checkDevice(where, device, volumes.get(name));
     if (names.has(name)) errors.push(invalid(child(where, "name"), name, "must be unique"));
     if (paths.has(devicePath)) errors.push(invalid(child(where, "devicePath"), devicePath, "must be unique"));
     names.add(name);
     paths.add(devicePath);
-    if (volumeMounts.some((mount) => mount.name === name))
+    if (mountNames.has(name))
       errors.push(invalid(child(where, "name"), name, "must not already exist in volumeMounts"));
-    if (volumeMounts.some((mount) => mount.mountPath === devicePath))
+    if (mountPaths.has(devicePath))
       errors.push(invalid(child(where, "devicePath"), devicePath, "must not already exist as a path in volumeMounts"));
     return errors;
   });

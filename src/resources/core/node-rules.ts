@@ -46,9 +46,12 @@ function checkChange(node: Node, old: Node): FieldError[] {
   if (old.spec.providerID && old.spec.providerID !== spec.providerID)
     errors.push(forbidden("spec.providerID", 'node updates may not change providerID except from "" to valid'));
   const addresses = status.addresses ?? [];
-  for (const [index, address] of addresses.entries())
-    if (addresses.findIndex((other) => deepEqual(other, address)) < index)
-      errors.push(duplicate(at("status.addresses", index), address));
+  const seen = new Set<string>();
+  for (const [index, address] of addresses.entries()) {
+    const text = JSON.stringify([address.type, address.address]);
+    if (seen.has(text)) errors.push(duplicate(at("status.addresses", index), address));
+    seen.add(text);
+  }
   return errors;
 }
 

@@ -90,18 +90,27 @@ function checkLabelKeys(path: string, lists: KeyLists): FieldError[] {
     else errors.push(...each(child(path, name), keys, (where, key) => checked(where, key, qualifiedName)));
   }
   const selected = new Set(Object.keys(labelSelector?.matchLabels ?? {}));
+  const places = firstPlaces(matchLabelKeys);
+  const mismatched = new Set(mismatchLabelKeys);
   for (const { key } of labelSelector?.matchExpressions ?? []) {
-    const index = matchLabelKeys.indexOf(key);
-    if (index >= 0 && selected.has(key))
+    const index = places.get(key);
+    if (index !== undefined && selected.has(key))
       errors.push(invalid(at(path, index), key, "exists in both matchLabelKeys and labelSelector"));
     selected.add(key);
   }
   for (const [index, key] of matchLabelKeys.entries())
-    if (mismatchLabelKeys.includes(key))
+    if (mismatched.has(key))
       errors.push(
         invalid(at(child(path, "matchLabelKeys"), index), key, "exists in both matchLabelKeys and mismatchLabelKeys"),
       );
   return errors;
+}
+
+/** Where each text stands first. */
+function firstPlaces(texts: readonly string[]): ReadonlyMap<string, number> {
+  const places = new Map<string, number>();
+  for (const [index, text] of texts.entries()) if (!places.has(text)) places.set(text, index);
+  return places;
 }
 
 function checkPodTerm(path: string, term: PodAffinityTerm): FieldError[] {
@@ -177,6 +186,9 @@ export function checkToleration(path: string, toleration: Toleration): FieldErro
 }
 
 export function checkSpread(path: string, constraints: readonly TopologySpreadConstraint[] | undefined): FieldError[] {
+  const pairOf = ({ topologyKey, whenUnsatisfiable }: TopologySpreadConstraint): string =>
+    JSON.stringify([topologyKey, whenUnsatisfiable]);
+  const lastPlaces = new Map(constraints?.map((constraint, index) => [pairOf(constraint), index]));
   return each(path, constraints, (where, constraint, index) => {
     const { topologyKey, whenUnsatisfiable, minDomains } = constraint;
     const errors = [
@@ -188,10 +200,7 @@ export function checkSpread(path: string, constraints: readonly TopologySpreadCo
     ];
     if (whenUnsatisfiable === ("" as string))
       errors.push(notSupported(child(where, "whenUnsatisfiable"), "", ["DoNotSchedule", "ScheduleAnyway"]));
-    const repeats = constraints
-      ?.slice(index + 1)
-      .some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable);
-    if (repeats)
+    if (lastPlaces.get(pairOf(constraint)) !== index)
       errors.push(
         duplicate(child(where, "{topologyKey, whenUnsatisfiable}"), `{${topologyKey}, ${whenUnsatisfiable}}`),
       );

@@ -126,6 +126,7 @@ export function checkCsiDriver({ metadata, spec }: CSIDriver, { old }: CheckCont
 
 export function checkCsiNode({ spec }: CSINode, { old }: CheckContext<CSINode>): readonly FieldError[] {
   const names = new Set<string>();
+  const byName = new Map(old?.spec.drivers.map((one) => [one.name, one]));
   return each("spec.drivers", spec.drivers, (path, driver) => {
     const { name, nodeID, topologyKeys, allocatable } = driver;
     const errors = checkDriverName(child(path, "name"), name);
@@ -135,7 +136,7 @@ export function checkCsiNode({ spec }: CSINode, { old }: CheckContext<CSINode>):
     for (const key of topologyKeys) errors.push(...checked(child(path, "topologyKeys"), key, qualifiedName));
     if ((allocatable?.count ?? 0) < 0)
       errors.push(invalid(`${path}.allocatable.count`, allocatable?.count, "must be greater than or equal to 0"));
-    const before = old?.spec.drivers.find((other) => other.name === name);
+    const before = byName.get(name);
     if (before && before.nodeID !== nodeID) errors.push(invalid("spec.drivers", driver, "field is immutable"));
     return errors;
   });
