@@ -79,7 +79,8 @@ function makeFolder(folder: string): void {
 
 function checkLayout(path: string): void {
   if (!existsSync(path)) {
-    writeSecret(path, `${layoutVersion}\n`);
+    // Whole or not at all: an empty one would be taken for another version's by every later start.
+    writeSecret(path, `${layoutVersion}\n`, { durable: true });
     return;
   }
   const found = readFileSync(path, "utf8").trim();
@@ -108,7 +109,15 @@ function take(folder: string, purpose: Purpose): Disposable | undefined {
     lock[Symbol.dispose]();
     return undefined;
   }
-  writeSecret(holder, `${process.pid} ${processOf(process.pid)?.startTicks ?? 0} ${purpose}\n`);
+  try {
+    writeSecret(holder, `${process.pid} ${processOf(process.pid)?.startTicks ?? 0} ${purpose}\n`);
+  } catch (error) {
+    // Who cleans up may do so to make room: the lock holds, and who has it goes without saying.
+    if (purpose === "run") {
+      lock[Symbol.dispose]();
+      throw error;
+    }
+  }
   return {
     [Symbol.dispose]: () => {
       rmSync(holder, { force: true });

@@ -14,7 +14,8 @@ const systemCodes: Readonly<Record<number, string>> = { 8: "EROFS", 10: "EIO", 1
 export function tryLock(path: string): Disposable | undefined {
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
-    database.exec("BEGIN EXCLUSIVE");
+    // Nothing of it goes to the disk, which may be full.
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     return { [Symbol.dispose]: () => database.close() };
   } catch (error) {
     database.close();
