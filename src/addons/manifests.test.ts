@@ -30,7 +30,7 @@ class Folder implements ManifestFolder {
     return Promise.race([this.told.promise, promise]);
   }
 
-  put(files: Readonly<Record<string, string | { readonly problem: string }>>): void {
+  put(files: Readonly<Record<string, string | { readonly problem: string } | { readonly skipped: true }>>): void {
     this.given = Object.entries(files).map(([name, content]) =>
       typeof content === "string" ? { name, hash: content, text: content } : { name, ...content },
     );
@@ -125,6 +125,16 @@ test("what a file brought stays while the file cannot be read", async (t) => {
   folder.put({ "one.yaml": { problem: "it is a folder" }, "two.yaml": configMap("b") });
   await clock.advance(60_000);
   assert.deepEqual(await there(), ["a", "b"]);
+});
+
+test("what a file brought stays while the file is to be left alone, and the file is not applied", async (t) => {
+  const deployed = await deploy(t);
+  const { folder, clock, there } = deployed;
+  folder.put({ "one.yaml": configMap("a") });
+  await clock.advance(1_000);
+  folder.put({ "one.yaml": { skipped: true }, "new.yaml": { skipped: true } });
+  await clock.advance(60_000);
+  assert.deepEqual(await there(), ["a"]);
 });
 
 function record(name: string, data: Readonly<Record<string, string>>): ConfigMap {

@@ -34,7 +34,9 @@ export type ManifestFile =
       readonly text: string;
     }
   /** It is there and cannot be read: what it brought stays. */
-  | { readonly name: string; readonly problem: string };
+  | { readonly name: string; readonly problem: string }
+  /** Somebody wants it left as it is, with what it brought. */
+  | { readonly name: string; readonly skipped: true };
 
 export interface ManifestsOptions {
   readonly folder: ManifestFolder;
@@ -112,9 +114,10 @@ class Deployer {
     let complete = true;
     for (const file of files) {
       const known = records.get(file.name);
-      const record = "hash" in file && known?.hash === file.hash ? known : await this.deploy(file);
+      const stays = "skipped" in file || ("hash" in file && known?.hash === file.hash);
+      const record = stays ? known : await this.deploy(file);
       if (record && record !== known) written.push(record);
-      if (!record) complete = false;
+      if (!record && !stays) complete = false;
       for (const one of record?.objects ?? known?.objects ?? []) held.add(idOf(one));
     }
     for (const record of written) complete = (await this.finish(record, records.get(record.file), held)) && complete;
@@ -131,7 +134,7 @@ class Deployer {
   }
 
   /** @returns What the file brings; undefined when it was refused. */
-  private async deploy(file: ManifestFile): Promise<Record | undefined> {
+  private async deploy(file: Exclude<ManifestFile, { skipped: true }>): Promise<Record | undefined> {
     try {
       if ("problem" in file) throw new Error(file.problem);
       const manifests = objectsOf(file.text, this.options.resources);

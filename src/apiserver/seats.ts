@@ -82,7 +82,6 @@ class Table {
     }
     if (this.waiting >= waitingMax || share.waiting.size >= waitingOfOneMax)
       throw tooManyRequests("Too many requests, please try again later.");
-    this.shares.set(owner, share);
     return this.wait(owner, share, signal());
   }
 
@@ -112,6 +111,7 @@ class Table {
         reject(abortReason(signal));
       };
       if (signal.aborted) return reject(abortReason(signal));
+      this.shares.set(owner, share);
       share.waiting.add(admitted);
       this.waiting += 1;
       this.turns.add(owner);

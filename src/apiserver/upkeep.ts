@@ -57,8 +57,10 @@ async function expireEvents(
     const event = stored.object as Event;
     if (!isOld(event, clock.nowMs())) continue;
     const { namespace = "", name = "" } = event.metadata;
-    await client.delete(events, { namespace, name }).catch((error: unknown) => {
-      if (!isReason(error, "NotFound")) throw error;
+    const { resourceVersion = "" } = event.metadata;
+    // One that was seen again since it was looked at stays.
+    await client.delete(events, { namespace, name }, { resourceVersion }).catch((error: unknown) => {
+      if (!isReason(error, "NotFound") && !isReason(error, "Conflict")) throw error;
     });
   }
 }

@@ -16,7 +16,7 @@ import { nothing, type Action, type Controller, type Plan } from "./controller.t
 import { dueTimes, rfc1123, scheduleOf, zonedTime } from "./cron-job/schedule.ts";
 import { isFinished } from "./job/outcome.ts";
 import { ownerReferenceTo } from "./ownership.ts";
-import { byOwner, own, ownedBy } from "./watches.ts";
+import { byOwner, ownKind, ownedBy } from "./watches.ts";
 
 export interface CronJobObservation {
   readonly cronJob: CronJob;
@@ -31,7 +31,7 @@ const scheduledAnnotation = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 
 export const cronJobController: Controller<CronJobObservation> = {
   name: "cronjob-controller",
-  watches: [own(cronJobs), ownedBy(jobs, "CronJob")],
+  watches: [ownKind(cronJobs), ownedBy(jobs, "CronJob")],
   observe: (key, caches) => {
     const cronJob = caches.get(cronJobs, key);
     if (!cronJob) return undefined;

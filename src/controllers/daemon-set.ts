@@ -20,7 +20,7 @@ import { maxSurgeOf, rollOut, type Changes } from "./daemon-set/rollout.ts";
 import { claim } from "./ownership.ts";
 import { availableInMs, isAvailable, isEnded, isReady } from "./pod-state.ts";
 import { cutHistory, numberTemplate } from "./revision-history.ts";
-import { byOwner, own, ownedBy } from "./watches.ts";
+import { byOwner, ownKind, ownedBy } from "./watches.ts";
 
 export interface DaemonSetObservation {
   readonly set: DaemonSet;
@@ -41,7 +41,7 @@ export function daemonSetController(): Controller<DaemonSetObservation> {
   return {
     name: "daemon-set-controller",
     watches: [
-      own(daemonSets),
+      ownKind(daemonSets),
       ownedBy(pods, "DaemonSet", adopters),
       ownedBy(controllerRevisions, "DaemonSet", adopters),
       {

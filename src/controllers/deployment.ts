@@ -43,7 +43,7 @@ import {
 import { conditionOf } from "./conditions.ts";
 import { claim } from "./ownership.ts";
 import { isEnded } from "./pod-state.ts";
-import { byOwner, own, ownedBy } from "./watches.ts";
+import { byOwner, ownKind, ownedBy } from "./watches.ts";
 
 export interface DeploymentObservation {
   readonly deployment: Deployment;
@@ -58,7 +58,7 @@ export interface DeploymentObservation {
 export const deploymentController: Controller<DeploymentObservation> = {
   name: "deployment-controller",
   watches: [
-    own(deployments),
+    ownKind(deployments),
     ownedBy(replicaSets, "Deployment", adopters),
     {
       ...ownedBy(pods, ""),

@@ -19,7 +19,7 @@ import { normal, updateStatus, warning } from "./actions.ts";
 import { withCondition, conditionOf } from "./conditions.ts";
 import type { Action, Caches, Controller, Plan } from "./controller.ts";
 import { isReady } from "./pod-state.ts";
-import { own as watchOwn } from "./watches.ts";
+import { ownKind } from "./watches.ts";
 
 /** The number of pods an owner of pods wants to have. */
 export type Scale =
@@ -41,7 +41,7 @@ const evictionMs = 120_000;
 export const disruptionController: Controller<DisruptionObservation> = {
   name: "disruption-controller",
   watches: [
-    watchOwn(podDisruptionBudgets),
+    ownKind(podDisruptionBudgets),
     {
       resource: untyped(pods),
       keysOf: (change, caches) =>

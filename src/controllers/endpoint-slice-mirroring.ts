@@ -10,7 +10,7 @@ import { endpointSlices, type Endpoint, type EndpointSlice } from "#resources/di
 import { remove } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
 import { managedByLabel, planSlices, serviceNameLabel, type EndpointGroup } from "./endpoints/slices.ts";
-import { own } from "./watches.ts";
+import { ownKind } from "./watches.ts";
 
 export interface MirroringObservation {
   readonly service: Service | undefined;
@@ -32,8 +32,8 @@ const notCopied = new Set([
 export const endpointSliceMirroringController: Controller<MirroringObservation> = {
   name: "endpointslicemirroring-controller",
   watches: [
-    own(endpoints),
-    own(services),
+    ownKind(endpoints),
+    ownKind(services),
     {
       resource: untyped(endpointSlices),
       indexes: {

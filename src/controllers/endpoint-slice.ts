@@ -17,7 +17,7 @@ import {
 import { nothing, type Caches, type Controller, type Plan } from "./controller.ts";
 import { backendsOf, hostnameIn, type Backend } from "./endpoints/from-pods.ts";
 import { managedByLabel, planSlices, serviceNameLabel, type EndpointGroup } from "./endpoints/slices.ts";
-import { lookedAt, own, servicesOfPods } from "./watches.ts";
+import { lookedAt, ownKind, servicesOfPods } from "./watches.ts";
 
 export interface EndpointSliceObservation {
   readonly service: Service;
@@ -32,7 +32,7 @@ const byService = "service";
 export const endpointSliceController: Controller<EndpointSliceObservation> = {
   name: "endpointslice-controller",
   watches: [
-    own(services),
+    ownKind(services),
     servicesOfPods,
     lookedAt(nodes),
     {

@@ -11,7 +11,7 @@ import { create, remove, update } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
 import { backendsOf, hostnameIn, type Backend } from "./endpoints/from-pods.ts";
 import { selectedPods } from "./endpoint-slice.ts";
-import { own, servicesOfPods } from "./watches.ts";
+import { ownKind, servicesOfPods } from "./watches.ts";
 
 export interface EndpointsObservation {
   readonly service: Service | undefined;
@@ -28,7 +28,7 @@ const addressesMax = 1000;
 
 export const endpointController: Controller<EndpointsObservation> = {
   name: "endpoint-controller",
-  watches: [own(services), servicesOfPods, own(endpoints)],
+  watches: [ownKind(services), servicesOfPods, ownKind(endpoints)],
   observe: (key, caches) => {
     const service = caches.get(services, key);
     const existing = caches.get(endpoints, key);

@@ -9,7 +9,7 @@ import { pods, type Pod } from "#resources/core/pod.ts";
 import { create, warning } from "./actions.ts";
 import { nothing, type Action, type Controller, type Plan } from "./controller.ts";
 import { ownerReferenceTo } from "./ownership.ts";
-import { own, ownedBy } from "./watches.ts";
+import { ownKind, ownedBy } from "./watches.ts";
 
 export interface EphemeralObservation {
   readonly pod: Pod;
@@ -18,7 +18,7 @@ export interface EphemeralObservation {
 
 export const ephemeralVolumeController: Controller<EphemeralObservation> = {
   name: "ephemeral-volume-controller",
-  watches: [own(pods), ownedBy(persistentVolumeClaims, "Pod")],
+  watches: [ownKind(pods), ownedBy(persistentVolumeClaims, "Pod")],
   observe: (key, caches) => {
     const pod = caches.get(pods, key);
     if (!pod?.spec.volumes?.some(({ ephemeral }) => ephemeral)) return undefined;

@@ -20,7 +20,7 @@ import { staff, type Staffing } from "./job/pods.ts";
 import { tally, type Tally } from "./job/tally.ts";
 import { claim } from "./ownership.ts";
 import { isReady } from "./pod-state.ts";
-import { byOwner, own, ownedBy } from "./watches.ts";
+import { byOwner, ownKind, ownedBy } from "./watches.ts";
 
 export interface JobObservation {
   /** Undefined when it is gone and pods of it are left. */
@@ -38,7 +38,7 @@ const byJob = "job";
 export const jobController: Controller<JobObservation> = {
   name: "job-controller",
   watches: [
-    own(jobs),
+    ownKind(jobs),
     (() => {
       const watch = ownedBy(pods, "Job", adopters);
       return { ...watch, indexes: { ...watch.indexes, [byJob]: (pod: KubeObject) => trackedJob(pod) } };

@@ -18,7 +18,7 @@ import { LostReady } from "./node/lost-ready.ts";
 import { isDrivenOut, wishedTaints } from "./node/taints.ts";
 import { Zones, type Turn } from "./node/zones.ts";
 import { isReady } from "./pod-state.ts";
-import { lookedAt, own } from "./watches.ts";
+import { lookedAt, ownKind } from "./watches.ts";
 
 export interface NodeObservation {
   readonly node: Node;
@@ -49,7 +49,7 @@ export function nodeLifeCycleController(): Controller<NodeObservation> {
   return {
     name: "node-life-cycle-controller",
     watches: [
-      own(nodes),
+      ownKind(nodes),
       {
         resource: untyped(leases),
         keysOf: ({ object: { metadata } }) =>

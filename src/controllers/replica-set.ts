@@ -17,7 +17,7 @@ import { nothing, type Action, type Caches, type Controller, type Plan } from ".
 import { claim } from "./ownership.ts";
 import { podFromTemplate } from "./pod-from-template.ts";
 import { availableInMs, byDeletion, isActive, isAvailable, isEnding, isReady } from "./pod-state.ts";
-import { byOwner, own, ownedBy, ownerIndex } from "./watches.ts";
+import { byOwner, ownKind, ownedBy, ownerIndex } from "./watches.ts";
 
 type Owner = ReplicaSet | ReplicationController;
 
@@ -62,7 +62,7 @@ function replicaController<T extends Owner>(variant: Variant<T>): Controller<Rep
       .map(keyOf);
   return {
     name: variant.name,
-    watches: [own(resource, { [byOwner]: ownerIndex }), ownedBy(pods, resource.kind, adopters)],
+    watches: [ownKind(resource, { [byOwner]: ownerIndex }), ownedBy(pods, resource.kind, adopters)],
     observe: (key, caches) => {
       const owner = caches.get(resource, key);
       if (!owner) return undefined;

@@ -7,7 +7,7 @@ import { configMaps, type ConfigMap } from "#resources/core/config-map.ts";
 import { namespaces, type Namespace } from "#resources/core/namespace.ts";
 import { create, update } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
-import { isLiveNamespace, namespaceOf, own } from "./watches.ts";
+import { isLiveNamespace, namespaceOf, ownKind } from "./watches.ts";
 
 export interface RootCaObservation {
   readonly namespace: Namespace;
@@ -25,7 +25,7 @@ const describe = {
 export function rootCaPublisher(rootCa: string): Controller<RootCaObservation> {
   return {
     name: "root-ca-cert-publisher",
-    watches: [own(namespaces), namespaceOf(configMaps, configMapName)],
+    watches: [ownKind(namespaces), namespaceOf(configMaps, configMapName)],
     observe: ({ name }, caches) => {
       const namespace = caches.get(namespaces, { namespace: "", name });
       if (!namespace) return undefined;

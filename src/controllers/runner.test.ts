@@ -15,7 +15,7 @@ import { create, each, ramp, remove } from "./actions.ts";
 import { callsMax, planMsMax } from "./budget.ts";
 import type { Action, Controller } from "./controller.ts";
 import { runController } from "./runner.ts";
-import { own } from "./watches.ts";
+import { ownKind } from "./watches.ts";
 
 const map = (name: string): ConfigMap => ({
   apiVersion: "v1",
@@ -46,7 +46,7 @@ class World implements AsyncDisposable {
     const informers = createInformers(this.client, { clock, log }, end.signal);
     const controller: Controller<KubeObject> = {
       name: "small",
-      watches: [own(configMaps)],
+      watches: [ownKind(configMaps)],
       observe: (key, caches) => {
         this.looks += 1;
         return key.name.startsWith("do-") ? caches.get(configMaps, key) : undefined;

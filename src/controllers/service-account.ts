@@ -8,7 +8,7 @@ import { namespaces, type Namespace } from "#resources/core/namespace.ts";
 import { serviceAccounts } from "#resources/core/service-account.ts";
 import { create } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
-import { isLiveNamespace, namespaceOf, own } from "./watches.ts";
+import { isLiveNamespace, namespaceOf, ownKind } from "./watches.ts";
 
 export interface ServiceAccountObservation {
   readonly namespace: Namespace;
@@ -19,7 +19,7 @@ const accountName = "default";
 
 export const serviceAccountController: Controller<ServiceAccountObservation> = {
   name: "service-account-controller",
-  watches: [own(namespaces), namespaceOf(serviceAccounts, accountName)],
+  watches: [ownKind(namespaces), namespaceOf(serviceAccounts, accountName)],
   observe: ({ name }: ObjectKey, caches) => {
     const namespace = caches.get(namespaces, { namespace: "", name });
     if (!namespace) return undefined;

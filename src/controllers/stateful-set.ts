@@ -19,7 +19,7 @@ import { cutHistory, numberTemplate } from "./revision-history.ts";
 import type { ClaimNamed } from "./stateful-set/claims.ts";
 import { parsePodName, replicasOf, revisionOfPod } from "./stateful-set/identity.ts";
 import { isRunningAndAvailable, isTerminating, progress, type Members } from "./stateful-set/progress.ts";
-import { byOwner, own, ownedBy } from "./watches.ts";
+import { byOwner, ownKind, ownedBy } from "./watches.ts";
 
 export interface StatefulSetObservation {
   readonly set: StatefulSet;
@@ -36,7 +36,7 @@ const historyDefault = 10;
 export const statefulSetController: Controller<StatefulSetObservation> = {
   name: "statefulset-controller",
   watches: [
-    own(statefulSets),
+    ownKind(statefulSets),
     ownedBy(pods, "StatefulSet", adopters),
     ownedBy(controllerRevisions, "StatefulSet", adopters),
     {

@@ -13,7 +13,7 @@ import { nothing, type Action, type Controller, type Plan } from "./controller.t
 import { byNode, nodeIndex } from "./node-life-cycle.ts";
 import { TaintTimes } from "./node/taint-times.ts";
 import { isEnded } from "./pod-state.ts";
-import { own } from "./watches.ts";
+import { ownKind } from "./watches.ts";
 
 export interface EvictionObservation {
   readonly node: Node;
@@ -28,7 +28,7 @@ export function taintEvictionController(): Controller<EvictionObservation> {
   return {
     name: "taint-eviction-controller",
     watches: [
-      own(nodes),
+      ownKind(nodes),
       {
         resource: untyped(pods),
         indexes: nodeIndex,

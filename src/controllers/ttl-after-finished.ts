@@ -7,7 +7,7 @@ import { keyOf } from "#machinery/meta.ts";
 import { untyped } from "#machinery/resource.ts";
 import { jobs, type Job } from "#resources/batch/job.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
-import { own } from "./watches.ts";
+import { ownKind } from "./watches.ts";
 
 export interface TtlObservation {
   readonly job: Job;
@@ -16,7 +16,7 @@ export interface TtlObservation {
 
 export const ttlAfterFinishedController: Controller<TtlObservation> = {
   name: "ttl-after-finished-controller",
-  watches: [own(jobs)],
+  watches: [ownKind(jobs)],
   observe: (key, caches) => {
     const job = caches.get(jobs, key);
     return job && { job, nowMs: caches.nowMs };

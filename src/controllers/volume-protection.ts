@@ -10,7 +10,7 @@ import { persistentVolumes, type PersistentVolume } from "#resources/core/persis
 import { pods, type Pod } from "#resources/core/pod.ts";
 import { unless } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
-import { own } from "./watches.ts";
+import { ownKind } from "./watches.ts";
 
 export interface ProtectionObservation<T extends KubeObject> {
   readonly object: T;
@@ -22,7 +22,7 @@ const byClaim = "claim";
 export const claimProtection: Controller<ProtectionObservation<PersistentVolumeClaim>> = {
   name: "pvc-protection-controller",
   watches: [
-    own(persistentVolumeClaims),
+    ownKind(persistentVolumeClaims),
     {
       resource: untyped(pods),
       indexes: { [byClaim]: (pod) => claimsOf(pod as Pod).map((name) => `${pod.metadata.namespace}/${name}`) },
@@ -41,7 +41,7 @@ export const claimProtection: Controller<ProtectionObservation<PersistentVolumeC
 
 export const volumeProtection: Controller<ProtectionObservation<PersistentVolume>> = {
   name: "pv-protection-controller",
-  watches: [own(persistentVolumes)],
+  watches: [ownKind(persistentVolumes)],
   observe: (key, caches) => {
     const object = caches.get(persistentVolumes, key);
     return object && { object, used: object.status.phase === "Bound" };

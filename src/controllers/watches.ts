@@ -9,7 +9,7 @@ import type { Namespace } from "#resources/core/namespace.ts";
 import type { Caches, Watch } from "./controller.ts";
 
 /** The objects the controller is for. */
-export function own<T extends KubeObject>(resource: ResourceDefinition<T>, indexes?: Watch["indexes"]): Watch {
+export function ownKind<T extends KubeObject>(resource: ResourceDefinition<T>, indexes?: Watch["indexes"]): Watch {
   return { resource: untyped(resource), keysOf: ({ object }) => [keyOf(object)], ...(indexes ? { indexes } : {}) };
 }
 

@@ -65,7 +65,10 @@ export interface Files {
   space(path: string): Promise<DiskSpace>;
   /** A folder in which others may write; undefined when there is none. @throws UnsafePathError when it is a link. */
   folder(path: string): Promise<SafeFolder | undefined>;
-  /** Calls `changed` after something in the folder, or the file, changed, until the signal is aborted. */
+  /**
+   * Calls `changed` after something in the folder, or the file, changed, until the signal is aborted. Never throws, and may
+   * never call: a container may have taken the last watch of the machine. Who asks looks now and then, too.
+   */
   watch(path: string, changed: () => void, signal: AbortSignal): void;
 }
 
@@ -150,8 +153,12 @@ export const machineFiles: Files = {
   },
   folder: openFolder,
   watch(path, changed, signal) {
-    const watcher = watch(path, { signal, persistent: false }, changed);
-    // A watched folder that is removed ends the watch; its owner makes it anew and asks again.
-    watcher.on("error", () => undefined);
+    try {
+      const watcher = watch(path, { signal, persistent: false }, changed);
+      // A watched folder that is removed ends the watch; its owner makes it anew and asks again.
+      watcher.on("error", () => undefined);
+    } catch {
+      // Nothing is there, or nothing more can be watched.
+    }
   },
 };

@@ -55,25 +55,20 @@ export class ImageFolder implements Component {
     mkdirSync(folder, { recursive: true });
     // Names wait here once each, however often a file changes.
     const queue = new WorkQueue(clock);
-    using watcher = disposable(
-      watch(folder, { persistent: false }, (_, name) => {
-        if (name !== null) queue.addAfter(name, settledMs);
-      }),
-    );
-    watcher.on("error", (error) =>
-      this.options.log.error("image folder is not watched any more", { error: error.message }),
-    );
+    using _watcher = this.watched(queue);
     const names = readdirSync(folder).sort();
-    for (const name of names) queue.add(name);
-    const missing = new Set(names.filter((name) => archiveName.test(name)));
+    const archives = names.filter((name) => archiveName.test(name));
+    // Archives first: pods wait for them, and a list may wait for a registry.
+    for (const name of new Set([...archives, ...names])) queue.add(name);
+    const missing = new Set(archives);
     try {
       for (;;) {
         if (missing.size === 0) this.taken.resolve();
         const name = await queue.next(signal);
         await this.options.ready(signal);
-        await this.take(name, queue, signal);
+        const outcome = await this.take(name, queue, signal);
         queue.done(name);
-        missing.delete(name);
+        if (outcome === "taken") missing.delete(name);
       }
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -82,19 +77,38 @@ export class ImageFolder implements Component {
     }
   }
 
+  /** Where nothing more can be watched, what lies there is taken at each start. */
+  private watched(queue: WorkQueue): Disposable | undefined {
+    const { folder, log } = this.options;
+    const failed = (error: unknown): void =>
+      log.error("image folder is not watched, what is put there is taken at the next start", {
+        error: messageOf(error),
+      });
+    try {
+      const watcher = watch(folder, { persistent: false }, (_, name) => {
+        if (name !== null) queue.addAfter(name, settledMs);
+      });
+      watcher.on("error", failed);
+      return { [Symbol.dispose]: () => watcher.close() };
+    } catch (error) {
+      failed(error);
+      return undefined;
+    }
+  }
+
   /** Imports or pulls what the file says. A file that cannot be used is reported, and the next one is taken. */
-  private async take(name: string, queue: WorkQueue, signal: AbortSignal): Promise<void> {
+  private async take(name: string, queue: WorkQueue, signal: AbortSignal): Promise<"taken" | "later"> {
     const { folder, clock, log } = this.options;
     const path = join(folder, name);
     const stamp = stampOf(path);
     const isList = name.endsWith(".txt");
     if (stamp === undefined || (!isList && !archiveName.test(name)) || own(this.imported(), name) === stamp.text)
-      return;
+      return "taken";
     const quietMs = clock.nowMs() - stamp.changedMs;
     // A file from the future is taken as it is: its time says nothing.
     if (quietMs >= 0 && quietMs < settledMs) {
       queue.addAfter(name, settledMs - quietMs);
-      return;
+      return "later";
     }
     const startMs = clock.monotonicMs();
     try {
@@ -107,13 +121,17 @@ export class ImageFolder implements Component {
       });
     } catch (error) {
       if (signal.aborted) throw error;
-      // Grown meanwhile: its next change brings it here again.
-      if (stampOf(path)?.text !== stamp.text) return;
+      // Grown meanwhile.
+      if (stampOf(path)?.text !== stamp.text) {
+        queue.addAfter(name, settledMs);
+        return "later";
+      }
       log.error(isList ? "image list could not be pulled" : "image archive could not be imported", {
         file: path,
         error: messageOf(error),
       });
     }
+    return "taken";
   }
 
   private async pull(path: string, signal: AbortSignal): Promise<readonly string[]> {
@@ -121,7 +139,15 @@ export class ImageFolder implements Component {
       .split("\n")
       .map((line) => line.replace(/#.*/, "").trim())
       .filter((line) => line !== "");
-    for (const image of images) await this.options.runtime.pullImage({ image: { image } }, signal);
+    const failures: string[] = [];
+    for (const image of images)
+      try {
+        await this.options.runtime.pullImage({ image: { image } }, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        failures.push(`${image}: ${messageOf(error)}`);
+      }
+    if (failures.length > 0) throw new Error(failures.join("; "));
     return images;
   }
 
@@ -146,8 +172,4 @@ export class ImageFolder implements Component {
 function stampOf(path: string): { readonly text: string; readonly changedMs: number } | undefined {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat?.isFile() ? { text: `${stat.size} ${stat.mtimeMs}`, changedMs: stat.mtimeMs } : undefined;
-}
-
-function disposable<T extends { close(): void }>(thing: T): T & Disposable {
-  return Object.assign(thing, { [Symbol.dispose]: () => thing.close() });
 }

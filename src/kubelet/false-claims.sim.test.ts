@@ -57,3 +57,15 @@ test("the mirror of a static pod under another name shows nothing of it", async 
   await kubelet.remove("second-mirror");
   assert.equal(kubelet.isReady("web-node-1"), true);
 });
+
+test("a pod of the API that has the name of a static pod is not taken for its mirror", async () => {
+  await kubelet.create("app-node-1", { containers: [container()] });
+  await clock.until(() => kubelet.isReady("app-node-1"));
+  const manifest = { apiVersion: "v1", kind: "Pod", metadata: { name: "app" }, spec: { containers: [container()] } };
+  await kubelet.files.write("/manifests/app.yaml", JSON.stringify(manifest), 0o644);
+  await clock.advance(60_000);
+  await kubelet.files.remove("/manifests/app.yaml");
+  await clock.advance(60_000);
+  assert.equal(kubelet.isReady("app-node-1"), true);
+  await kubelet.remove("app-node-1");
+});

@@ -1,9 +1,11 @@
 /** Names of images, and whose credentials are for which registry. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { machineClock } from "#base/clock.ts";
 import type { Secret } from "#resources/core/secret.ts";
+import { FakeRuntime } from "#testing/fake-runtime.ts";
 import { longestUnusedFirst } from "./image-gc.ts";
-import { credentialsFor, normalName } from "./images.ts";
+import { credentialsFor, Images, normalName } from "./images.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 
@@ -62,4 +64,27 @@ test("the longest unused images go first", () => {
     longestUnusedFirst(unused).map(({ id }) => id),
     ["old", "middle", "new"],
   );
+});
+
+test("a registry that never answers holds up its own namespace, and no other", { timeout: 10_000 }, async () => {
+  const runtime = new FakeRuntime({ clock: machineClock, images: [] });
+  const pulled: string[] = [];
+  runtime.pullImage = ({ image }) => {
+    pulled.push(image.image);
+    if (image.image.startsWith("tar.pit/")) return Promise.withResolvers<string>().promise;
+    runtime.imageNames.add(image.image);
+    return Promise.resolve(image.image);
+  };
+  const images = new Images(runtime, machineClock);
+  const ending = new AbortController();
+  const ensure = (namespace: string, image: string): Promise<unknown> => {
+    const request = { image, policy: undefined, secrets: [], sandboxConfig: undefined, podUid: image, namespace };
+    return images.ensure({ ...request, tell: () => undefined }, ending.signal);
+  };
+  void ensure("one", "tar.pit/a:1");
+  const behind = ensure("one", "good/a:1");
+  await ensure("two", "good/b:1");
+  assert.deepEqual(pulled, ["tar.pit/a:1", "good/b:1"]);
+  ending.abort(new Error("the test is over"));
+  await assert.rejects(behind);
 });

@@ -1,5 +1,6 @@
 /**
- * Images: pulled as the policy says, with the pod's credentials, one at a time, with growing pauses after failures.
+ * Images: pulled as the policy says, with the pod's credentials, of each namespace one at a time, with growing pauses
+ * after failures.
  *
  * @see https://kubernetes.io/docs/concepts/containers/images/
  */
@@ -36,6 +37,8 @@ export interface ImageRequest {
   readonly secrets: readonly Secret[];
   readonly sandboxConfig: PodSandboxConfig | undefined;
   readonly podUid: string;
+  /** Of the pod: whose registry is slow keeps nobody else from pulling. */
+  readonly namespace: string;
   /** Tells what happens, for the pod's events. */
   readonly tell: (event: {
     readonly type: "Normal" | "Warning";
@@ -55,8 +58,8 @@ export class Images {
   private readonly clock: Clock;
   /** By pod and image. */
   private readonly pauses = new Map<string, Pause>();
-  /** The pull that is under way; the next waits for it. */
-  private pulling: Promise<void> = Promise.resolve();
+  /** By namespace, while one is under way: the last pull, for which the next waits. */
+  private readonly pulling = new Map<string, Promise<void>>();
   /** When each image was last used by a start, by id, on the clock that only goes forward. */
   readonly usedAtMs = new Map<string, number>();
 
@@ -118,7 +121,7 @@ export class Images {
     }
     request.tell({ type: "Normal", reason: "Pulling", message: `Pulling image "${request.image}"` });
     try {
-      const image = await this.inTurn(() => this.pull(request, name, signal), signal);
+      const image = await this.inTurn(request.namespace, () => this.pull(request, name, signal), signal);
       this.pauses.delete(key);
       const tookMs = Math.round(this.clock.monotonicMs() - nowMs);
       const message = `Successfully pulled image "${request.image}" in ${durationOf(tookMs)} (${durationOf(tookMs)} including waiting). Image size: ${image.size} bytes.`;
@@ -130,17 +133,25 @@ export class Images {
     }
   }
 
-  /** One pull at a time. Who loses interest while another's goes on leaves at once. */
-  private async inTurn<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const before = this.pulling;
+  /**
+   * One pull of a namespace at a time. Who loses interest while another's goes on leaves at once.
+   *
+   * Differs from upstream: there it is one of the whole node, so that a registry that hardly answers keeps every pod of
+   * the node from starting.
+   */
+  private async inTurn<T>(namespace: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const before = this.pulling.get(namespace) ?? Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.pulling = promise;
+    this.pulling.set(namespace, promise);
     try {
       await untilAborted(before, signal);
       return await work();
     } finally {
       // The next one comes when this one is over, and all before it are.
-      void before.then(resolve);
+      void before.then(() => {
+        if (this.pulling.get(namespace) === promise) this.pulling.delete(namespace);
+        resolve();
+      });
     }
   }
 

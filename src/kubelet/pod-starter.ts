@@ -54,6 +54,7 @@ export class PodStarter {
   /** @returns When to try again what could not be done now. */
   async act(input: ActInput): Promise<number | undefined> {
     const { actions, observed, signal } = input;
+    this.forgetGone(input);
     await this.refreshVolumes(input);
     if (actions.killPod) {
       if (observed.sandboxes.length > 0 && actions.createSandbox)
@@ -79,6 +80,13 @@ export class PodStarter {
       ? await observePod(this.parts.runtime, input.pod.metadata.uid ?? "", signal)
       : observed;
     return await this.startAll({ ...input, observed: now }, { sandbox, volumes: this.volumes });
+  }
+
+  /** What is remembered of containers goes with them: a pod may live for years, and restart one every few minutes. */
+  private forgetGone({ observed, told }: ActInput): void {
+    const ids = new Set(observed.containers.map(({ id }) => id));
+    for (const id of told) if (!ids.has(id)) told.delete(id);
+    for (const id of this.resized.keys()) if (!ids.has(id)) this.resized.delete(id);
   }
 
   private facts(pod: Pod, sandbox: PodSandboxStatus | undefined): PodFacts {

@@ -140,10 +140,7 @@ export class StaticPods {
           return;
         }
       } catch (error) {
-        if (isReason(error, "AlreadyExists")) {
-          if (await this.replaceStale(pod)) continue;
-          return;
-        }
+        if (isReason(error, "AlreadyExists") && !(await this.replaceStale(pod))) return;
         log.debug("mirror pod not created", { pod: pod.metadata.name, error: messageOf(error) });
       }
       await clock.sleep(backoff.nextMs(), signal).catch(() => undefined);
@@ -167,22 +164,27 @@ export class StaticPods {
     }
   }
 
-  /** Removes a mirror of an earlier manifest. @returns Whether there was one. */
+  /** Removes a mirror of an earlier manifest. @returns Whether a new one is to be tried. */
   private async replaceStale(pod: Pod): Promise<boolean> {
     const { namespace = "", name = "" } = pod.metadata;
     const there = await this.parts.client.get(podResource, { namespace, name }).catch(() => undefined);
-    if (!there || there.metadata.annotations?.[annotation.configMirror] === pod.metadata.uid) return false;
+    const of = there?.metadata.annotations?.[annotation.configMirror];
+    if (there && (of === undefined || of === pod.metadata.uid)) return false;
     await this.removeMirror(pod);
     return true;
   }
 
+  /** A pod of the API that has the name is somebody's own, and stays. */
   private async removeMirror(pod: Pod): Promise<void> {
+    const { client, log } = this.parts;
     const { namespace = "", name = "" } = pod.metadata;
     try {
-      await this.parts.client.delete(podResource, { namespace, name }, { gracePeriodSeconds: 0 });
+      const { annotations, uid } = (await client.get(podResource, { namespace, name })).metadata;
+      if (annotations?.[annotation.configMirror] === undefined) return;
+      const request = { gracePeriodSeconds: 0, ...(uid !== undefined && { uid }) };
+      await client.delete(podResource, { namespace, name }, request);
     } catch (error) {
-      if (!isReason(error, "NotFound"))
-        this.parts.log.warn("mirror pod not removed", { pod: name, error: messageOf(error) });
+      if (!isReason(error, "NotFound")) log.warn("mirror pod not removed", { pod: name, error: messageOf(error) });
     }
   }
 }

@@ -65,7 +65,7 @@ const goodMax = 2_000;
 
 export class ServiceAccountTokens implements Authenticator {
   private readonly options: TokenOptions;
-  // Invariant: at most goodMax tokens. The oldest goes first.
+  // By the clock that only goes forward. Invariant: at most goodMax tokens. The oldest goes first.
   private readonly good = new Map<string, { readonly user: User; readonly untilMs: number }>();
 
   constructor(options: TokenOptions) {
@@ -73,7 +73,7 @@ export class ServiceAccountTokens implements Authenticator {
   }
 
   async authenticate({ bearerToken = "" }: { readonly bearerToken: string | undefined }): Promise<User | undefined> {
-    const nowMs = this.options.clock.nowMs();
+    const nowMs = this.options.clock.monotonicMs();
     const known = this.good.get(bearerToken);
     if (known && nowMs < known.untilMs) return known.user;
     if (this.options.verifier.issuerOf(bearerToken) !== this.options.issuer) return undefined;

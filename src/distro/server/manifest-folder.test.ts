@@ -17,6 +17,8 @@ test("a folder, a dead link and a huge file among the manifests are told, and ke
   symlinkSync("nowhere", join(path, ".#link.yaml"));
   writeFileSync(join(path, "huge.yaml"), "");
   truncateSync(join(path, "huge.yaml"), 3 * 1024 ** 3);
+  writeFileSync(join(path, "left.yaml"), "kind: ConfigMap\n");
+  writeFileSync(join(path, "left.yaml.skip"), "");
   const files = await folder.files();
   assert.deepEqual(
     files.map((file) => [file.name, "text" in file]),
@@ -25,6 +27,7 @@ test("a folder, a dead link and a huge file among the manifests are told, and ke
       ["folder.yaml", false],
       ["good.yaml", true],
       ["huge.yaml", false],
+      ["left.yaml", false],
     ],
   );
 });

@@ -34,8 +34,10 @@ export function openManifestFolder(path: string, clock: Clock): ManifestFolder {
 async function readManifests(path: string): Promise<readonly ManifestFile[]> {
   const names = (await readdir(path, { recursive: true })).toSorted();
   const skipped = new Set(names.filter((name) => name.endsWith(".skip")).map((name) => name.slice(0, -".skip".length)));
-  const wanted = names.filter((name) => /\.(?:ya?ml|json)$/.test(name) && !skipped.has(name));
-  return Promise.all(wanted.map((name) => readManifest(path, name)));
+  const manifests = names.filter((name) => /\.(?:ya?ml|json)$/.test(name));
+  return Promise.all(
+    manifests.map(async (name) => (skipped.has(name) ? { name, skipped: true } : readManifest(path, name))),
+  );
 }
 
 /** What cannot be read - a folder, a link that leads nowhere, a file of another form - is told, and stops no other. */

@@ -137,20 +137,20 @@ async function markControlPlane({ api, nodeName, log }: OwnNodeOptions, signal: 
 /** Says when the node takes pods: by a report of this run, not by what an earlier one left in the store. */
 async function announce(options: OwnNodeOptions, apiSeconds: string, signal: AbortSignal): Promise<void> {
   const { api, nodeName, stages, say } = options;
-  // Reports have whole seconds.
+  // What the store had at first is of an earlier run, unless its time, in whole seconds, is of this one: wall time may
+  // have been set back since.
   const sinceMs = Math.floor(clock.nowMs() / 1000) * 1000;
+  let first: string | undefined;
   const informer = api.informers.informer(nodes);
   await new Promise<void>((resolve) => {
     const done = new AbortController();
     informer.onChange(
       ({ object }) => {
-        const ready =
-          object.metadata.name === nodeName &&
-          object.status.conditions?.some(
-            ({ type, status, lastHeartbeatTime = "" }) =>
-              type === "Ready" && status === "True" && Date.parse(lastHeartbeatTime) >= sinceMs,
-          );
-        if (ready !== true) return;
+        if (object.metadata.name !== nodeName) return;
+        const ready = object.status.conditions?.find(({ type }) => type === "Ready");
+        const { lastHeartbeatTime: told = "" } = ready ?? {};
+        first ??= told;
+        if (ready?.status !== "True" || (told === first && !(Date.parse(told) >= sinceMs))) return;
         done.abort(new Error("seen"));
         resolve();
       },

@@ -94,6 +94,7 @@ async function create(parts: PodParts, input: StartInput): Promise<string> {
         secrets: secretsOfPod,
         sandboxConfig,
         podUid: pod.metadata.uid ?? "",
+        namespace: pod.metadata.namespace ?? "",
         tell: input.record,
       },
       signal,

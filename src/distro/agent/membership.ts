@@ -6,22 +6,24 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { messageOf } from "#base/assert.ts";
 import { textOf, utf8 } from "#base/bytes.ts";
-import { deadline, machineClock as clock } from "#base/clock.ts";
+import { deadline, type Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { HttpClient } from "#wire/http-client.ts";
 import { canonicalName, createRequest, newKey, readCertificate } from "#wire/x509.ts";
-import { readSecret, writeSecret } from "./certificates/files.ts";
-import type { Renewable } from "./certificates/renewal.ts";
-import type { Config } from "./config.ts";
-import { StartError } from "./data-folder.ts";
-import { nodePassword } from "./node-password.ts";
-import type { JoinAnswer, JoinRequest, NodeSettings } from "./server/join.ts";
-import { caHashOf, givenToken, parseToken } from "./tokens.ts";
+import { readSecret, writeSecret } from "../certificates/files.ts";
+import type { Renewable } from "../certificates/renewal.ts";
+import type { Config } from "../config.ts";
+import { StartError } from "../data-folder.ts";
+import { nodePassword } from "../node-password.ts";
+import type { JoinAnswer, JoinRequest, NodeSettings } from "../server/join.ts";
+import { caHashOf, givenToken, parseToken } from "../tokens.ts";
 
 const joinAnswerBytesMax = 256 * 1024;
 const retryMs = 2_000;
 // A start waits so long for a server whose answer it can do without.
 const refreshMs = 5_000;
+/** A server that takes a request and never answers, as one whose machine is gone, is asked anew after this time. */
+const joinMsMax = 60_000;
 const httpsPort = 443;
 
 /** Raised when what a node is given changes: a membership of before joins again. */
@@ -42,6 +44,7 @@ export interface Joining {
   readonly url: string;
   readonly nodeName: string;
   readonly nodeIp: string;
+  readonly clock: Clock;
 }
 
 const membershipPath = ({ config }: Joining): string => join(config.dataDir, "agent/membership.json");
@@ -59,17 +62,23 @@ export async function joined(joining: Joining, log: Log, signal: AbortSignal): P
     } catch (error) {
       if (error instanceof StartError || signal.aborted) throw error;
       process.stderr.write(`kedge: ${messageOf(error)}; trying again\n`);
-      await clock.sleep(retryMs, signal);
+      await joining.clock.sleep(retryMs, signal);
     }
   }
 }
 
+/** Undefined when there is none, or none that is good. One that is damaged is asked for anew, as one that is missing. */
 function keptMembership(joining: Joining): Membership | undefined {
-  const kept = readSecret(membershipPath(joining));
-  if (kept === undefined) return undefined;
-  // Only written below.
-  const membership = JSON.parse(kept) as Membership;
-  return isGood(membership, joining) ? membership : undefined;
+  const text = readSecret(membershipPath(joining));
+  if (text === undefined) return undefined;
+  try {
+    // Only written below.
+    const membership = JSON.parse(text) as Membership;
+    return isGood(membership, joining) ? membership : undefined;
+  } catch {
+    // Nothing of it is told: it holds keys.
+    return undefined;
+  }
 }
 
 interface Refreshing {
@@ -78,7 +87,7 @@ interface Refreshing {
 }
 
 async function refreshed(kept: Membership, joining: Joining, { log, signal }: Refreshing): Promise<Membership> {
-  using limit = deadline(clock, refreshMs, signal);
+  using limit = deadline(joining.clock, refreshMs, signal);
   try {
     return await joinNow(joining, limit.signal);
   } catch (error) {
@@ -96,7 +105,7 @@ export async function rejoin(membership: Renewable<Membership>, joining: Joining
 }
 
 /** Both certificates have more than a third of their lives left, and are for this node as it is. */
-function isGood({ revision, client, serving }: Membership, { nodeName, nodeIp }: Joining): boolean {
+function isGood({ revision, client, serving }: Membership, { nodeName, nodeIp, clock }: Joining): boolean {
   if (revision !== membershipRevision) return false;
   const certificates = [client, serving].map(({ certificate }) => readCertificate(certificate));
   return (
@@ -107,8 +116,10 @@ function isGood({ revision, client, serving }: Membership, { nodeName, nodeIp }:
   );
 }
 
-async function joinNow(joining: Joining, signal: AbortSignal): Promise<Membership> {
+async function joinNow(joining: Joining, until: AbortSignal): Promise<Membership> {
   const { config, url, nodeName, nodeIp } = joining;
+  using limit = deadline(joining.clock, joinMsMax, until);
+  const { signal } = limit;
   const token = tokenOf(config);
   const serverCa = await fetchCa(url, token, signal);
   const [clientKey, servingKey] = [newKey(), newKey()];

@@ -10,11 +10,11 @@ import { bootstrapTokenAuthenticator } from "#apiserver/authentication.ts";
 import { MemoryApi } from "#testing/memory-api.ts";
 import { VirtualClock } from "#testing/virtual-clock.ts";
 import { listen, type HttpServer } from "#wire/http-server.ts";
-import { ensureServerCertificates } from "./certificates.ts";
-import { readConfig, type Config } from "./config.ts";
+import { ensureServerCertificates } from "../certificates.ts";
+import { readConfig, type Config } from "../config.ts";
 import { joined, type Joining } from "./membership.ts";
-import { joinAnswers } from "./server/join.ts";
-import { TokenVerifier } from "./tokens.ts";
+import { joinAnswers } from "../server/join.ts";
+import { TokenVerifier } from "../tokens.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kedge-membership-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -53,7 +53,7 @@ async function serverThatDisables(word: string): Promise<HttpServer> {
 async function joiningAt(port: number, token = "secret"): Promise<Joining> {
   const url = `https://127.0.0.1:${port}`;
   const config = await configOf("agent", "--server", url, "--token", token, "--data-dir", join(folder, "data"));
-  return { config, url, nodeName: "n1", nodeIp: "127.0.0.1" };
+  return { config, url, nodeName: "n1", nodeIp: "127.0.0.1", clock };
 }
 
 test("a node that starts again takes what the server has switched off since, and starts without it as it was", async () => {
