@@ -88,6 +88,26 @@ test("what takes a turn by itself begins one, and nobody follows it there", asyn
   assert.deepEqual(done, ["alone", "short"]);
 });
 
+test("a piece that takes far too long leaves the loop to others for as long", async () => {
+  const spent = new SpentClock();
+  const turns = new Turns(spent.clock);
+  const done: string[] = [];
+  const long = async (name: string): Promise<void> => {
+    await turns.next();
+    spent.nowMs += 40;
+    done.push(name);
+  };
+  const all = Promise.all([long("a"), long("b")]);
+  await spent.turn();
+  assert.deepEqual(done, ["a"]);
+  await spent.turn();
+  assert.deepEqual(done, ["a"], "the pause began");
+  assert.equal(turns.rest(), undefined, "who works a little need not wait");
+  await spent.turn();
+  await all;
+  assert.deepEqual(done, ["a", "b"]);
+});
+
 test("work that yields rests where it yields once it took its time, or is done at once", async () => {
   const spent = new SpentClock();
   const turns = new Turns(spent.clock);
@@ -111,7 +131,7 @@ test("who asks for the next turn has it alone, also when there was no long work 
   const done: string[] = [];
   const work = async (name: string): Promise<void> => {
     await turns.next();
-    spent.nowMs += 30;
+    spent.nowMs += 15;
     done.push(name);
   };
   const all = Promise.all([work("a"), work("b")]);

@@ -6,6 +6,7 @@ import type { Clock } from "./clock.ts";
 
 // A fifth of the 50 ms that nobody may stall the loop for.
 const stretchMsMax = 10;
+const pauseMsMax = 50;
 
 /** Work that could rest, without a rest. */
 export function atOnce<T>(work: Generator<undefined, T>): T {
@@ -37,6 +38,8 @@ export class Turns {
   private first = 0;
   // When long work began in this turn of the event loop; undefined when there was none.
   private sinceMs: number | undefined;
+  // True while the line waits because of a long turn. Others may work a little.
+  private pausing = false;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -73,11 +76,23 @@ export class Turns {
     this.sinceMs = nowMs;
     this.clock.after(0, () => {
       this.sinceMs = undefined;
-      const next = this.take();
-      if (!next) return;
-      this.begin(this.clock.monotonicMs());
-      this.wake(next);
+      if (this.pausing) return;
+      const tookMs = this.clock.monotonicMs() - nowMs;
+      if (tookMs <= 2 * stretchMsMax) return this.follow();
+      // A request comes in several turns of the event loop: pieces that took longer than they should leave it as long to others.
+      this.pausing = true;
+      this.clock.after(Math.min(tookMs, pauseMsMax), () => {
+        this.pausing = false;
+        this.follow();
+      });
     });
+  }
+
+  private follow(): void {
+    const next = this.take();
+    if (!next) return;
+    this.begin(this.clock.monotonicMs());
+    this.wake(next);
   }
 
   private take(): Waiting | undefined {

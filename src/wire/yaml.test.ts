@@ -184,3 +184,9 @@ for (const [name, text] of Object.entries(hostile))
     }
     assert.ok(performance.now() - startedMs < 20_000);
   });
+
+test("aliases that lead deeper than the text, or round in a circle, are refused in a sentence", () => {
+  const nested = (inner: string, levels: number): string => `${"[".repeat(levels)}${inner}${"]".repeat(levels)}`;
+  const deep = `a: &a ${nested("1", 900)}\nb: &b ${nested("*a", 900)}\nc: ${nested("*b", 900)}\n`;
+  for (const text of [deep, "a: &a [*a]\n"]) assert.throws(() => parseYaml(text), YamlError);
+});

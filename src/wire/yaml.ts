@@ -254,13 +254,14 @@ function eventsOf(text: string, firstLine: number): Events {
   }
 }
 
-/** A copy in which every value stands once. */
-function written(value: unknown, budget: { left: number }): unknown {
+/** A copy in which every value stands once. Aliases may lead deeper than the text does, and round in a circle. */
+function written(value: unknown, budget: { left: number }, levelsLeft = depthMax): unknown {
   budget.left -= 1;
   if (budget.left < 0) throw new YamlError(1, `expected at most ${nodesMax} values, found more behind aliases`);
-  if (Array.isArray(value)) return value.map((item) => written(item, budget));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, written(item, budget)]));
+  if (levelsLeft === 0) throw new YamlError(1, `expected at most ${depthMax} levels, found more behind aliases`);
+  if (Array.isArray(value)) return value.map((item) => written(item, budget, levelsLeft - 1));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, written(item, budget, levelsLeft - 1)]));
 }
 
 function lineOf(error: unknown, firstLine: number): unknown {

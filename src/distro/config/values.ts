@@ -68,8 +68,12 @@ export function settingFor(name: string, role: Role, source: string): NamedSetti
   throw new ConfigError(`expected a setting of kedge ${role} for ${source}, found "${name}"${hint}`);
 }
 
+// No word that may be meant is half as long.
+const nearestCharactersMax = 100;
+
 /** The word that may have been meant; undefined when none is near. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
+  if (word.length > nearestCharactersMax) return undefined;
   const longer = word.length > 2 ? known.find((one) => one.startsWith(word)) : undefined;
   if (longer !== undefined) return longer;
   const [best] = known
