@@ -227,7 +227,7 @@ for (const [line, body, code] of requests)
     assert.equal(answer.code, code, answer.text);
   });
 
-test("a node may read each of the thousands of objects that a pod of it refers to, and no other", async () => {
+test("a node may read each of the thousands of objects of its pod, and no other", { timeout: 20_000 }, async () => {
   const imagePullSecrets = Array.from({ length: 15_000 }, (_, at) => ({ name: `s${at}` }));
   await post(pods, pod("many", { nodeName: "c", imagePullSecrets }));
   const user = { name: "system:node:c", groups: ["system:nodes"] };
@@ -242,7 +242,7 @@ test("a node may read each of the thousands of objects that a pod of it refers t
       labelSelector: "",
     }).kind;
   // What is large reaches those who watch in a turn of its own.
-  for (let turn = 0; turn < 1_000 && decide("s0") !== "allowed"; turn += 1) await setImmediate();
+  while (decide("s0") !== "allowed") await setImmediate();
   for (const { name } of imagePullSecrets) assert.equal(decide(name), "allowed");
   assert.equal(decide("other"), "unsure");
 });
