@@ -9,7 +9,7 @@
 import { atOnce } from "#base/turns.ts";
 import { appliedSet } from "./apply/applied-set.ts";
 import { problemsOf } from "./apply/check.ts";
-import { changedIn, compareObjects, type Difference } from "./apply/compare.ts";
+import { changedIn, comparingObjects, type Difference } from "./apply/compare.ts";
 import { conflictError, type Conflict } from "./apply/conflict.ts";
 import { intersection, isEmpty, leaf, union, unionOf, without, type FieldSet } from "./apply/field-set.ts";
 import { interned } from "./apply/intern.ts";
@@ -71,7 +71,7 @@ export function* tracking(write: FieldUpdate, updated: JsonObject): Generator<un
   const { managers, entries } = yield* managersOf(write, updated);
   yield;
   if (managers.size === 0 && write.live) return withManagedFields(updated, undefined);
-  const found = comparedFor(write, before, withManagedFields(updated, managedFieldsOf(before)));
+  const found = yield* comparedFor(write, before, withManagedFields(updated, managedFieldsOf(before)));
   if (!found) return withManagedFields(updated, entries ?? stored);
   yield;
   const changed = changedIn(found);
@@ -109,7 +109,7 @@ export function* applying(write: FieldApply, applied: JsonObject): Generator<und
   checkApplied(write, applied);
   yield;
   const live = write.live ?? zeroObject(write.kind.shape);
-  const managers = managersBeforeApply(write, live);
+  const managers = yield* managersBeforeApply(write, live);
   yield;
   const mine = managerOf(write, "Apply");
   const id = idOf(mine);
@@ -124,7 +124,7 @@ export function* applying(write: FieldApply, applied: JsonObject): Generator<und
   yield;
   const merged = yield* pruningReleased({ merged: together, shape, last: last?.set ?? leaf, held });
   yield;
-  const found = comparedFor(write, live, merged);
+  const found = yield* comparedFor(write, live, merged);
   yield;
   if (found) {
     const conflicts = conflictsIn(managers, changedIn(found), id);
@@ -173,8 +173,12 @@ function* managersOf(
   return { managers: readManagers(stored) };
 }
 
-function comparedFor(write: FieldWrite, before: JsonObject, after: JsonObject): Difference | undefined {
-  const found = compareObjects(before, after, write.kind.shape);
+function* comparedFor(
+  write: FieldWrite,
+  before: JsonObject,
+  after: JsonObject,
+): Generator<undefined, Difference | undefined> {
+  const found = yield* comparingObjects(before, after, write.kind.shape);
   const reset = resetFields(write.kind, write.subresource);
   if (!found || isEmpty(reset)) return found;
   return {
@@ -204,10 +208,10 @@ function claim(managers: Managers, write: FieldWrite, changed: FieldSet): void {
 }
 
 /** An object without managers, from before apply was known, belongs to "before-first-apply" as it stands. */
-function managersBeforeApply(write: FieldWrite, live: JsonObject): Managers {
+function* managersBeforeApply(write: FieldWrite, live: JsonObject): Generator<undefined, Managers> {
   const managers = readManagers(managedFieldsOf(write.live));
   if (managers.size > 0) return managers;
-  const found = comparedFor(write, zeroObject(write.kind.shape), live);
+  const found = yield* comparedFor(write, zeroObject(write.kind.shape), live);
   if (found) claim(managers, { ...write, manager: "before-first-apply" }, managed(changedIn(found)));
   return managers;
 }

@@ -2,6 +2,7 @@
  * What changed between two objects of a shape, as field sets. An added or removed object or list counts with itself
  * and all it holds; what the shape calls atomic counts as one field.
  */
+import { atOnce } from "#base/turns.ts";
 import { deepEqual } from "../equal.ts";
 import { isList, isObject, member } from "../json-object.ts";
 import { fieldsOf, resolved, type JsonObject, type JsonValue, type ListShape, type Shape } from "../shape.ts";
@@ -76,13 +77,39 @@ function makeWalk(shape: Shape): Walk | "free" {
 const nothing: JsonObject = Object.freeze({});
 const noItems: readonly JsonValue[] = Object.freeze([]);
 
+// Comparing so many members takes a few milliseconds.
+const membersAtOnce = 1_000;
+
 /** Undefined when nothing changed that anyone could own. */
 export function compareObjects(before: JsonObject, after: JsonObject, shape: Shape): Difference | undefined {
-  const found = compare(before, after, shape);
+  return atOnce(comparingObjects(before, after, shape));
+}
+
+/** What `compareObjects` does, as work that may rest where it yields. */
+export function* comparingObjects(
+  before: JsonObject,
+  after: JsonObject,
+  shape: Shape,
+): Generator<undefined, Difference | undefined> {
+  const found = yield* comparing(before, after, shape);
   return found && { added: found.added ?? leaf, modified: found.modified ?? leaf, removed: found.removed ?? leaf };
 }
 
-function compare(before: JsonValue, after: JsonValue, shape: Shape | undefined): Below | undefined {
+/** Two values that stand in the same place. Most are leaves, which need no work of their own. */
+function compare(before: JsonValue, after: JsonValue, shape: Shape | undefined): Comparing | Below | undefined {
+  if (before === after) return undefined;
+  const isLeaf = (typeof before !== "object" || before === null) && (typeof after !== "object" || after === null);
+  if (!isLeaf || walkOf(shape, before).kind !== "leaf") return comparing(before, after, shape);
+  return deepEqual(before, after) ? undefined : modifiedHere;
+}
+
+type Comparing = Generator<undefined, Below | undefined>;
+
+function isWork(found: Comparing | Below | undefined): found is Comparing {
+  return found !== undefined && Symbol.iterator in found;
+}
+
+function* comparing(before: JsonValue, after: JsonValue, shape: Shape | undefined): Comparing {
   if (before === after) return undefined;
   const walk = walkOf(shape, before);
   // Free JSON may have become another kind of value, whether or not its shape says that it is free.
@@ -92,12 +119,12 @@ function compare(before: JsonValue, after: JsonValue, shape: Shape | undefined):
   if (walk.kind === "map") {
     const [old, now] = [isObject(before) ? before : nothing, isObject(after) ? after : nothing];
     if (!hasMembers(old) && !hasMembers(now)) return deepEqual(before, after) ? undefined : modifiedHere;
-    return compareMembers(old, now, walk);
+    return yield* compareMembers(old, now, walk);
   }
   if (walk.kind === "list") {
     const [old, now] = [isList(before) ? before : noItems, isList(after) ? after : noItems];
     if (old.length === 0 && now.length === 0) return deepEqual(before, after) ? undefined : modifiedHere;
-    return compareItems(old, now, walk.shape);
+    return yield* compareItems(old, now, walk.shape);
   }
   return deepEqual(before, after) ? undefined : modifiedHere;
 }
@@ -109,17 +136,21 @@ function kindChanged(before: JsonValue, after: JsonValue): Below {
   return { modified: leaf, ...(isEmpty(removed) ? {} : { removed }), ...(isEmpty(added) ? {} : { added }) };
 }
 
-function compareMembers(before: JsonObject, after: JsonObject, walk: MapWalk): Below | undefined {
+function* compareMembers(before: JsonObject, after: JsonObject, walk: MapWalk): Comparing {
   const draft: Draft = {};
+  let looked = 0;
   for (const name in before) {
+    if (++looked % membersAtOnce === 0) yield;
     const old = before[name];
     if (old === undefined) continue;
     const now = member(after, name);
     if (old === now) continue;
     const shape = walk.of(name);
-    note(draft, fieldElement(name), now === undefined ? { removed: wholeSet(old, shape) } : compare(old, now, shape));
+    const found = now === undefined ? { removed: wholeSet(old, shape) } : compare(old, now, shape);
+    note(draft, fieldElement(name), isWork(found) ? yield* found : found);
   }
   for (const name in after) {
+    if (++looked % membersAtOnce === 0) yield;
     const now = after[name];
     if (now !== undefined && member(before, name) === undefined)
       note(draft, fieldElement(name), { added: wholeSet(now, walk.of(name)) });
@@ -127,14 +158,21 @@ function compareMembers(before: JsonObject, after: JsonObject, walk: MapWalk): B
   return done(draft);
 }
 
-function compareItems(before: readonly JsonValue[], after: readonly JsonValue[], shape: ListShape): Below | undefined {
+function* compareItems(before: readonly JsonValue[], after: readonly JsonValue[], shape: ListShape): Comparing {
   const draft: Draft = {};
-  const [old, now] = [itemsOf(before, shape), itemsOf(after, shape)];
+  const old = yield* itemsAmong(before, shape);
+  const now = yield* itemsAmong(after, shape);
+  let looked = 0;
   for (const [element, was] of old) {
+    if (++looked % membersAtOnce === 0) yield;
     const is = now.get(element);
-    note(draft, element, is === undefined ? { removed: itemSet(was, shape) } : compareItem(was, is, shape));
+    const found = is === undefined ? { removed: itemSet(was, shape) } : compareItem(was, is, shape);
+    note(draft, element, isWork(found) ? yield* found : found);
   }
-  for (const [element, is] of now) if (!old.has(element)) note(draft, element, { added: itemSet(is, shape) });
+  for (const [element, is] of now) {
+    if (++looked % membersAtOnce === 0) yield;
+    if (!old.has(element)) note(draft, element, { added: itemSet(is, shape) });
+  }
   return done(draft);
 }
 
@@ -150,8 +188,14 @@ class Duplicates {
 }
 
 function itemsOf(list: readonly JsonValue[], shape: ListShape): Map<string, Same> {
+  return atOnce(itemsAmong(list, shape));
+}
+
+function* itemsAmong(list: readonly JsonValue[], shape: ListShape): Generator<undefined, Map<string, Same>> {
   const items = new Map<string, Same>();
+  let looked = 0;
   for (const item of list) {
+    if (++looked % membersAtOnce === 0) yield;
     const element = storedElement(shape, item);
     if (element === undefined) continue;
     const same = items.get(element);
@@ -166,7 +210,7 @@ function itemSet(item: Same, shape: ListShape): FieldSet {
   return item instanceof Duplicates ? leaf : wholeSet(item, shape.item);
 }
 
-function compareItem(was: Same, is: Same, shape: ListShape): Below | undefined {
+function compareItem(was: Same, is: Same, shape: ListShape): Comparing | Below | undefined {
   if (was instanceof Duplicates && is instanceof Duplicates)
     return deepEqual(was.items, is.items) ? undefined : modifiedHere;
   if (was instanceof Duplicates) return { removed: leaf, added: itemSet(is, shape) };

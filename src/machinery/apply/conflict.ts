@@ -8,9 +8,15 @@ export interface Conflict {
   readonly fields: FieldSet;
 }
 
+/** Nobody reads more of them. Upstream tells all. */
+const shownMax = 1_000;
+
 /** @param conflicts At least one, sorted by manager; each with at least one field. */
 export function conflictError(conflicts: readonly Conflict[]): StatusError {
-  const shown = conflicts.map(({ manager, fields }) => ({ who: shownManager(manager), paths: shownPaths(fields) }));
+  const shown = conflicts.map(({ manager, fields }) => ({
+    who: shownManager(manager),
+    paths: shownPaths(fields, shownMax),
+  }));
   const causes = shown.flatMap(({ who, paths }) =>
     paths.map((field) => ({ reason: "FieldManagerConflict", message: `conflict with ${who}`, field })),
   );

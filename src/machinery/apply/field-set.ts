@@ -144,13 +144,22 @@ export function withSelf(inner: FieldSet): FieldSet {
   return isEmpty(inner) ? leaf : { [self]: leaf, ...inner };
 }
 
-/** Every path in the form of messages, in upstream's order: what ends at a level, then what goes on. */
-export function shownPaths(set: FieldSet, prefix = ""): string[] {
-  const elements = Object.keys(set).filter((element) => element !== self);
-  return [
-    ...elements.filter((element) => holds(set, element)).map((element) => prefix + shownElement(element)),
-    ...elements.flatMap((element) => shownPaths(own(set, element) ?? leaf, prefix + shownElement(element))),
-  ];
+/** Paths in the form of messages, in upstream's order: what ends at a level, then what goes on. @param most How many */
+export function shownPaths(set: FieldSet, most = Number.POSITIVE_INFINITY): string[] {
+  const shown: string[] = [];
+  const show = (at: FieldSet, prefix: string): void => {
+    const elements = Object.keys(at).filter((element) => element !== self);
+    for (const element of elements) {
+      if (shown.length >= most) return;
+      if (holds(at, element)) shown.push(prefix + shownElement(element));
+    }
+    for (const element of elements) {
+      if (shown.length >= most) return;
+      show(own(at, element) ?? leaf, prefix + shownElement(element));
+    }
+  };
+  show(set, "");
+  return shown;
 }
 
 // No object is this deep; a request that claims so is not read further.
