@@ -3,7 +3,15 @@ import type { RequestHeaders } from "../http.ts";
 import type { Field } from "./hpack-decoder.ts";
 
 // What is looked at of each field; a field that is not here is only passed on.
-type Role = "method" | "scheme" | "path" | "authority" | "length" | "te" | "refused" | "unknown";
+type Role = keyof Said | "te" | "refused";
+
+interface Said {
+  method?: string;
+  scheme?: string;
+  path?: string;
+  authority?: string;
+  length?: string;
+}
 
 const roles: ReadonlyMap<string, Role> = new Map([
   [":method", "method"],
@@ -44,6 +52,17 @@ const single = new Set([
   "user-agent",
 ]);
 
+/** @returns False for what no request says. */
+function take(said: Said, role: Role, value: string): boolean {
+  if (role === "refused") return false;
+  if (role === "te") return value === "trailers";
+  const before = said[role];
+  // A length may stand twice when it is the same one.
+  if (before !== undefined) return role === "length" && before === value;
+  said[role] = value;
+  return true;
+}
+
 export class RequestHead {
   readonly method: string;
   /** The `:path`. */
@@ -62,24 +81,18 @@ export class RequestHead {
 
   /** Undefined when no request looks like this: its stream is reset then. */
   static of(fields: readonly Field[]): RequestHead | undefined {
-    const found = new Map<Role, string>();
+    const said: Said = {};
     let ordinary = false;
     for (const { name, value, valid } of fields) {
       if (!valid) return undefined;
       const isPseudo = name.charCodeAt(0) === colon;
       if (isPseudo && ordinary) return undefined;
       ordinary ||= !isPseudo;
-      const role = roles.get(name) ?? (isPseudo ? "unknown" : undefined);
-      if (role === undefined) continue;
-      if (role === "refused" || role === "unknown" || (role === "te" && value !== "trailers")) return undefined;
-      // A length may stand twice when it is the same one.
-      if (found.has(role) && (role !== "length" || found.get(role) !== value)) return undefined;
-      found.set(role, value);
+      const role = roles.get(name) ?? (isPseudo ? "refused" : undefined);
+      if (role !== undefined && !take(said, role, value)) return undefined;
     }
-    const method = found.get("method");
-    const target = found.get("path");
-    const length = found.get("length");
-    if (method === undefined || !target || !found.has("scheme")) return undefined;
+    const { method, path: target, scheme, length } = said;
+    if (method === undefined || !target || scheme === undefined) return undefined;
     if (length === undefined) return new RequestHead(fields, { method, target });
     if (!lengthDigits.test(length)) return undefined;
     return new RequestHead(fields, { method, target, lengthBytes: Number(length) });
@@ -99,13 +112,15 @@ export class RequestHead {
   /** All of them by name, what begins with a colon included. */
   get headers(): RequestHeaders {
     if (!this.record) {
-      // Without a prototype: the names are the client's.
-      const record = Object.create(null) as Record<string, string | undefined>;
+      const values = new Map<string, string>();
       for (const { name, value } of this.fields) {
-        const before = record[name];
-        if (before === undefined) record[name] = value;
-        else if (!single.has(name)) record[name] = before + (name === "cookie" ? "; " : ", ") + value;
+        const before = values.get(name);
+        if (before === undefined) values.set(name, value);
+        else if (!single.has(name)) values.set(name, before + (name === "cookie" ? "; " : ", ") + value);
       }
+      // Without a prototype: the names are the client's.
+      const record = Object.create(null) as Record<string, string>;
+      for (const [name, value] of values) record[name] = value;
       this.record = record;
     }
     return this.record;
