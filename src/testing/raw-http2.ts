@@ -28,7 +28,8 @@ export const raw = {
 } as const;
 
 const headBytes = 9;
-const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/** What a connection begins with. */
+export const rawPreface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
 export function rawFrame(type: number, streamId: number, more: { flags?: number; payload?: Uint8Array } = {}): Buffer {
   const { flags = 0, payload = new Uint8Array() } = more;
@@ -110,7 +111,7 @@ export class RawHttp2 {
   /** Says hello with these settings. */
   static async connect(port: number, settings: Buffer = rawSettings()): Promise<RawHttp2> {
     const client = await RawHttp2.silent(port);
-    client.send(Buffer.from(preface), settings);
+    client.send(rawPreface, settings);
     await client.until(({ type }) => type === raw.settings);
     return client;
   }

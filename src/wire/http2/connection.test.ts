@@ -382,6 +382,40 @@ test("what two fields say is one list, or the first one where there can be only 
   client.socket.destroy();
 });
 
+test("a request names its method, its path and one host, once each, and nothing that is about connections", async () => {
+  const client = await RawHttp2.connect(server.port);
+  const good = [
+    [":method", "GET"],
+    [":scheme", "https"],
+    [":path", "/"],
+  ] as const;
+  const refused: readonly (readonly (readonly [string, string])[])[] = [
+    good.slice(1),
+    good.slice(0, 2),
+    [...good.slice(0, 2), [":path", ""]],
+    [...good.slice(0, 2), [":path", "https://a/"]],
+    [...good, [":path", "/"]],
+    [...good, [":status", "200"]],
+    [...good, ["x-a", "b"], [":authority", "a"]],
+    [...good, [":authority", "a"], ["host", "b"]],
+    [...good, ["host", "a"], ["host", "a"]],
+    [...good, ["connection", "close"]],
+    [...good, ["te", "gzip"]],
+    [...good, ["content-length", "-1"]],
+    [...good, ["X-Upper", "a"]],
+  ];
+  const flags = raw.endHeaders | raw.endStream;
+  for (const [at, fields] of refused.entries()) {
+    client.send(rawFrame(raw.headers, at * 2 + 1, { flags, payload: rawFields(...fields) }));
+    assert.equal(await client.resetOf(at * 2 + 1), errorCode.protocol, JSON.stringify(fields));
+  }
+  assert.equal(asked.length, 0);
+  const taken = rawFields(...good, [":authority", "a"], ["host", "A"], ["te", "trailers"]);
+  client.send(rawFrame(raw.headers, 99, { flags, payload: taken }));
+  assert.equal((await client.bodyOf(99)).toString(), "hello");
+  client.socket.destroy();
+});
+
 test("a connection that is closed lets its requests finish, refuses others, and says so", async () => {
   const own = await listen({ host: "127.0.0.1", port: 0, tls, log: silentLog }, answer);
   const client = await RawHttp2.connect(own.port);

@@ -10,6 +10,7 @@ interface Said {
   scheme?: string;
   path?: string;
   authority?: string;
+  host?: string;
   length?: string;
 }
 
@@ -18,6 +19,7 @@ const roles: ReadonlyMap<string, Role> = new Map([
   [":scheme", "scheme"],
   [":path", "path"],
   [":authority", "authority"],
+  ["host", "host"],
   ["content-length", "length"],
   ["te", "te"],
   ["connection", "refused"],
@@ -91,8 +93,12 @@ export class RequestHead {
       const role = roles.get(name) ?? (isPseudo ? "refused" : undefined);
       if (role !== undefined && !take(said, role, value)) return undefined;
     }
-    const { method, path: target, scheme, length } = said;
-    if (method === undefined || !target || scheme === undefined) return undefined;
+    const { method, path: target = "", scheme, authority, host, length } = said;
+    if (method === undefined || scheme === undefined) return undefined;
+    if (!target.startsWith("/") && target !== "*") return undefined;
+    // Who stands between may have read the other one.
+    if (authority !== undefined && host !== undefined && authority.toLowerCase() !== host.toLowerCase())
+      return undefined;
     if (length === undefined) return new RequestHead(fields, { method, target });
     if (!lengthDigits.test(length)) return undefined;
     return new RequestHead(fields, { method, target, lengthBytes: Number(length) });
