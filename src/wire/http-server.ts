@@ -3,7 +3,7 @@
  * asked for, never demanded: who shows none may still have a token.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from "node:http2";
+import { createServer as createSecureServer, Server as SecureServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { messageOf } from "#base/assert.ts";
@@ -12,9 +12,9 @@ import { own } from "#base/own.ts";
 import { type Exchange, httpLimits } from "./http.ts";
 import { Connection, type Port } from "./http/connection.ts";
 import { Http1Exchange, namesOneHost, upgradeExchange } from "./http/exchange-h1.ts";
-import { Http2Exchange } from "./http/exchange-h2.ts";
 import { Sockets } from "./http/sockets.ts";
 import { Unread } from "./http/unread.ts";
+import { Http2Connections } from "./http2/connections.ts";
 
 /** All in PEM. */
 export interface TlsMaterial {
@@ -58,10 +58,13 @@ export async function listen(options: ServerOptions, handler: ExchangeHandler): 
   const port: Port = { unread, closing: sockets.closing };
   server.on("connection", (socket: Socket) => sockets.add(socket));
   answerHttp1(server, answer, { port, sockets });
-  if ("setSecureContext" in server) {
-    // Node's HTTP/2 would also translate every stream for the "request" listeners; the exchange reads it directly.
-    server.removeAllListeners("stream");
-    server.on("session", (session) => answerSession(session, answer, { port, sockets }));
+  const http2 = new Http2Connections({ port, answer, log: options.log });
+  if (server instanceof SecureServer) {
+    chooseProtocol(server, (socket) => {
+      // Busy until it is gone: it ends in good order by itself when the server closes.
+      sockets.begin(socket);
+      http2.add(socket);
+    });
     server.on("tlsClientError", (error) => options.log.debug("TLS handshake failed", { error: messageOf(error) }));
   }
   await bind(server, options);
@@ -71,10 +74,11 @@ export async function listen(options: ServerOptions, handler: ExchangeHandler): 
   return {
     port: number,
     replaceTls: (tls) => {
-      if ("setSecureContext" in server) server.setSecureContext(contextOf(tls));
+      if (server instanceof SecureServer) server.setSecureContext(contextOf(tls));
     },
     close: async (graceMs) => {
       using _ = unread;
+      http2.close();
       await (closed ??= close(server, sockets, graceMs));
     },
   };
@@ -96,28 +100,30 @@ function contextOf({ certificate, key, clientCa }: TlsMaterial): { cert: string;
   return { cert: certificate, key, ...(clientCa === undefined ? {} : { ca: clientCa }) };
 }
 
-function secureServer(tls: TlsMaterial): Http2SecureServer {
-  const server = createSecureServer({
+function secureServer(tls: TlsMaterial): SecureServer {
+  return createSecureServer({
     ...contextOf(tls),
     ...http1Options,
-    allowHTTP1: true,
+    ALPNProtocols: ["h2", "http/1.1"],
     minVersion: "TLSv1.2",
     requestCert: tls.clientCa !== undefined,
     rejectUnauthorized: false,
     handshakeTimeout: httpLimits.handshakeMs,
-    maxSessionMemory: httpLimits.connectionBufferMegabytes,
-    streamResetBurst: httpLimits.streamResetsAtOnce,
-    streamResetRate: httpLimits.streamResetsPerSecond,
-    settings: {
-      maxConcurrentStreams: httpLimits.concurrentStreams,
-      initialWindowSize: httpLimits.streamWindowBytes,
-      maxHeaderListSize: httpLimits.headerBytes,
-    },
   });
-  return server;
 }
 
-type Answer = (exchange: Exchange) => void;
+/** Gives connections of HTTP/2 to our own, and leaves those of HTTP/1.1 to Node. */
+function chooseProtocol(server: SecureServer, takeHttp2: (socket: TLSSocket) => void): void {
+  const http1 = server.listeners("secureConnection");
+  server.removeAllListeners("secureConnection");
+  server.on("secureConnection", (socket) => {
+    if (socket.alpnProtocol === "h2") takeHttp2(socket);
+    else for (const listener of http1) Reflect.apply(listener, server, [socket]);
+  });
+}
+
+/** Resolves when nobody works at the request any more. */
+type Answer = (exchange: Exchange) => Promise<void> | void;
 
 function guarded(handler: ExchangeHandler, log: Log): Answer {
   const failed = (exchange: Exchange, error: unknown): void => {
@@ -126,9 +132,9 @@ function guarded(handler: ExchangeHandler, log: Log): Answer {
   };
   return (exchange) => {
     try {
-      handler(exchange)?.catch((error: unknown) => failed(exchange, error));
+      return handler(exchange)?.catch((error: unknown) => failed(exchange, error));
     } catch (error) {
-      failed(exchange, error);
+      return failed(exchange, error);
     }
   };
 }
@@ -138,7 +144,7 @@ interface Listening {
   readonly sockets: Sockets;
 }
 
-function answerHttp1(server: Server | Http2SecureServer, answer: Answer, { port, sockets }: Listening): void {
+function answerHttp1(server: Server | SecureServer, answer: Answer, { port, sockets }: Listening): void {
   const connections = new WeakMap<Socket, Connection>();
   const connectionOf = (socket: Socket): Connection => {
     let connection = connections.get(socket);
@@ -158,52 +164,25 @@ function answerHttp1(server: Server | Http2SecureServer, answer: Answer, { port,
       response.writeHead(400, { connection: "close" }).end();
       return;
     }
-    answer(new Http1Exchange({ request, response, connection: connectionOf(request.socket) }));
+    void answer(new Http1Exchange({ request, response, connection: connectionOf(request.socket) }));
   };
-  // These events are those of http.Server; the HTTP/2 server's types only know its own.
-  const http1 = server as Server;
-  http1.on("request", onRequest);
-  http1.on("checkContinue", onRequest);
-  http1.on("upgrade", (request: IncomingMessage, _: unknown, head: Buffer) => {
+  server.on("request", onRequest);
+  server.on("checkContinue", onRequest);
+  server.on("upgrade", (request: IncomingMessage, _: unknown, head: Buffer) => {
     // Busy until it is gone: whoever takes the connection ends it.
     request.socket.once("close", sockets.begin(request.socket));
     if (!namesOneHost(request)) {
       request.socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
       return;
     }
-    answer(upgradeExchange(request, head, connectionOf(request.socket)));
+    void answer(upgradeExchange(request, head, connectionOf(request.socket)));
   });
   const shouldUpgradeCallback = (request: IncomingMessage): boolean =>
     upgradeProtocols.has((request.headers.upgrade ?? "").toLowerCase());
   Object.assign(server, { shouldUpgradeCallback });
 }
 
-function answerSession(session: ServerHttp2Session, answer: Answer, { port, sockets }: Listening): void {
-  const { socket } = session;
-  const connection = new Connection(socket?.remoteAddress, socket instanceof TLSSocket ? socket : undefined, port);
-  // Busy until it is gone: Node ends sessions in good order when the server closes.
-  if (socket) sockets.begin(socket);
-  let open = 0;
-  const close = (): void => {
-    if (open === 0) session.close();
-  };
-  // A timer of our own: Node's stays with a session that is over, and keeps all of it until it fires.
-  const idle = setTimeout(close, httpLimits.idleMs).unref();
-  session.once("close", () => clearTimeout(idle));
-  const onClose = (): void => {
-    open -= 1;
-    if (open === 0 && !session.destroyed) idle.refresh();
-  };
-  session.on("stream", (stream, headers) => {
-    open += 1;
-    stream.once("close", onClose);
-    // A stream the client breaks off closes; that is all anybody needs to know.
-    stream.on("error", () => undefined);
-    answer(new Http2Exchange(stream, headers, connection));
-  });
-}
-
-function bind(server: Server | Http2SecureServer, { host, port, log }: ServerOptions): Promise<void> {
+function bind(server: Server | SecureServer, { host, port, log }: ServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => {
       const why = own(bindProblems, error.code ?? "") ?? messageOf(error);
@@ -224,7 +203,7 @@ const bindProblems: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "that this machine has no such address; choose one of its own",
 };
 
-function close(server: Server | Http2SecureServer, sockets: Sockets, graceMs: number): Promise<void> {
+function close(server: Server | SecureServer, sockets: Sockets, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => sockets.cut(), graceMs);
     server.close(() => {

@@ -15,8 +15,16 @@ export const httpLimits = {
   concurrentStreams: 250,
   /** Unread request bytes a client may have under way on one HTTP/2 stream. */
   streamWindowBytes: 256 * 1024,
-  /** Everything one HTTP/2 connection holds in Node, in MB; beyond it new streams are refused. */
-  connectionBufferMegabytes: 64,
+  /** The same on all streams of one HTTP/2 connection. */
+  connectionWindowBytes: 4 * 1024 * 1024,
+  /** Requests of one HTTP/2 connection whose streams are over and which somebody still works at; then new ones are refused. */
+  abandonedRequests: 250,
+  /** HEADERS and CONTINUATION frames of one header block. */
+  headerFrames: 32,
+  /** Streams this side broke off, of which the rest may still come, remembered by an HTTP/2 connection. */
+  brokenStreams: 1_000,
+  /** What waits in one HTTP/2 connection's socket before its streams keep theirs, and before it is heard again. */
+  outputBytes: 64 * 1024,
   /** Open connections, and those of one remote address; further ones are closed at once. */
   connections: 10_000,
   connectionsOfAddress: 2_000,
@@ -37,7 +45,7 @@ export const httpLimits = {
   idleMs: 90_000,
   /** A larger reply is compressed for a client that takes gzip. */
   gzipFromBytes: 128 * 1024,
-  /** HTTP/2 streams a client may reset, at once and then a second (rapid-reset attack). */
+  /** HTTP/2 streams a client may reset, or have reset, at once and then a second; other floods: http2/floods.ts. */
   streamResetsAtOnce: 5_000,
   streamResetsPerSecond: 1_000,
 } as const;

@@ -42,7 +42,7 @@ import { Chance } from "./chance.ts";
 import * as corpus from "./decoder-corpus.ts";
 import { outcomeOf, type Outcome } from "./fuzzing.ts";
 import { mutateByShape, mutateText, mutateValue } from "./mutations.ts";
-import { dnsServer, spdyConnection, webSocket } from "./framed-decoders.ts";
+import { dnsServer, headerBlocks, http2Connection, spdyConnection, webSocket } from "./framed-decoders.ts";
 
 export interface DecoderTarget {
   readonly name: string;
@@ -289,7 +289,7 @@ function files(folder: string): readonly DecoderTarget[] {
 export async function decoderTargets(signal: AbortSignal): Promise<readonly DecoderTarget[]> {
   const folder = mkdtempSync(join(tmpdir(), "kedge-attack-"));
   signal.addEventListener("abort", () => rmSync(folder, { recursive: true }), { once: true });
-  const framed = [await dnsServer(signal), spdyConnection(), webSocket()];
+  const framed = [await dnsServer(signal), spdyConnection(), webSocket(), http2Connection(), headerBlocks()];
   return [
     ...plainTexts,
     protobuf,

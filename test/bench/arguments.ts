@@ -17,6 +17,8 @@ export interface Plan {
   /** A kedge is started, and measured in turns with the other. */
   readonly compare: boolean;
   readonly node: boolean;
+  /** Only what HTTP/2 itself costs, beside Node's own. */
+  readonly wire: boolean;
   readonly idleSeconds: number;
   readonly starts: number;
   readonly rounds: number;
@@ -37,6 +39,7 @@ Measures a kedge that it starts, and writes the figures into docs/bench.md.
   --name NAME          what the table calls it; once for each
   --pids PID,PID       its processes on this machine, to measure their memory and CPU; once for each
   --compare            start a kedge too, and measure the two in turns
+  --wire               only what HTTP/2 itself costs, beside what Node's own does
   --disable-agent      no node: control plane only
   --idle-seconds N     how long to look at an idle cluster (300)
   --starts N           how many cold starts (3)
@@ -60,6 +63,7 @@ export function planOf(args: readonly string[]): Plan | undefined {
       name: texts,
       pids: texts,
       compare: on,
+      wire: on,
       "disable-agent": on,
       "idle-seconds": { ...text, default: "300" },
       starts: { ...text, default: "3" },
@@ -83,6 +87,7 @@ export function planOf(args: readonly string[]): Plan | undefined {
   return {
     others: values.kubeconfig.map((kubeconfig, at) => other(values, kubeconfig, at)),
     compare: values.compare,
+    wire: values.wire,
     node: !values["disable-agent"] && values.kubeconfig.length === 0,
     idleSeconds: count(values["idle-seconds"], "--idle-seconds"),
     starts: count(values.starts, "--starts"),

@@ -9,6 +9,7 @@ import { startKedge, type Kedge } from "./kedge.ts";
 import { readTarget } from "./kubeconfig.ts";
 import { describeMachine } from "./machine.ts";
 import { idleRows, measureStart, podRows, startRows, type Start } from "./node-part.ts";
+import { measureWire } from "./wire.ts";
 import { keep, textTable, type Report, type Row } from "./report.ts";
 
 const fullIdleSecondsMax = 60;
@@ -53,6 +54,11 @@ async function measureOthers(plan: Plan): Promise<Report> {
   });
 }
 
+async function wireReport(plan: Plan): Promise<Report> {
+  const rows = await measureWire(plan.rounds, say);
+  return report(plan, { title: "HTTP/2", sides: ["own", "node:http2", "ratio"], rows, remarks: [] });
+}
+
 function sideOf(kedge: Kedge): Side {
   return { name: "kedge", admin: kedge.admin, pids: () => [kedge.pid] };
 }
@@ -88,6 +94,10 @@ async function main(): Promise<number> {
   }
   if (!plan) {
     process.stdout.write(usage);
+    return 0;
+  }
+  if (plan.wire) {
+    process.stdout.write(textTable(await wireReport(plan)));
     return 0;
   }
   const made = plan.others.length === 0 ? await measureOwn(plan) : await measureOthers(plan);
