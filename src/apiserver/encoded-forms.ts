@@ -5,7 +5,7 @@ export const encodedLimits = {
   /** Frames of watches, which are wanted by all watchers in one turn and hardly ever again. */
   framesBytesMax: 8 * 1024 * 1024,
   /** Items of lists: what every client's next list begins with. */
-  itemsBytesMax: 32 * 1024 * 1024,
+  itemsBytesMax: 16 * 1024 * 1024,
   /** What an entry takes beside its bytes. */
   entryBytes: 128,
 } as const;

@@ -21,7 +21,7 @@ export const windowLimits = {
   /** What one resource may hold in any case. */
   ofOneBytes: 1024 * 1024,
   /** What all resources together hold beyond that. */
-  totalBytesMax: 32 * 1024 * 1024,
+  totalBytesMax: 16 * 1024 * 1024,
   /** What an event takes beside the values it keeps alive. */
   eventBytes: 256,
 } as const;

@@ -13,7 +13,7 @@ export const pastViewLimits = {
   /** Lists of one resource that are read page by page at one time. */
   viewsMax: 64,
   /** Values that are kept for views alone, of all resources. */
-  totalBytesMax: 32 * 1024 * 1024,
+  totalBytesMax: 16 * 1024 * 1024,
 } as const;
 
 interface PastView {
