@@ -21,7 +21,7 @@ test("a bug stays a bug, and a sentence stays as it is", () => {
       }),
     bug,
   );
-  const refused = new FileError("expected space");
+  const refused = new FileError("ENOSPC", "expected space");
   const unread = Object.assign(new Error("EACCES: permission denied, open '/x'"), { code: "EACCES", path: "/x" });
   assert.equal(fileErrorOf(unread), undefined, "who knows whether it was to be written");
   assert.equal(fileErrorOf(new Error("while writing", { cause: refused })), refused);

@@ -4,6 +4,13 @@ import { own } from "#base/own.ts";
 /** A file that could not be written, in one sentence. */
 export class FileError extends Error {
   override readonly name = "FileError";
+  /** The system's, such as "ENOSPC". */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 /** What was found, and what is to be done about it, by the system's code. */
@@ -56,5 +63,5 @@ export function refusedWith(code: string, path: string | undefined): FileError |
   const [found, remedy] = own(refusals, code) ?? [];
   if (found === undefined) return undefined;
   const what = path === undefined ? "a file" : JSON.stringify(path);
-  return new FileError(`expected to write ${what}, found ${found}; ${remedy}`);
+  return new FileError(code, `expected to write ${what}, found ${found}; ${remedy}`);
 }

@@ -53,7 +53,11 @@ test("a port in use, a data directory in use, of another version or that cannot 
   writeFileSync(join(other.dataDir, "layout-version"), "99\n");
   refuses(await start(), 1, /layout version "1", found "99".*another --data-dir/);
   writeFileSync(join(other.dataDir, "layout-version"), "1\n");
-  refuses(await start("--data-dir", "/dev/null/data"), 1, /data directory "\/dev\/null\/data".*--data-dir/);
+  refuses(
+    await start("--data-dir", "/dev/null/data"),
+    1,
+    /expected to write "\/dev\/null\/data", found a file in the place of a folder.*--data-dir/,
+  );
 });
 
 test("without root, a server with a node says what it takes", async () => {
