@@ -176,3 +176,25 @@ test("a folder whose changes cannot be heard of is looked at now and then, and n
   assert.deepEqual(await there(), ["a"]);
   assert(folder.looks - before <= 5, `looked ${folder.looks - before} times in a minute`);
 });
+
+test("being told to end while the files are read leaves no failure that nobody catches", async (t) => {
+  const clock = new VirtualClock();
+  const server = new TestApiServer({ clock });
+  t.after(() => server.ending.abort(new Error("the test is over")));
+  const client = server.api.directClient({ name: "test", groups: ["system:masters"] });
+  const ending = new AbortController();
+  class EndedMeanwhile extends Folder {
+    override async files(): Promise<readonly ManifestFile[]> {
+      ending.abort(new Error("told to end"));
+      // All that was waiting for the end hears of it before the files are there.
+      await new Promise((resolve) => setImmediate(resolve));
+      return super.files();
+    }
+  }
+  const resources = { all: () => [], byKind: () => undefined, onChange: () => undefined };
+  const folder = new EndedMeanwhile();
+  const deployer = manifestDeployer({ folder, client, resources, clock, log, disabled: new Set() });
+  // A rejection that nobody catches fails the test.
+  await deployer.run(ending.signal).catch(() => undefined);
+  await new Promise((resolve) => setImmediate(resolve));
+});

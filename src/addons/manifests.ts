@@ -84,6 +84,8 @@ class Deployer {
       const change = new AbortController();
       const either = AbortSignal.any([signal, change.signal]);
       const changed = this.hear(folder.changed(either), either);
+      // It may be called off before it is waited for.
+      changed.catch(() => undefined);
       const complete = await this.sync(signal);
       const waits = complete ? [changed] : [changed, clock.sleep(retryMs, either)];
       // Whatever comes first; the other is called off, and its rejection says only that.

@@ -68,7 +68,7 @@ const mischief: Readonly<Record<string, readonly [(socket: Socket) => void, RegE
   ],
   "a change of protocol that nobody asked for": [
     (socket) => socket.write("HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: spdy/3.1\r\n\r\n"),
-    /without a reply|hang up/,
+    /expected a reply, found a change of protocol that was not asked for/,
   ],
   "no HTTP at all": [(socket) => socket.write("\0\0\0\0"), /HPE_/],
   "its silence, and goes": [(socket) => socket.end(), /hang up|ECONNRESET/],
@@ -76,8 +76,16 @@ const mischief: Readonly<Record<string, readonly [(socket: Socket) => void, RegE
 
 for (const [what, [act, why]] of Object.entries(mischief))
   test(`a server that answers with ${what} ends the request with an error`, { timeout: 20_000 }, async () => {
-    const { client } = await clientOf(act);
-    await assert.rejects(client.request(get), causeOf(why));
+    // With a limit on its patience and without one, the client keeps nothing of it.
+    for (const more of [{}, { headMs: 10_000 }]) {
+      const closed = Promise.withResolvers<void>();
+      const { client } = await clientOf((socket) => {
+        socket.once("close", () => closed.resolve());
+        act(socket);
+      }, more);
+      await assert.rejects(client.request(get), causeOf(why));
+      await closed.promise;
+    }
   });
 
 test(

@@ -125,8 +125,12 @@ export class HttpClient {
         const stale = sent.reusedSocket && error.code === "ECONNRESET" && (method === "GET" || method === "HEAD");
         reject(stale && !signal.aborted ? new StaleConnectionError("connection closed", { cause: error }) : error);
       });
-      // After a 101 that nobody asked for there is neither an error nor a reply.
       sent.once("close", () => reject(new Error("the server closed the connection without a reply")));
+      // Its socket is nobody's but the listener's.
+      sent.once("upgrade", (_, socket) => {
+        socket.destroy();
+        reject(new Error("expected a reply, found a change of protocol that was not asked for"));
+      });
       sent.once("response", (response) => {
         resolve(replyOf(response.statusCode ?? 0, response.headers, { body: response, signal }));
       });

@@ -1,4 +1,5 @@
 /** Requests to the attacked server as anybody: with a certificate, with a token, or with neither. */
+import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import type { Target } from "../bench/h2-client.ts";
 
@@ -24,14 +25,26 @@ export class Api {
   }
 
   /** @param line Method and path. */
-  ask(line: string, { body, type = "application/json", headers = {} }: Asked = {}): Promise<Answered> {
+  async ask(line: string, asked: Asked = {}): Promise<Answered> {
+    const response = await this.open(line, AbortSignal.timeout(answerMs), asked);
+    let text = "";
+    for await (const chunk of response) text += String(chunk);
+    return { code: response.statusCode ?? 0, text };
+  }
+
+  /** Resolves with the head of the reply; the caller reads it, or aborts. */
+  open(
+    line: string,
+    signal: AbortSignal,
+    { body, type = "application/json", headers = {} }: Asked = {},
+  ): Promise<IncomingMessage> {
     const [method = "GET", path = "/"] = line.split(" ");
     const { url, ca, certificate, key, token } = this.target;
     return new Promise((resolve, reject) => {
       const asked = request(new URL(path, url), {
         method,
         agent: this.agent,
-        signal: AbortSignal.timeout(answerMs),
+        signal,
         headers: {
           ...(body === undefined ? {} : { "content-type": type }),
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -42,15 +55,7 @@ export class Api {
         ...(key === undefined ? {} : { key }),
       });
       asked.on("error", reject);
-      asked.on("response", async (response) => {
-        let text = "";
-        try {
-          for await (const chunk of response) text += String(chunk);
-          resolve({ code: response.statusCode ?? 0, text });
-        } catch (error) {
-          reject(error);
-        }
-      });
+      asked.on("response", resolve);
       asked.end(body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body));
     });
   }

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Target } from "../bench/h2-client.ts";
 import { hostileHeads } from "./heads.ts";
 import { largeObjects } from "./large-objects.ts";
-import { observed, type Attacked } from "./observed.ts";
-import type { Row } from "./report.ts";
+import { observed, type Attacked, type AttackOutcome } from "./observed.ts";
+import type { IsWanted, Row } from "./report.ts";
 
 const namespace = "attack-clients";
 const maps = `/api/v1/namespaces/${namespace}/configmaps`;
@@ -252,17 +252,21 @@ async function prepare(admin: ClientHttp2Session): Promise<Tenant> {
 const promised = "others are served, memory is bounded";
 
 /** Every attack of a client, one after another. */
-export async function* clientAttacks(attacked: Attacked): AsyncGenerator<Row> {
+export async function* clientAttacks(attacked: Attacked, isWanted: IsWanted): AsyncGenerator<Row> {
   ({ target } = attacked);
   const admin = open();
   const tenant = await prepare(admin);
-  for (const [name, attack] of Object.entries(attacks))
-    yield await observed(attacked, { name: `clients: ${name}`, promised }, async () => ({
-      outcome: await attack(tenant),
-      broken: false,
-    }));
-  for (const [name, attack] of Object.entries({ ...hostileHeads, ...largeObjects }))
-    yield await observed(attacked, { name: `clients: ${name}`, promised }, () => attack(target));
+  const told = async (attack: Attack): Promise<AttackOutcome> => ({ outcome: await attack(tenant), broken: false });
+  const all: Readonly<Record<string, () => Promise<AttackOutcome>>> = Object.fromEntries([
+    ...Object.entries(attacks).map(([name, attack]) => [name, () => told(attack)] as const),
+    ...Object.entries({ ...hostileHeads, ...largeObjects }).map(
+      ([name, attack]) => [name, () => attack(target)] as const,
+    ),
+  ]);
+  for (const [what, attack] of Object.entries(all)) {
+    const name = `clients: ${what}`;
+    if (isWanted(name)) yield await observed(attacked, { name, promised }, attack);
+  }
   await ask(admin, { method: "DELETE", path: `/api/v1/namespaces/${namespace}` });
   admin.destroy();
 }

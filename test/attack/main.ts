@@ -5,14 +5,17 @@
 import { parseArgs } from "node:util";
 import { clientAttacks } from "./clients.ts";
 import { fuzz } from "./fuzz.ts";
+import { kubeletAttacks } from "./kubelets.ts";
 import { nodeAttacks } from "./nodes.ts";
 import { podAttacks } from "./pods.ts";
-import { tableHead, tableRow, type Row } from "./report.ts";
+import { tableHead, tableRow, type IsWanted, type Later, type Row } from "./report.ts";
 import { startAttacked, type AttackedServer } from "./server.ts";
+import { tenantAttacks } from "./tenants.ts";
 
 const usage = `npm run attack -- [flags]
 
-  --only PART      clients, pods, nodes, decoders or kinds; several times for several (all)
+  --only PART      decoders, kinds, nodes, kubelets, pods, tenants or clients; several times for several (all)
+  --row TEXT       only rows with this in their name, of the parts that need a server; several times for several (all)
   --seed TEXT      of the fuzzers, to repeat a run (chosen and printed)
   --budget SECONDS of each of the fuzzers (45)
 `;
@@ -20,18 +23,23 @@ const usage = `npm run attack -- [flags]
 const { values } = parseArgs({
   options: {
     only: { type: "string", multiple: true, default: [] },
+    row: { type: "string", multiple: true, default: [] },
     seed: { type: "string", default: String(Math.floor(Math.random() * 1e9)) },
     budget: { type: "string", default: "45" },
     help: { type: "boolean", default: false },
   },
 });
 
-type Part = "clients" | "pods" | "nodes" | "decoders" | "kinds";
+type Part = "clients" | "tenants" | "pods" | "kubelets" | "nodes" | "decoders" | "kinds";
+
+type Play = (server: AttackedServer, isWanted: IsWanted, later: Later) => AsyncIterable<Row>;
 
 /** Those that need a server share one. */
-const servers: readonly (readonly [Part, (server: AttackedServer) => AsyncIterable<Row>])[] = [
+const servers: readonly (readonly [Part, Play])[] = [
   ["nodes", nodeAttacks],
+  ["kubelets", kubeletAttacks],
   ["pods", podAttacks],
+  ["tenants", tenantAttacks],
   ["clients", clientAttacks],
 ];
 const alone = ["decoders", "kinds"] as const;
@@ -42,7 +50,16 @@ async function* rowsOf(chosen: ReadonlySet<Part>): AsyncGenerator<Row> {
     if (chosen.has(part)) yield* await fuzz(part, { seed: values.seed, budgetSeconds: Number(values.budget) });
   if (!servers.some(([part]) => chosen.has(part))) return;
   await using server = await startAttacked();
-  for (const [part, run] of servers) if (chosen.has(part)) yield* run(server);
+  const isWanted = (name: string): boolean => values.row.length === 0 || values.row.some((text) => name.includes(text));
+  const later: Promise<Row>[] = [];
+  try {
+    for (const [part, run] of servers)
+      if (chosen.has(part)) yield* run(server, isWanted, (row) => void later.push(row));
+    for (const row of later) yield await row;
+  } finally {
+    // What they made is removed before the server goes.
+    await Promise.all(later);
+  }
 }
 
 function say(line: string): void {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createRequest, issue, newKey } from "#wire/x509.ts";
 import { Api, type Answered, type Asked } from "./api.ts";
 import { observed, type AttackOutcome } from "./observed.ts";
-import type { Row } from "./report.ts";
+import type { IsWanted, Row } from "./report.ts";
 import type { AttackedServer } from "./server.ts";
 
 const namespace = "attack-nodes";
@@ -218,11 +218,16 @@ async function prepare(server: AttackedServer): Promise<Stage> {
 
 const promised = "no right beyond the node's own";
 
-export async function* nodeAttacks(server: AttackedServer): AsyncGenerator<Row> {
+export async function* nodeAttacks(server: AttackedServer, isWanted: IsWanted): AsyncGenerator<Row> {
   const stage = await prepare(server);
-  yield await observed(server, { name: "nodes: joins with the token", promised }, () => joins(stage, server));
-  for (const [name, list] of Object.entries(tries))
-    yield await observed(server, { name: `nodes: ${name}`, promised }, () => tried(stage.node, list));
+  const attacks: Readonly<Record<string, () => Promise<AttackOutcome>>> = {
+    "joins with the token": () => joins(stage, server),
+    ...Object.fromEntries(Object.entries(tries).map(([name, list]) => [name, () => tried(stage.node, list)])),
+  };
+  for (const [what, attack] of Object.entries(attacks)) {
+    const name = `nodes: ${what}`;
+    if (isWanted(name)) yield await observed(server, { name, promised }, attack);
+  }
   for (const name of [evil, "other"]) await stage.admin.ask(`DELETE /api/v1/nodes/${name}`);
   await stage.admin.ask(`DELETE /api/v1/namespaces/${namespace}`);
 }

@@ -3,84 +3,38 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Api } from "./api.ts";
+import { costlyPods } from "./costly-pods.ts";
 import { dropExecs } from "./dropped-execs.ts";
 import { observed, type AttackOutcome } from "./observed.ts";
-import type { Row } from "./report.ts";
-import { image, type AttackedServer } from "./server.ts";
+import {
+  at,
+  container,
+  emptyDir,
+  hasEnded,
+  isRefused,
+  isRunning,
+  logsOf,
+  namespace,
+  podMs,
+  pollMs,
+  prepareNamespace,
+  start,
+  until,
+  work,
+  type Stage as PodStage,
+} from "./pod-stage.ts";
+import type { IsWanted, Row } from "./report.ts";
+import type { AttackedServer } from "./server.ts";
 
-const namespace = "attack-pods";
-const at = `/api/v1/namespaces/${namespace}`;
 const secret = "what only the machine may know";
-const podMs = 40_000;
-const pollMs = 250;
 const clusterDns = "10.241.0.10";
 const logMegabytesMax = 300;
 // Connections of the bystander and of our own come and go.
 const descriptorsLeftMax = 10;
 
-interface Stage {
-  readonly server: AttackedServer;
-  readonly admin: Api;
+interface Stage extends PodStage {
   /** A folder of the machine that only root may read, with the secret in the file "message". */
   readonly folder: string;
-}
-
-interface PodStatus {
-  readonly phase?: string;
-  readonly reason?: string;
-  readonly message?: string;
-  readonly containerStatuses?: readonly {
-    readonly ready?: boolean;
-    readonly state?: {
-      readonly waiting?: { readonly reason?: string };
-      readonly running?: object;
-      readonly terminated?: object;
-    };
-  }[];
-}
-
-const unprivileged = { runAsUser: 65_534, allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } };
-const work = { name: "work", mountPath: "/work" };
-const emptyDir = { name: "work", emptyDir: {} };
-
-function container(script: string, more: object = {}): object {
-  return { name: "main", image, command: ["busybox", "sh", "-c", script], securityContext: unprivileged, ...more };
-}
-
-const hasEnded = ({ phase }: PodStatus): boolean => phase === "Succeeded" || phase === "Failed";
-const isRunning = ({ containerStatuses }: PodStatus): boolean =>
-  containerStatuses?.every(({ ready }) => ready) ?? false;
-const isRefused = ({ containerStatuses }: PodStatus): boolean =>
-  /Error|Invalid/.test(containerStatuses?.[0]?.state?.waiting?.reason ?? "");
-
-async function start({ admin }: Stage, name: string, spec: object): Promise<void> {
-  const whole = {
-    restartPolicy: "Never",
-    terminationGracePeriodSeconds: 0,
-    automountServiceAccountToken: false,
-    ...spec,
-  };
-  const answer = await admin.ask(`POST ${at}/pods`, {
-    body: { apiVersion: "v1", kind: "Pod", metadata: { name }, spec: whole },
-  });
-  if (answer.code !== 201) throw new Error(`expected to create pod "${name}", found ${answer.code} ${answer.text}`);
-}
-
-/** The pod's status once it is as wanted, or as it is when that takes too long. */
-async function until({ admin }: Stage, name: string, holds: (status: PodStatus) => boolean): Promise<PodStatus> {
-  const endMs = performance.now() + podMs;
-  for (;;) {
-    // Holds because the API answers with a pod or a Status.
-    const { status } = JSON.parse((await admin.ask(`GET ${at}/pods/${name}`)).text) as { readonly status: PodStatus };
-    if (holds(status) || performance.now() > endMs) return status;
-    await sleep(pollMs);
-  }
-}
-
-async function logsOf({ admin }: Stage, name: string, containers: readonly string[] = ["main"]): Promise<string> {
-  const logs = await Promise.all(containers.map((one) => admin.ask(`GET ${at}/pods/${name}/log?container=${one}`)));
-  return logs.map(({ text }) => text).join("\n");
 }
 
 /** Broken when the secret is in anything the pod gave back. */
@@ -272,20 +226,19 @@ const attacks: Readonly<Record<string, readonly [promised: string, attack: (stag
   };
 
 async function prepare(server: AttackedServer): Promise<Stage> {
-  const admin = new Api(server.target);
   const folder = mkdtempSync(join(tmpdir(), "kedge-attack-secret-"));
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   writeFileSync(join(folder, "message"), secret, { mode: 0o600 });
-  await admin.ask("POST /api/v1/namespaces", { body: { metadata: { name: namespace } } });
-  await admin.ask(`POST ${at}/serviceaccounts`, { body: { metadata: { name: "default" } } });
-  return { server, admin, folder };
+  return { ...(await prepareNamespace(server)), folder };
 }
 
-export async function* podAttacks(server: AttackedServer): AsyncGenerator<Row> {
+export async function* podAttacks(server: AttackedServer, isWanted: IsWanted): AsyncGenerator<Row> {
   const stage = await prepare(server);
   try {
-    for (const [name, [promised, attack]] of Object.entries(attacks)) {
-      yield await observed(server, { name: `pods: ${name}`, promised }, () => attack(stage));
+    for (const [what, [promised, attack]] of Object.entries({ ...attacks, ...costlyPods })) {
+      const name = `pods: ${what}`;
+      if (!isWanted(name)) continue;
+      yield await observed(server, { name, promised }, () => attack(stage));
       await stage.admin.ask(`DELETE ${at}/pods?gracePeriodSeconds=0`);
     }
     const kept = readFileSync(join(stage.folder, "message"), "utf8") === secret;

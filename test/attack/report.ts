@@ -13,6 +13,11 @@ export interface Row {
   readonly longestMs?: number;
 }
 
+/** Whether a row of this name was asked for. */
+export type IsWanted = (name: string) => boolean;
+/** Takes a row that comes when it comes, while others go on; it never rejects. */
+export type Later = (row: Promise<Row>) => void;
+
 export const tableHead =
   "| attack | promised | outcome | memory before, most, after | longest wait of another |\n| --- | --- | --- | --- | --- |";
 
