@@ -68,6 +68,19 @@ export class Turns {
     }
   }
 
+  /** Asks for the same work: it is done once, in its turn, for all that asked before. What it throws is not caught. */
+  gathered(work: () => void): () => void {
+    let asked = false;
+    return () => {
+      if (asked) return;
+      asked = true;
+      void this.next().then(() => {
+        asked = false;
+        work();
+      });
+    };
+  }
+
   private inLine(alone: boolean): Promise<void> {
     return new Promise((resolve) => void this.waiting.push({ wake: resolve, alone }));
   }
