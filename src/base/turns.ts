@@ -30,6 +30,16 @@ interface Waiting {
   readonly alone: boolean;
 }
 
+// Invariant: a thread has one machine clock, so those who are given the same clock share one line.
+const byClock = new WeakMap<Clock, Turns>();
+
+/** The turns of all who share this clock. */
+export function turnsOf(clock: Clock): Turns {
+  const known = byClock.get(clock) ?? new Turns(clock);
+  byClock.set(clock, known);
+  return known;
+}
+
 export class Turns {
   private readonly clock: Clock;
   // In the order they came. Each belongs to a request or a watch, which are bounded where they are let in.
