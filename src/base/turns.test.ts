@@ -142,3 +142,18 @@ test("who asks for the next turn has it alone, also when there was no long work 
   assert.deepEqual(done, ["a", "b"]);
   await all;
 });
+
+test("work that many ask for in one turn is done once, in the next", async () => {
+  const spent = new SpentClock();
+  const turns = new Turns(spent.clock);
+  let done = 0;
+  const ask = turns.gathered(() => void (done += 1));
+  for (let at = 0; at < 300; at += 1) ask();
+  assert.equal(done, 0);
+  await spent.turn();
+  assert.equal(done, 1);
+  ask();
+  await spent.turn();
+  await spent.turn();
+  assert.equal(done, 2, "what was asked for later is done again");
+});

@@ -30,6 +30,16 @@ interface Waiting {
   readonly alone: boolean;
 }
 
+// Invariant: a thread has one machine clock, so those who are given the same clock share one line.
+const byClock = new WeakMap<Clock, Turns>();
+
+/** The turns of all who share this clock. */
+export function turnsOf(clock: Clock): Turns {
+  const known = byClock.get(clock) ?? new Turns(clock);
+  byClock.set(clock, known);
+  return known;
+}
+
 export class Turns {
   private readonly clock: Clock;
   // In the order they came. Each belongs to a request or a watch, which are bounded where they are let in.
@@ -66,6 +76,19 @@ export class Turns {
       const rest = this.rest();
       if (rest) await rest;
     }
+  }
+
+  /** Asks for the same work: it is done once, in its turn, for all that asked before. What it throws is not caught. */
+  gathered(work: () => void): () => void {
+    let asked = false;
+    return () => {
+      if (asked) return;
+      asked = true;
+      void this.next().then(() => {
+        asked = false;
+        work();
+      });
+    };
   }
 
   private inLine(alone: boolean): Promise<void> {

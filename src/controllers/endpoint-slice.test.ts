@@ -5,6 +5,7 @@ import type { Pod } from "#resources/core/pod.ts";
 import type { Service, ServiceSpec } from "#resources/core/service.ts";
 import type { Endpoints } from "#resources/core/endpoints.ts";
 import type { EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
+import { counted } from "#testing/counted.ts";
 import { planEndpoints } from "./endpoint.ts";
 import { planEndpointSlices } from "./endpoint-slice.ts";
 
@@ -72,4 +73,46 @@ test("Endpoints list a pod that ends only where those that are not ready are pub
     return ((action.object as Endpoints).subsets ?? []).length;
   };
   assert.deepEqual([listed(false), listed(true)], [0, 1]);
+});
+
+const count = 600;
+const rows = Array.from({ length: count }, (_, at) => at);
+const withPort = (at: number, containerPort: number): Pod => ({
+  ...pod(true),
+  metadata: { namespace: "default", name: `p${at}`, uid: `p${at}` },
+  spec: { containers: [{ name: "c", resources: {}, ports: [{ name: "web", containerPort }] }] },
+});
+
+for (const plan of ["slices", "endpoints"] as const)
+  test(`${plan}: the ports of a Service and its pods are read a few times each`, () => {
+    const reads = { reads: 0 };
+    const ports = rows.map((at) => ({ name: `p${at}`, port: 1 + at, targetPort: at === 0 ? "web" : 1 + at }));
+    const seen = counted({ service: service({ ports }), pods: rows.map((at) => withPort(at, 80)) }, reads);
+    if (plan === "slices") planEndpointSlices({ ...seen, slices: [], zoneOf: () => "a" });
+    else planEndpoints({ ...seen, existing: undefined });
+    assert.ok(reads.reads > count, `expected the lists to be read, found ${reads.reads} reads`);
+    assert.ok(reads.reads < 150 * count, `expected a few reads of each, found ${reads.reads} reads`);
+  });
+
+test("pods that each listen on a port of their own find their slices without a look at those of the others", () => {
+  const reads = { reads: 0 };
+  const of = service({ ports: [{ name: "http", port: 80, protocol: "TCP", targetPort: "web" }] });
+  const pods = rows.map((at) => withPort(at, 1 + at));
+  const slices = rows.map((at): EndpointSlice => {
+    const metadata = { namespace: "default", name: `s${at}`, labels: {} };
+    const ports = [{ name: "http", protocol: "TCP" as const, port: 1 + at }];
+    return {
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata,
+      addressType: "IPv4",
+      endpoints: [],
+      ports,
+    };
+  });
+  const seen = counted({ service: of, pods, slices }, reads);
+  const { actions } = planEndpointSlices({ ...seen, zoneOf: () => "a" });
+  assert.equal(actions.length, count);
+  assert.ok(actions.every(({ kind }) => kind === "update"));
+  assert.ok(reads.reads < 150 * count, `expected a few reads of each, found ${reads.reads} reads`);
 });

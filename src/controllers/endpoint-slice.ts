@@ -77,8 +77,8 @@ function zoneOf(node: Node | undefined): string | undefined {
 export function planEndpointSlices({ service, pods: selected, slices, zoneOf: zone }: EndpointSliceObservation): Plan {
   if (service.metadata.deletionTimestamp !== undefined) return nothing;
   const groups = new Map<string, { ports: EndpointGroup["ports"]; endpoints: Endpoint[] }>();
-  for (const backend of backendsOf(service, selected)) {
-    const ports = backend.ports.map(({ name, protocol, port, appProtocol }) => ({
+  for (const [resolved, backends] of Map.groupBy(backendsOf(service, selected), ({ ports }) => ports)) {
+    const ports = resolved.map(({ name, protocol, port, appProtocol }) => ({
       name,
       protocol,
       port,
@@ -86,7 +86,7 @@ export function planEndpointSlices({ service, pods: selected, slices, zoneOf: zo
     }));
     const id = JSON.stringify(ports);
     const group = groups.get(id) ?? { ports, endpoints: [] };
-    group.endpoints.push(endpointOf(service, backend, zone));
+    for (const backend of backends) group.endpoints.push(endpointOf(service, backend, zone));
     groups.set(id, group);
   }
   if (groups.size === 0) groups.set("[]", { ports: [], endpoints: [] });

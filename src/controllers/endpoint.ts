@@ -81,8 +81,8 @@ function subsetsOf(service: Service, backends: readonly Backend[]): EndpointSubs
     string,
     { ready: EndpointAddress[]; notReady: EndpointAddress[]; ports: NonNullable<EndpointSubset["ports"]> }
   >();
-  for (const backend of backends) {
-    const ports = backend.ports.map(({ name, protocol, port, appProtocol }) => ({
+  for (const [resolved, alike] of Map.groupBy(backends, ({ ports }) => ports)) {
+    const ports = resolved.map(({ name, protocol, port, appProtocol }) => ({
       ...(name === "" ? {} : { name }),
       port,
       protocol,
@@ -91,7 +91,7 @@ function subsetsOf(service: Service, backends: readonly Backend[]): EndpointSubs
     if (ports.length === 0 && (service.spec.ports ?? []).length > 0) continue;
     const id = JSON.stringify(ports);
     const group = groups.get(id) ?? { ready: [], notReady: [], ports };
-    (backend.ready ? group.ready : group.notReady).push(addressOf(service, backend));
+    for (const backend of alike) (backend.ready ? group.ready : group.notReady).push(addressOf(service, backend));
     groups.set(id, group);
   }
   const byIp = (a: EndpointAddress, b: EndpointAddress): number => a.ip.localeCompare(b.ip);

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createLog } from "#base/log.ts";
+import type { Client } from "#client/client.ts";
 import type { Recorder } from "#client/recorder.ts";
 import { createInformers } from "#client/watch-informer.ts";
-import { keyOf, type KubeObject } from "#machinery/meta.ts";
+import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
 import { untyped } from "#machinery/resource.ts";
 import { StatusError, unavailable } from "#machinery/status.ts";
 import { configMaps, type ConfigMap } from "#resources/core/config-map.ts";
@@ -25,15 +26,21 @@ const map = (name: string): ConfigMap => ({
 
 /** Runs a controller that does `plan` for each config map whose name begins with "do-". */
 class World implements AsyncDisposable {
-  readonly clock = new VirtualClock();
-  readonly cluster = new MemoryCluster(this.clock);
-  readonly client = this.cluster.client("test");
+  readonly clock: VirtualClock;
+  readonly cluster: MemoryCluster;
+  readonly client: Client;
   readonly lines: string[] = [];
   readonly calls: Call[] = [];
   fate: (call: Call) => Fate = () => served;
   looks = 0;
   private readonly end = new AbortController();
   private running: Promise<void> | undefined;
+
+  constructor(clock = new VirtualClock()) {
+    this.clock = clock;
+    this.cluster = new MemoryCluster(clock);
+    this.client = this.cluster.client("test");
+  }
 
   run(plan: (object: KubeObject) => readonly Action[], more: Partial<Controller<KubeObject>> = {}): void {
     const { clock, end } = this;
@@ -176,4 +183,38 @@ test("what a namespace on its way out refuses is not tried again, and nobody hea
   await world.clock.advance(600_000);
   assert.equal(world.calls.length, 1);
   assert.deepEqual(world.lines, []);
+});
+
+/** A clock on which work takes time. */
+class WorkingClock extends VirtualClock {
+  workedMs = 0;
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + this.workedMs;
+  }
+}
+
+test("keys with nothing to do leave the event loop to others, and so do the changes that bring them", async () => {
+  const clock = new WorkingClock();
+  await using world = new World(clock);
+  for (let at = 0; at < 50; at += 1) await world.client.create(configMaps, map(`map-${at}`));
+  let [works, inTurn, mostInTurn] = [0, 0, 0];
+  const work = (): undefined => {
+    clock.workedMs += 6;
+    works += 1;
+    inTurn += 1;
+    mostInTurn = Math.max(mostInTurn, inTurn);
+  };
+  const nextTurn = (): void => {
+    inTurn = 0;
+    if (works < 100) setImmediate(nextTurn);
+  };
+  nextTurn();
+  const keysOf = ({ object }: { readonly object: KubeObject }): [ObjectKey] => {
+    work();
+    return [keyOf(object)];
+  };
+  world.run(() => [], { observe: work, watches: [{ resource: untyped(configMaps), keysOf }] });
+  await clock.until(() => works === 100);
+  assert.ok(mostInTurn <= 3, `expected a few looks and changes in one turn, found ${mostInTurn}`);
 });

@@ -3,7 +3,8 @@ import { assert, messageOf } from "#base/assert.ts";
 import { abortReason, deadline, type Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
-import { WorkQueue } from "#base/queue.ts";
+import { BoundedStream, WorkQueue } from "#base/queue.ts";
+import { turnsOf, type Turns } from "#base/turns.ts";
 import type { Client } from "#client/client.ts";
 import type { Change, Informer, InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
@@ -31,6 +32,13 @@ const ownWriteMsMax = 10_000;
 const slowPlanMs = 1_000;
 // Objects that changes cannot be read of, each told once.
 const unreadableMax = 100;
+// Changes that wait to be understood; one that comes beyond them is understood at once.
+const changesMax = 10_000;
+
+interface Heard {
+  readonly watch: Watch;
+  readonly change: Change<KubeObject>;
+}
 
 /** The component that runs a controller until its signal is aborted. */
 export function runController<O>(controller: Controller<O>, parts: RunnerParts): Component {
@@ -42,18 +50,21 @@ class Runner<O> {
   private readonly parts: RunnerParts;
   private readonly log: Log;
   private readonly queue: WorkQueue;
+  private readonly turns: Turns;
   private readonly informers = new Map<string, Informer<KubeObject>>();
   // Failures in a row, by key.
   private readonly failures = new Map<string, number>();
   // Keys whose last plan was cut or slow, so that it is told once.
   private readonly told = new Set<string>();
   private readonly unreadable = new Set<string>();
+  private readonly changes = new BoundedStream<Heard>(changesMax);
 
   constructor(controller: Controller<O>, parts: RunnerParts) {
     this.controller = controller;
     this.parts = parts;
     this.log = parts.log.for(controller.name);
     this.queue = new WorkQueue(parts.clock);
+    this.turns = turnsOf(parts.clock);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -66,16 +77,32 @@ class Runner<O> {
     try {
       await Promise.all([...this.informers.values()].map((informer) => informer.whenSynced(signal)));
       for (const watch of this.controller.watches)
-        this.informers.get(watch.resource.id)?.onChange((change) => this.changed(watch, change), signal);
+        this.informers.get(watch.resource.id)?.onChange((change) => this.heard(watch, change), signal);
       const count = this.controller.workers ?? workersDefault;
-      await Promise.all(Array.from({ length: count }, () => this.work(signal)));
+      await Promise.all([this.follow(signal), ...Array.from({ length: count }, () => this.work(signal))]);
     } finally {
       this.queue.close();
     }
   }
 
+  /** What a change concerns may be found among thousands, and thousands of changes come at once: they wait in line. */
+  private heard(watch: Watch, change: Change<KubeObject>): void {
+    const next = { watch, change };
+    // Which keys are concerned does not depend on the order.
+    if (!this.changes.push(next)) this.changed(next);
+  }
+
+  private async follow(signal: AbortSignal): Promise<void> {
+    for (let some = await this.changes.take(signal); some; some = await this.changes.take(signal))
+      for (const next of some) {
+        this.changed(next);
+        const rest = this.turns.rest();
+        if (rest) await rest;
+      }
+  }
+
   /** Queues what a change concerns. One object that cannot be read is told, and keeps no other from being seen. */
-  private changed({ resource, keysOf }: Watch, change: Change<KubeObject>): void {
+  private changed({ watch: { resource, keysOf }, change }: Heard): void {
     try {
       for (const key of keysOf(change, this.caches())) this.queue.addAfter(keyText(key), this.controller.settleMs ?? 0);
     } catch (error) {
@@ -103,6 +130,10 @@ class Runner<O> {
   }
 
   private async look(text: string, signal: AbortSignal): Promise<void> {
+    // A look that finds nothing to do waits for nobody: thousands of keys would follow one another in one stretch.
+    const rest = this.turns.rest();
+    if (rest) await rest;
+    signal.throwIfAborted();
     const plan = this.think(text);
     if (plan === undefined) {
       // Gone, or nobody's concern: nothing is remembered of it.

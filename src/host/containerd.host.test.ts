@@ -104,7 +104,8 @@ test("a pod gets an address, runs, writes its log and answers a command", async 
   const listen = (async () => {
     for await (const event of runtime.events(listening.signal)) {
       seen.push(event);
-      if (event.containersStatuses.some(({ state }) => state === "CONTAINER_RUNNING")) running.resolve();
+      const started = event.containerEventType === "CONTAINER_STARTED_EVENT";
+      if (started && event.containerId !== event.podSandboxStatus?.id) running.resolve();
     }
   })().catch((error: unknown) => error);
 

@@ -292,8 +292,6 @@ export interface PodSandboxStatus extends PodSandbox {
 
 export interface PodSandboxStatusAnswer {
   readonly status: PodSandboxStatus;
-  /** Filled by runtimes that send events. */
-  readonly containersStatuses: readonly ContainerStatus[];
   /** When this was observed, in nanoseconds; 0 when the runtime does not say. */
   readonly timestamp: number;
 }
@@ -437,9 +435,8 @@ export interface ContainerEvent {
     | "CONTAINER_DELETED_EVENT";
   /** Nanoseconds since the epoch. */
   readonly createdAt: number;
-  /** The whole pod as it was then; absent once its sandbox is gone. */
+  /** The sandbox as it was then; absent once it is gone. The pod's containers, which are sent too, are not read. */
   readonly podSandboxStatus?: PodSandboxStatus;
-  readonly containersStatuses: readonly ContainerStatus[];
 }
 
 export interface Image {

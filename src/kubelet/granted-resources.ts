@@ -37,6 +37,10 @@ export class GrantedResources {
 
   /** @param refusal Why what is asked for cannot be granted; undefined when it can. */
   decide(refusal: (asked: Pod) => Refusal | undefined): void {
+    if (this.asked === this.granted) {
+      this.pending = undefined;
+      return;
+    }
     const resources = (pod: Pod): unknown => containersOf(pod).map((one) => one.resources ?? {});
     this.pending = deepEqual(resources(this.asked), resources(this.granted)) ? undefined : refusal(this.asked);
     if (!this.pending) this.granted = this.asked;

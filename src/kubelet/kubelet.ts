@@ -7,6 +7,7 @@ import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
+import { turnsOf } from "#base/turns.ts";
 import type { Client } from "#client/client.ts";
 import type { Change, Informer, InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
@@ -187,6 +188,7 @@ async function build(
   const volumes = new PodVolumes({ machine, client, clock, random, rootFolder });
   const parts: PodParts = {
     ...options,
+    turns: turnsOf(clock),
     runtime,
     images,
     volumes,

@@ -10,7 +10,7 @@ import type { PodParts } from "./act/parts.ts";
 import { configOfSandbox, createSandbox, writeHostsFile } from "./act/sandbox.ts";
 import { startContainer } from "./act/start-container.ts";
 import { stopContainer, stopPod } from "./act/stop-containers.ts";
-import type { ObservedContainer, ObservedPod } from "./plan/observation.ts";
+import { instancesOf, type ObservedContainer, type ObservedPod } from "./plan/observation.ts";
 import type { KillContainer, PodActions, StartContainer, Waiting } from "./plan/pod-actions.ts";
 import { podCgroup, podLimits } from "./plan/qos.ts";
 import { pauseAfter, type RestartPause } from "./plan/restart.ts";
@@ -53,7 +53,7 @@ export class PodStarter {
 
   /** @returns When to try again what could not be done now. */
   async act(input: ActInput): Promise<number | undefined> {
-    const { actions, observed, signal } = input;
+    const { actions, observed } = input;
     this.forgetGone(input);
     await this.refreshVolumes(input);
     if (actions.killPod) {
@@ -76,9 +76,7 @@ export class PodStarter {
     this.volumes ??= await this.placeVolumes(input);
     const sandbox = await this.sandbox(input);
     if (!sandbox) return undefined;
-    const now = actions.createSandbox
-      ? await observePod(this.parts.runtime, input.pod.metadata.uid ?? "", signal)
-      : observed;
+    const now = actions.createSandbox ? await observePod(this.parts, input) : observed;
     return await this.startAll({ ...input, observed: now }, { sandbox, volumes: this.volumes });
   }
 
@@ -165,6 +163,8 @@ export class PodStarter {
     let retryAtMs: number | undefined;
     for (const start of actions.start) {
       const { name } = start.container;
+      // Of a pod with hundreds, each is made by itself.
+      await this.parts.turns.rest();
       await this.forgetOld(input, start);
       if (start.ended) {
         const endedAtMs = input.endedAtMs(start.ended);
@@ -192,7 +192,7 @@ export class PodStarter {
 
   /** Removes instances that are older than those that are kept, and those that never started. */
   private async forgetOld({ observed, signal }: ActInput, { container }: StartContainer): Promise<void> {
-    const instances = observed.containers.filter((one) => one.metadata.name === container.name);
+    const instances = instancesOf(observed, container.name);
     const unstarted = instances.filter((one) => one.state === "CONTAINER_CREATED");
     const ended = instances.filter((one) => one.state === "CONTAINER_EXITED").slice(endedInstancesKept);
     for (const { id, logPath } of [...unstarted, ...ended]) {
@@ -233,7 +233,7 @@ export class PodStarter {
   }
 
   private async stopUnwell(input: ActInput, containerId: string): Promise<void> {
-    const now = await observePod(this.parts.runtime, input.pod.metadata.uid ?? "", input.signal);
+    const now = await observePod(this.parts, input);
     const state = now.containers.find((one) => one.id === containerId);
     if (!state) return;
     await stopContainer(this.parts, {

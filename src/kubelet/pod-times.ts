@@ -22,7 +22,8 @@ export class PodTimes {
 
   /** Called with each look at the pod. */
   look({ containers }: ObservedPod): void {
-    for (const id of this.ends.keys()) if (!containers.some((one) => one.id === id)) this.ends.delete(id);
+    const ids = new Set(containers.map(({ id }) => id));
+    for (const id of this.ends.keys()) if (!ids.has(id)) this.ends.delete(id);
     for (const one of containers) if (one.state === "CONTAINER_EXITED") this.endedAtMs(one);
   }
 

@@ -11,6 +11,7 @@ import type { PodStatus } from "#resources/core/pod-status.ts";
 import { lastWords } from "./act/last-words.ts";
 import { observePod } from "./act/observe.ts";
 import type { PodParts } from "./act/parts.ts";
+import { guarded } from "./guard.ts";
 import { GrantedResources } from "./granted-resources.ts";
 import { PodStarter } from "./pod-starter.ts";
 import { PodTimes } from "./pod-times.ts";
@@ -69,6 +70,8 @@ export class PodWorker {
   /** Stops what is being done, because something else has to be done now. */
   private acting = new AbortController();
   private readonly life: AbortSignal;
+  // Hundreds of containers may become ready at once: the status is of all of them.
+  private readonly tell: () => void;
   private readonly looked = Promise.withResolvers<void>();
 
   constructor(parts: PodParts, pod: Pod, life: AbortSignal) {
@@ -84,6 +87,11 @@ export class PodWorker {
     this.starter = new PodStarter(parts);
     this.cleaner = new PodCleaner(parts);
     this.times = new PodTimes(parts.clock);
+    this.tell = parts.turns.gathered(
+      guarded(parts.log, "result of a probe", () => {
+        if (this.phase !== "ended" && !this.life.aborted) this.publish();
+      }),
+    );
     if (pod.metadata.deletionTimestamp !== undefined || isOver(pod)) this.end({});
   }
 
@@ -225,10 +233,12 @@ export class PodWorker {
   }
 
   private async look(signal: AbortSignal): Promise<void> {
-    this.observed = await observePod(this.parts.runtime, this.uid, signal);
+    this.observed = await observePod(this.parts, { pod: this.current, observed: this.observed, signal });
     this.times.look(this.observed);
     await this.listen();
     this.looked.resolve();
+    // What follows takes a stretch of its own.
+    await this.parts.turns.rest();
   }
 
   /** One step of a living pod. @returns When the next is due without an event. */
@@ -320,7 +330,7 @@ export class PodWorker {
 
   /** A probe's result changed: shown at once, whatever is being done to the pod meanwhile. */
   private probed(): void {
-    if (this.phase !== "ended") this.publish();
+    this.tell();
     this.wake();
   }
 
@@ -382,7 +392,8 @@ export class PodWorker {
     const ended = this.observed.containers.filter((one) => one.state === "CONTAINER_EXITED");
     for (const container of ended)
       if (!this.messages.has(container.id)) this.messages.set(container.id, await lastWords(this.wordsAt, container));
-    for (const id of this.messages.keys()) if (!ended.some((one) => one.id === id)) this.messages.delete(id);
+    const ids = new Set(ended.map(({ id }) => id));
+    for (const id of this.messages.keys()) if (!ids.has(id)) this.messages.delete(id);
     for (const one of this.observed.containers)
       if (one.state === "CONTAINER_RUNNING") this.waiting.delete(one.metadata.name);
   }

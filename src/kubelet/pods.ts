@@ -10,7 +10,7 @@ import { guarded } from "./guard.ts";
 import { refusalOf, resizeRefusal, type Refusal } from "./plan/admission.ts";
 import { labelsOf } from "./node-facts.ts";
 import { annotation, label } from "./plan/identity.ts";
-import { isRunning } from "./plan/observation.ts";
+import { containerById, isRunning } from "./plan/observation.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { QosGroups } from "./qos-groups.ts";
 
@@ -57,7 +57,7 @@ export class Pods {
   /** When a running container, or a sandbox, was started. */
   startedAtMs(id: string): number | undefined {
     for (const { observed } of this.workers.values()) {
-      const container = observed.containers.find((one) => one.id === id);
+      const container = containerById(observed, id);
       if (container) return isRunning(container) ? container.startedAt / 1e6 : undefined;
       const sandbox = observed.sandboxes.find((one) => one.id === id);
       if (sandbox) return sandbox.state === "SANDBOX_READY" ? sandbox.createdAt / 1e6 : undefined;

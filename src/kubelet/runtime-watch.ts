@@ -10,9 +10,8 @@ import type { ShimProcess } from "#host/shims.ts";
 import type { PodParts } from "./act/parts.ts";
 import { guarded } from "./guard.ts";
 import { orphanPod } from "./orphans.ts";
-import { label } from "./plan/identity.ts";
 import { leftoversOf, type Leftovers, type MachineSeen, type PodGroup } from "./plan/leftovers.ts";
-import type { ObservedPod } from "./plan/observation.ts";
+import { containerById, type ObservedPod } from "./plan/observation.ts";
 import type { Pods } from "./pods.ts";
 
 export interface RuntimeWatchOptions {
@@ -29,6 +28,9 @@ interface Change {
   readonly seen: MachineSeen;
   readonly leftovers: Leftovers;
 }
+
+const has = (observed: ObservedPod, id: string): boolean =>
+  containerById(observed, id) !== undefined || observed.sandboxes.some((one) => one.id === id);
 
 export class RuntimeWatch {
   private readonly parts: PodParts;
@@ -80,17 +82,9 @@ export class RuntimeWatch {
 
   private happened(event: ContainerEvent): void {
     const { pods } = this.options;
-    const uid =
-      event.podSandboxStatus?.metadata.uid ??
-      event.containersStatuses.map((status) => status.labels[label.podUid]).find(Boolean);
+    const uid = event.podSandboxStatus?.metadata.uid;
     const owner =
-      uid === undefined
-        ? pods
-            .all()
-            .find(({ observed }) =>
-              [...observed.containers, ...observed.sandboxes].some((one) => one.id === event.containerId),
-            )
-        : pods.byUid(uid);
+      uid === undefined ? pods.all().find(({ observed }) => has(observed, event.containerId)) : pods.byUid(uid);
     owner?.wake();
   }
 

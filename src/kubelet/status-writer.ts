@@ -182,7 +182,7 @@ function conditionsPatch(status: PodStatus, before: readonly PodCondition[]): re
 /** Whether the API already shows this, other parties' conditions aside. */
 function showsSame(status: PodStatus, shown: PodStatus | undefined): boolean {
   if (!shown) return false;
-  const own = (conditions: PodStatus["conditions"]): unknown =>
+  const own = (conditions: PodStatus["conditions"]): unknown[] =>
     (conditions ?? [])
       .filter(({ type }) => ownConditions.includes(type))
       .map(({ type, status: value, reason, message, observedGeneration, lastTransitionTime }) => [
@@ -194,20 +194,10 @@ function showsSame(status: PodStatus, shown: PodStatus | undefined): boolean {
         lastTransitionTime,
       ])
       .sort(([a = ""], [b = ""]) => (a < b ? -1 : 1));
-  const plain = (one: PodStatus): string =>
-    sortedJson({
-      ...one,
-      ...Object.fromEntries([...foreign].map((field) => [field, undefined])),
-      conditions: own(one.conditions),
-    });
-  return plain(status) === plain(shown);
-}
-
-/** JSON with the fields of every object in order, and without empty ones. */
-function sortedJson(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => {
-    if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
-    const entries = Object.entries(inner).filter(([, one]) => one !== undefined);
-    return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+  const plain = (one: PodStatus): object => ({
+    ...one,
+    ...Object.fromEntries([...foreign].map((field) => [field, undefined])),
+    conditions: own(one.conditions),
   });
+  return deepEqual(plain(status), plain(shown));
 }

@@ -5,6 +5,7 @@ import { applyDefaults, decode, validate } from "#machinery/decode.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject, JsonValue } from "#machinery/shape.ts";
+import { counted } from "#testing/counted.ts";
 import { validatingWebhookConfigurations } from "./admissionregistration/validating-webhook-configuration.ts";
 import { jobs } from "./batch/job.ts";
 import { certificateSigningRequests } from "./certificates/certificate-signing-request.ts";
@@ -17,26 +18,6 @@ import { csiNodes } from "./storage/csi-node.ts";
 const count = 1_000;
 // A rule may read an item for each of its fields, and again for its sentence.
 const readsOfItemMax = 200;
-
-/** The same object, which counts how often it or anything in it is read. */
-function counted<T extends object>(object: T, count: { reads: number }): T {
-  const known = new WeakMap<object, object>();
-  const wrap = <O extends object>(inner: O): O => {
-    const held = known.get(inner);
-    // Holds because each object is kept with its own proxy.
-    if (held) return held as O;
-    const made = new Proxy(inner, {
-      get(target, name): unknown {
-        count.reads += 1;
-        const value: unknown = Reflect.get(target, name);
-        return typeof value === "object" && value !== null ? wrap(value) : value;
-      },
-    });
-    known.set(inner, made);
-    return made;
-  };
-  return wrap(object);
-}
 
 const items = (make: (at: number) => JsonValue): readonly JsonValue[] =>
   Array.from({ length: count }, (_, at) => make(at));

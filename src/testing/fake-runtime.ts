@@ -123,7 +123,7 @@ export class FakeRuntime implements ContainerRuntime {
 
   async podSandboxStatus(id: string): ReturnType<ContainerRuntime["podSandboxStatus"]> {
     const status = this.sandboxes.get(id);
-    return status && { status, containersStatuses: [], timestamp: 0 };
+    return status && { status, timestamp: 0 };
   }
 
   async listPodSandboxes({ id, state, labelSelector }: PodSandboxFilter): Promise<readonly PodSandboxStatus[]> {
@@ -349,9 +349,6 @@ export class FakeRuntime implements ContainerRuntime {
       containerId,
       containerEventType: type,
       createdAt: this.nowNs(),
-      containersStatuses: [...this.containers.values()]
-        .filter((one) => one.podSandboxId === sandboxId)
-        .map((one) => one.status),
       ...(sandbox && { podSandboxStatus: sandbox }),
     };
     for (const stream of this.listeners) stream.push(event);

@@ -1,5 +1,4 @@
 /** The endpoints of a Service: pods it selects, and the ports they listen on. Shared by Endpoints and EndpointSlices. */
-import type { Container } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { Service, ServicePort } from "#resources/core/service.ts";
 import { isEnded, isReady } from "../pod-state.ts";
@@ -16,6 +15,7 @@ export interface ResolvedPort {
 export interface Backend {
   readonly pod: Pod;
   readonly address: string;
+  /** The same list for pods that name their ports alike. */
   readonly ports: readonly ResolvedPort[];
   readonly ready: boolean;
   /** Able to take traffic, also while it ends, and whatever the Service publishes. */
@@ -26,6 +26,7 @@ export interface Backend {
 /** Pods that have an address and have not ended. */
 export function backendsOf(service: Service, candidates: readonly Pod[]): Backend[] {
   const notReadyToo = service.spec.publishNotReadyAddresses === true;
+  const portsOf = portResolver(service);
   return candidates
     .filter((pod) => (pod.status.podIP ?? "") !== "" && !isEnded(pod))
     .map((pod) => {
@@ -34,7 +35,7 @@ export function backendsOf(service: Service, candidates: readonly Pod[]): Backen
       return {
         pod,
         address: pod.status.podIP ?? "",
-        ports: portsOf(service, pod),
+        ports: portsOf(pod),
         ready: notReadyToo || (serving && !terminating),
         serving,
         terminating,
@@ -42,24 +43,46 @@ export function backendsOf(service: Service, candidates: readonly Pod[]): Backen
     });
 }
 
-function portsOf(service: Service, pod: Pod): ResolvedPort[] {
-  return (service.spec.ports ?? []).flatMap((port) => {
-    const number = targetPort(port, pod);
-    if (number === undefined) return [];
-    return [{ name: port.name ?? "", protocol: port.protocol ?? "TCP", port: number, appProtocol: port.appProtocol }];
-  });
+/** A Service may have thousands of ports, and thousands of pods: what is the same for all of them is found once. */
+function portResolver(service: Service): (pod: Pod) => readonly ResolvedPort[] {
+  const ports = service.spec.ports ?? [];
+  const wanted = new Set(ports.map(({ targetPort }) => targetPort).filter((target) => typeof target === "string"));
+  const resolved = new Map<string, readonly ResolvedPort[]>();
+  return (pod) => {
+    const named = namedPorts(pod, wanted);
+    const id = JSON.stringify([...named]);
+    const known = resolved.get(id) ?? ports.flatMap((port) => resolve(port, named));
+    resolved.set(id, known);
+    return known;
+  };
 }
 
-function targetPort(port: ServicePort, pod: Pod): number | undefined {
+function resolve(port: ServicePort, named: ReadonlyMap<string, number>): ResolvedPort[] {
+  const number = targetPort(port, named);
+  if (number === undefined) return [];
+  return [{ name: port.name ?? "", protocol: port.protocol ?? "TCP", port: number, appProtocol: port.appProtocol }];
+}
+
+const nameOf = (name: string, protocol = "TCP"): string => `${protocol}/${name}`;
+
+/** The pod's ports that are wanted by their names; the first of a name counts. */
+function namedPorts(pod: Pod, wanted: ReadonlySet<string>): ReadonlyMap<string, number> {
+  const named = new Map<string, number>();
+  if (wanted.size === 0) return named;
+  const sidecars = (pod.spec.initContainers ?? []).filter((one) => one.restartPolicy === "Always");
+  for (const container of [...pod.spec.containers, ...sidecars])
+    for (const { name, protocol, containerPort } of container.ports ?? []) {
+      if (name === undefined || !wanted.has(name)) continue;
+      const id = nameOf(name, protocol);
+      if (!named.has(id)) named.set(id, containerPort);
+    }
+  return named;
+}
+
+function targetPort(port: ServicePort, named: ReadonlyMap<string, number>): number | undefined {
   const target = port.targetPort ?? port.port;
   if (typeof target === "number") return target === 0 ? port.port : target;
-  if (target === "") return port.port;
-  const sidecars = (pod.spec.initContainers ?? []).filter((one) => one.restartPolicy === "Always");
-  const containers: readonly Container[] = [...pod.spec.containers, ...sidecars];
-  const named = containers
-    .flatMap((container) => container.ports ?? [])
-    .find((one) => one.name === target && (one.protocol ?? "TCP") === (port.protocol ?? "TCP"));
-  return named?.containerPort;
+  return target === "" ? port.port : named.get(nameOf(target, port.protocol));
 }
 
 /** The name DNS gives the pod, when its hostname and subdomain make it part of this headless Service. */

@@ -34,17 +34,24 @@ export interface SliceRequest {
 
 export function planSlices(request: SliceRequest): Action[] {
   const actions: Action[] = [];
-  const unused = new Set(request.existing.filter((slice) => slice.metadata.deletionTimestamp === undefined));
+  const living = request.existing.filter((slice) => slice.metadata.deletionTimestamp === undefined);
+  const unused = new Set(living);
+  const byPorts = Map.groupBy(
+    living.filter(({ addressType }) => addressType === "IPv4"),
+    ({ ports }) => idOf(ports ?? []),
+  );
   const labels = labelsOf(request);
   for (const group of request.groups) {
-    const mine = [...unused].filter(
-      (slice) => slice.addressType === "IPv4" && deepEqual(slice.ports ?? [], group.ports),
-    );
+    const mine = byPorts.get(idOf(group.ports)) ?? [];
     for (const slice of mine) unused.delete(slice);
     actions.push(...planGroup(request, group, { mine, labels }));
   }
   return [...actions, ...[...unused].map((slice) => remove(endpointSlices, slice))];
 }
+
+/** The same for the same ports: each pod of a Service may have its own. */
+const idOf = (ports: readonly EndpointPort[]): string =>
+  JSON.stringify(ports.map(({ name = "", protocol, port, appProtocol }) => [name, protocol, port, appProtocol]));
 
 interface Existing {
   readonly mine: readonly EndpointSlice[];

@@ -2,6 +2,7 @@
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import type { Random } from "#base/random.ts";
+import type { Turns } from "#base/turns.ts";
 import type { Client } from "#client/client.ts";
 import type { Informer } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
@@ -20,6 +21,7 @@ export interface PodParts {
   readonly runtime: ContainerRuntime;
   readonly machine: Machine;
   readonly clock: Clock;
+  readonly turns: Turns;
   readonly random: Random;
   readonly log: Log;
   readonly config: KubeletConfig;

@@ -27,7 +27,8 @@ const suffixes: Readonly<Record<string, number>> = {
 
 /** A quantity's value; the API server has checked its form. Undefined and unreadable text count as 0. */
 export function amountOf(text: string | undefined): number {
-  const match = /^([+-]?[0-9.]+)(?:[eE]([+-]?\d+)|([a-zA-Z]{0,2}))$/.exec(text ?? "0");
+  if (text === undefined) return 0;
+  const match = /^([+-]?[0-9.]+)(?:[eE]([+-]?\d+)|([a-zA-Z]{0,2}))$/.exec(text);
   if (!match) return 0;
   const [, digits = "0", exponent, suffix = ""] = match;
   return exponent === undefined ? Number(digits) * (own(suffixes, suffix) ?? 0) : Number(`${digits}e${exponent}`);
@@ -35,12 +36,14 @@ export function amountOf(text: string | undefined): number {
 
 /** Thousandths, rounded up. */
 export function millisOf(text: string | undefined): number {
+  if (text === undefined) return 0;
   // Sums such as 0.1 * 1000 may end just above the whole number that is meant.
   return Math.ceil(Number((amountOf(text) * 1000).toFixed(6)));
 }
 
 /** Whole units, rounded up. */
 export function wholeOf(text: string | undefined): number {
+  if (text === undefined) return 0;
   return Math.ceil(Number(amountOf(text).toFixed(6)));
 }
 

@@ -3,10 +3,11 @@ import { rfc3339 } from "#base/clock.ts";
 import type { Container, EphemeralContainer } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { ContainerState, ContainerStatus } from "#resources/core/pod-status.ts";
+import { byName } from "./by-name.ts";
 import {
-  containersOf,
   hasPassedStartup,
   hasStarted,
+  instancesOf,
   isInitialized,
   isRunning,
   isSidecar,
@@ -54,7 +55,7 @@ export function containerStatuses(input: StatusInput): ContainerStatuses {
 }
 
 function statusOf(input: StatusInput, container: Container | EphemeralContainer): ContainerStatus {
-  const instances = input.observed.containers.filter((one) => one.metadata.name === container.name);
+  const instances = instancesOf(input.observed, container.name);
   const [newest] = instances;
   const known = newest ?? undefined;
   const previous = previousStatus(input.pod, container.name);
@@ -121,11 +122,9 @@ function volumeMountsOf(container: Container | EphemeralContainer): Partial<Cont
 
 export function previousStatus(pod: Pod, name: string): ContainerStatus | undefined {
   const { initContainerStatuses, containerStatuses, ephemeralContainerStatuses } = pod.status ?? {};
-  for (const list of [containerStatuses, initContainerStatuses, ephemeralContainerStatuses]) {
-    const found = list?.find((status) => status.name === name);
-    if (found) return found;
-  }
-  return undefined;
+  return (
+    byName(containerStatuses, name) ?? byName(initContainerStatuses, name) ?? byName(ephemeralContainerStatuses, name)
+  );
 }
 
 function stateOf(
@@ -140,7 +139,7 @@ function stateOf(
   // What ended for good and was tidied away by the runtime keeps its outcome.
   if (!known && previous?.state?.terminated) return previous.state;
   const needsInit = (input.pod.spec.initContainers?.length ?? 0) > 0;
-  const isInit = input.pod.spec.initContainers?.some((one) => one.name === container.name) ?? false;
+  const isInit = byName(input.pod.spec.initContainers, container.name) !== undefined;
   return { waiting: { reason: needsInit && !isInit && !known ? "PodInitializing" : waitingReason(needsInit) } };
 }
 
@@ -197,9 +196,10 @@ function readyOf(
   known: ObservedContainer | undefined,
 ): boolean {
   if (!known) return false;
-  const init = input.pod.spec.initContainers?.find((one) => one.name === container.name);
+  const { initContainers, containers } = input.pod.spec;
+  const init = byName(initContainers, container.name);
   if (init && !isSidecar(init)) return known.state === "CONTAINER_EXITED" && known.exitCode === 0;
-  if (!isRunning(known) || !containersOf(input.pod).some((one) => one.name === container.name)) return false;
+  if (!isRunning(known) || !(init ?? byName(containers, container.name))) return false;
   if (!hasPassedStartup(container, known, input.probes)) return false;
   return !container.readinessProbe || input.probes(known.id, "readiness") === "success";
 }

@@ -2,6 +2,7 @@
 import type { ContainerStatus, PodSandboxStatus } from "#host/cri.ts";
 import type { Container, EphemeralContainer } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
+import { byName } from "./by-name.ts";
 
 export interface ObservedContainer extends ContainerStatus {
   readonly podSandboxId: string;
@@ -31,17 +32,40 @@ export type ProbeResult = "unknown" | "success" | "failure";
 /** The last result of a probe of a running container; "unknown" before the first. */
 export type ProbeResults = (containerId: string, kind: ProbeKind) => ProbeResult;
 
+// Each is asked for by its name many times in one look. Invariant: what was observed does not change.
+const observedByName = new WeakMap<ObservedPod, ReadonlyMap<string, readonly ObservedContainer[]>>();
+
+/** The containers of that name, newest first. */
+export function instancesOf(observed: ObservedPod, name: string): readonly ObservedContainer[] {
+  let instances = observedByName.get(observed);
+  if (!instances) {
+    instances = Map.groupBy(observed.containers, (container) => container.metadata.name);
+    observedByName.set(observed, instances);
+  }
+  return instances.get(name) ?? [];
+}
+
+// The node asks for the containers of all pods by their ids, each by itself.
+const observedById = new WeakMap<ObservedPod, ReadonlyMap<string, ObservedContainer>>();
+
+export function containerById(observed: ObservedPod, id: string): ObservedContainer | undefined {
+  let known = observedById.get(observed);
+  if (!known) {
+    known = new Map(observed.containers.map((container) => [container.id, container]));
+    observedById.set(observed, known);
+  }
+  return known.get(id);
+}
+
 /** The newest container of that name. */
 export function newestContainer(observed: ObservedPod, name: string): ObservedContainer | undefined {
-  return observed.containers.find((container) => container.metadata.name === name);
+  return instancesOf(observed, name)[0];
 }
 
 /** The newest container of that name in the newest sandbox. */
 export function currentContainer(observed: ObservedPod, name: string): ObservedContainer | undefined {
   const sandboxId = observed.sandboxes[0]?.id;
-  return observed.containers.find(
-    (container) => container.metadata.name === name && container.podSandboxId === sandboxId,
-  );
+  return instancesOf(observed, name).find((container) => container.podSandboxId === sandboxId);
 }
 
 export const isRunning = (container: ObservedContainer | undefined): boolean =>
@@ -63,7 +87,8 @@ export function containersOf(pod: Pod): readonly Container[] {
 
 /** Every container of a pod by any name it may have. */
 export function findContainer(pod: Pod, name: string): Container | EphemeralContainer | undefined {
-  return [...containersOf(pod), ...(pod.spec.ephemeralContainers ?? [])].find((container) => container.name === name);
+  const { initContainers, containers, ephemeralContainers } = pod.spec;
+  return byName(initContainers, name) ?? byName(containers, name) ?? byName(ephemeralContainers, name);
 }
 
 /** True when a container of the pod, not an init container, was started in the newest sandbox. */

@@ -5,7 +5,8 @@
  */
 import { rfc3339 } from "#base/clock.ts";
 import type { Pod } from "#resources/core/pod.ts";
-import type { ContainerStatus, PodCondition, PodStatus } from "#resources/core/pod-status.ts";
+import type { PodCondition, PodStatus } from "#resources/core/pod-status.ts";
+import { byName } from "./by-name.ts";
 import { containerStatuses, concluded, type ContainerStatuses, type StatusInput } from "./container-status.ts";
 import { isSidecar, newestContainer } from "./observation.ts";
 import { sandboxAttempt } from "./pod-actions.ts";
@@ -111,7 +112,7 @@ function initTally(
 ): { readonly pending: number; readonly failed: number; readonly running: number } {
   let [pending, failed, running] = [0, 0, 0];
   for (const container of pod.spec.initContainers ?? []) {
-    const status = statuses.initContainerStatuses.find((one) => one.name === container.name);
+    const status = byName(statuses.initContainerStatuses, container.name);
     const ended = status?.state?.terminated ?? (status?.state?.waiting ? status.lastState?.terminated : undefined);
     if (isSidecar(container)) {
       if (status?.state?.running) running += 1;
@@ -169,10 +170,10 @@ const listed = (names: readonly string[]): string => `[${names.join(" ")}]`;
 function containersReadiness(pod: Pod, statuses: ContainerStatuses, phase: Phase): Verdict {
   if (phase === "Failed") return { status: "False", reason: "PodFailed" };
   if (phase === "Succeeded") return { status: "False", reason: "PodCompleted" };
-  const all: readonly ContainerStatus[] = [...statuses.initContainerStatuses, ...statuses.containerStatuses];
+  const { initContainerStatuses, containerStatuses: others } = statuses;
   const unready = [...(pod.spec.initContainers ?? []).filter(isSidecar), ...pod.spec.containers]
     .map((container) => container.name)
-    .filter((name) => !all.find((status) => status.name === name)?.ready);
+    .filter((name) => !(byName(initContainerStatuses, name) ?? byName(others, name))?.ready);
   if (unready.length === 0) return { status: "True" };
   return {
     status: "False",
@@ -201,7 +202,7 @@ function initialization(pod: Pod, statuses: ContainerStatuses, phase: Phase): Ve
   if (started) return { status: "True" };
   const incomplete = (pod.spec.initContainers ?? [])
     .filter((container) => {
-      const status = statuses.initContainerStatuses.find((one) => one.name === container.name);
+      const status = byName(statuses.initContainerStatuses, container.name);
       return isSidecar(container) ? !status?.started : !status?.ready;
     })
     .map((container) => container.name);

@@ -14,7 +14,18 @@ export type QosClass = "Guaranteed" | "Burstable" | "BestEffort";
 
 const counted = ["cpu", "memory"] as const;
 
+// Asked for each container of a pod, at each look. Invariant: a specification does not change; it is made anew.
+const known = new WeakMap<Pod["spec"], QosClass>();
+
 export function qosClassOf(pod: Pod): QosClass {
+  const before = known.get(pod.spec);
+  if (before !== undefined) return before;
+  const qosClass = classify(pod);
+  known.set(pod.spec, qosClass);
+  return qosClass;
+}
+
+function classify(pod: Pod): QosClass {
   const parts = pod.spec.resources ? [{ resources: pod.spec.resources }] : containersOf(pod);
   let any = false;
   let guaranteed = true;

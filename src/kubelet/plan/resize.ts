@@ -8,7 +8,8 @@ import { deepEqual } from "#machinery/equal.ts";
 import type { Container } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import { millisOf, wholeOf } from "./amounts.ts";
-import { containersOf, isRunning, type ObservedContainer } from "./observation.ts";
+import { byName } from "./by-name.ts";
+import { isRunning, type ObservedContainer } from "./observation.ts";
 import { containerResources } from "./qos.ts";
 
 export interface Resize {
@@ -57,7 +58,7 @@ export function grantedBefore(pod: Pod): ReadonlyMap<string, Container["resource
   const granted = new Map<string, Container["resources"]>();
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
   for (const { name, allocatedResources, resources } of [...initContainerStatuses, ...containerStatuses]) {
-    const container = containersOf(pod).find((one) => one.name === name);
+    const container = byName(pod.spec.initContainers, name) ?? byName(pod.spec.containers, name);
     if (!container || !allocatedResources) continue;
     const had = { ...container.resources, requests: allocatedResources, limits: resources?.limits ?? {} };
     if (!sameAmounts(had, container.resources)) granted.set(name, had);

@@ -16,13 +16,12 @@ export function graceSeconds(pod: Pod, override?: number): number {
 /** Running containers in the groups that stop one after the other: all containers, then sidecars, last one first. */
 export function stopOrder(pod: Pod, observed: ObservedPod): readonly (readonly ObservedContainer[])[] {
   const running = observed.containers.filter((container) => isRunning(container));
+  const byContainer = Map.groupBy(running, (container) => container.metadata.name);
   const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar).map((container) => container.name);
-  const main = running.filter((container) => !sidecars.includes(container.metadata.name));
-  const late = sidecars
-    .toReversed()
-    .map((name) => running.filter((container) => container.metadata.name === name))
-    .filter((group) => group.length > 0);
-  return main.length > 0 ? [main, ...late] : late;
+  const late = sidecars.toReversed().map((name) => byContainer.get(name) ?? []);
+  for (const name of sidecars) byContainer.delete(name);
+  const groups = [[...byContainer.values()].flat(), ...late];
+  return groups.filter((group) => group.length > 0);
 }
 
 /**
