@@ -25,6 +25,12 @@ export interface FieldError {
   readonly message: string;
 }
 
+/**
+ * So many mistakes of one list are found; whoever puts them right hears of the others then.
+ * Differs from upstream: it lists all of them, however long the list is that somebody sent.
+ */
+export const mistakesMax = 500;
+
 export function required(field: string, detail = ""): FieldError {
   return { reason: "FieldValueRequired", field, message: withDetail("Required value", detail) };
 }

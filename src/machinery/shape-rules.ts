@@ -1,7 +1,7 @@
 /** Holds an object to the rules of its shape: required, one of, least and most, immutable. All causes at once. */
 import { own } from "#base/own.ts";
 import { deepEqual } from "./equal.ts";
-import { at, child, invalid, notSupported, required, type FieldError } from "./field-error.ts";
+import { at, child, invalid, mistakesMax, notSupported, required, type FieldError } from "./field-error.ts";
 import {
   fieldsOf,
   resolved,
@@ -88,7 +88,10 @@ class Walk {
     if (known.kind === "object") this.object(known, { path, now: now as Record<string, unknown>, old: before });
     else if (known.kind === "list") this.list(known, path, [now, old]);
     else
-      for (const [key, item] of Object.entries(now)) this.enter(known.value, at(path, key), [item, own(before, key)]);
+      for (const [key, item] of Object.entries(now)) {
+        this.enter(known.value, at(path, key), [item, own(before, key)]);
+        if (this.errors.length >= mistakesMax) return;
+      }
   }
 
   private oneOf({ oneOf }: ScalarShape, path: string, now: unknown): void {
@@ -101,8 +104,10 @@ class Walk {
     const before: readonly unknown[] = Array.isArray(old) ? old : [];
     const byKeys = shape.keys.length === 0 ? undefined : indexed(before, shape.keys);
     // Holds because decoding made the value by a list shape.
-    for (const [index, item] of (now as readonly unknown[]).entries())
+    for (const [index, item] of (now as readonly unknown[]).entries()) {
       this.enter(shape.item, at(path, index), [item, byKeys ? byKeys.get(keysText(item, shape.keys)) : before[index]]);
+      if (this.errors.length >= mistakesMax) return;
+    }
   }
 }
 

@@ -171,3 +171,17 @@ for (const [name, definition, json, subresource = ""] of rows)
     assert.ok(reads.reads > count, `expected the rules to look at the list, found ${reads.reads} reads`);
     assert.ok(reads.reads < count * readsOfItemMax, `expected a few reads of each item, found ${reads.reads} reads`);
   });
+
+test("Differs from upstream: of the mistakes of one list five hundred are found, and the object is refused all the same", () => {
+  const reads = { reads: 0 };
+  const ports = Array.from({ length: 9_000 }, (_, at) => ({ name: "NOT_GOOD", port: 1 + at, targetPort: 99_999 }));
+  const { object } = decode(services.shape, { metadata: { name: "a", namespace: "n" }, spec: { ports } });
+  // Holds because decoding by the shape makes an object of the kind.
+  const service = counted(object as unknown as KubeObject, reads);
+  const errors = services.check?.(service as never, { old: undefined, subresource: "" }) ?? [];
+  assert.ok(errors.length >= 500 && errors.length < 600, `expected some 500 mistakes, found ${errors.length}`);
+  const containers = ports.map(() => ({ imagePullPolicy: "Sometimes" }));
+  const { object: unknown } = decode(pods.shape, { metadata: { name: "a", namespace: "n" }, spec: { containers } });
+  assert.equal(validate(pods.shape, unknown).length, 500);
+  assert.ok(reads.reads < 20_000, `expected the rest of the list not to be read, found ${reads.reads} reads`);
+});
