@@ -1,6 +1,6 @@
 /**
- * Long work in short stretches. All long work of one thread shares one `Turns`: in each turn of the event loop it takes
- * a few milliseconds together, whoever wants more waits in line, and everybody else is served in between.
+ * Long work in short stretches. All long work that shares one `Turns` takes a few milliseconds together in each turn of
+ * the event loop, whoever wants more waits in line, and everybody else is served in between.
  */
 import type { Clock } from "./clock.ts";
 
@@ -30,10 +30,10 @@ interface Waiting {
   readonly alone: boolean;
 }
 
-// Invariant: a thread has one machine clock, so those who are given the same clock share one line.
+// Those who are given the same clock share one line: the kubelet, the controllers. An API server has a line of its own.
 const byClock = new WeakMap<Clock, Turns>();
 
-/** The turns of all who share this clock. */
+/** The turns of all who ask for those of this clock. */
 export function turnsOf(clock: Clock): Turns {
   const known = byClock.get(clock) ?? new Turns(clock);
   byClock.set(clock, known);

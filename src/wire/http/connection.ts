@@ -39,6 +39,12 @@ export class Connection {
     // Read now: a socket that is gone cannot be asked any more.
     this.peer = tlsSocket ? readPeer(tlsSocket) : {};
   }
+
+  /** True while too much waits to be read by this connection, this owner or all. */
+  isOverdrawn(owner: string): boolean {
+    const { unread, id } = this;
+    return unread.connections.isOverdrawn(id) || unread.owners.isOverdrawn(owner);
+  }
 }
 
 /** Counts a reply until it is over. */

@@ -66,8 +66,7 @@ export class Http1Exchange implements Exchange {
   }
 
   get isOverdrawn(): boolean {
-    const { unread, id } = this.connection;
-    return unread.connections.isOverdrawn(id) || unread.owners.isOverdrawn(this.owner);
+    return this.connection.isOverdrawn(this.owner);
   }
 
   get closing(): AbortSignal {
