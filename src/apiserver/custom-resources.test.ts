@@ -5,6 +5,7 @@ import { machineClock } from "#base/clock.ts";
 import { silentLog } from "#base/log.ts";
 import { createInformers } from "#client/watch-informer.ts";
 import { customResourceDefinitions } from "#resources/apiextensions/custom-resource-definition.ts";
+import { absent } from "#storage/store.ts";
 import { TestApiServer } from "#testing/api-server.ts";
 import { superusers } from "./access.ts";
 import { removeLeftovers, serveCustomResources } from "./custom-resources.ts";
@@ -226,8 +227,8 @@ test("objects whose definition is gone are removed at the start, and no others",
   await cluster.ask(`POST ${toys}`, { body: { metadata: { name: "kept" } } });
   await cluster.ask("POST /api/v1/namespaces/default/configmaps", { body: { metadata: { name: "kept" } } });
   for (const key of ["other.example.com/toys/default/a", "other.example.com/toys/default/b", "example.com/gone/c"])
-    await store.create(`/registry/${key}`, new Uint8Array(2));
-  await store.create("/registry/apps/unknown/default/kept", new Uint8Array(2));
+    await store.commit([{ key: `/registry/${key}`, value: new Uint8Array(2), expected: absent }]);
+  await store.commit([{ key: "/registry/apps/unknown/default/kept", value: new Uint8Array(2), expected: absent }]);
   await removeLeftovers(cluster.api.server, cluster.ending.signal);
   const { entries } = await store.range({ from: "/registry/", to: "/registry0" });
   assert.deepEqual(

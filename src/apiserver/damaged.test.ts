@@ -8,6 +8,7 @@ import { Metrics } from "#base/metrics.ts";
 import { createInformers } from "#client/watch-informer.ts";
 import { configMaps } from "#resources/core/config-map.ts";
 import { openMemoryStore } from "#storage/memory.ts";
+import { absent } from "#storage/store.ts";
 import { TestApiServer } from "#testing/api-server.ts";
 import { superusers } from "./access.ts";
 
@@ -16,7 +17,13 @@ const unsafe = "ignoreStoreReadErrorWithClusterBreakingPotential";
 
 async function serverWithDamage(): Promise<{ server: TestApiServer; metrics: Metrics; said: string[] }> {
   const store = openMemoryStore();
-  await store.create("/registry/configmaps/default/broken", utf8('{"kind":"ConfigMap","apiVersion":"v1","met'));
+  await store.commit([
+    {
+      key: "/registry/configmaps/default/broken",
+      value: utf8('{"kind":"ConfigMap","apiVersion":"v1","met'),
+      expected: absent,
+    },
+  ]);
   const metrics = new Metrics();
   const said: string[] = [];
   const log = {
@@ -67,7 +74,9 @@ test("a damaged object is deleted by who says so and may, and its name is free a
 test("an entry that begins well and goes on as nothing keeps no informer from the rest, and is set aside", async (t) => {
   const store = openMemoryStore();
   const head = '{"kind":"ConfigMap","apiVersion":"v1","metadata":{';
-  await store.create("/registry/configmaps/default/a", utf8(`${head}"name":"a","namespace":"default"`));
+  await store.commit([
+    { key: "/registry/configmaps/default/a", value: utf8(`${head}"name":"a","namespace":"default"`), expected: absent },
+  ]);
   const server = new TestApiServer({ store });
   t.after(() => server.ending.abort());
   const client = server.api.directClient({ name: "test", groups: [superusers] });
@@ -77,7 +86,9 @@ test("an entry that begins well and goes on as nothing keeps no informer from th
   assert.deepEqual(informer.list(), []);
   const body = (name: string): object => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name } });
   await server.ask(`POST ${maps}`, { body: body("b") });
-  await store.create("/registry/configmaps/default/c", utf8(`${head}"name":"c","namespace":"default"`));
+  await store.commit([
+    { key: "/registry/configmaps/default/c", value: utf8(`${head}"name":"c","namespace":"default"`), expected: absent },
+  ]);
   const last = await server.ask(`POST ${maps}`, { body: body("d") });
   await informer.whenSeen(String(last.at("metadata.resourceVersion")), signal);
   const names = informer.list().map(({ metadata }) => metadata.name ?? "");
@@ -95,7 +106,13 @@ test("an entry that is damaged while the server runs is told as one that was bef
   const store = openMemoryStore();
   const server = new TestApiServer({ store });
   assert.equal((await server.ask(`GET ${maps}`)).code, 200);
-  await store.create("/registry/configmaps/default/late", utf8('{"kind":"ConfigMap","apiVersion":"v1","met'));
+  await store.commit([
+    {
+      key: "/registry/configmaps/default/late",
+      value: utf8('{"kind":"ConfigMap","apiVersion":"v1","met'),
+      expected: absent,
+    },
+  ]);
   assert.equal((await server.ask(`GET ${maps}/late`)).code, 500);
 });
 

@@ -69,11 +69,12 @@ export class StoredKind {
   }
 
   /** What is left of an object that cannot be read: enough to say that it is gone. */
-  stub(entry: Entry): StoredObject {
+  stub(storeKey: string, modRevision: Revision): StoredObject {
     const { kind, apiVersion } = this.definition;
-    const { namespace, name } = this.objectKey(entry.key);
+    const { namespace, name } = this.objectKey(storeKey);
     const metadata = namespace === "" ? { name } : { namespace, name };
-    return new StoredObject(this, { ...entry, value: this.encode({ kind, apiVersion, metadata }) }, entry.modRevision);
+    const value = this.encode({ kind, apiVersion, metadata });
+    return new StoredObject(this, { key: storeKey, value, createRevision: modRevision, modRevision }, modRevision);
   }
 
   /** An entry of the store as an object; one that somebody else wrote in another order is put in ours. */

@@ -8,7 +8,15 @@ import type { Log } from "#base/log.ts";
 import type { SortedView } from "#base/sorted-map.ts";
 import type { Turns } from "#base/turns.ts";
 import { futureResourceVersion, gone } from "#machinery/status.ts";
-import type { Entry, Revision, Store, StoreEvent } from "#storage/store.ts";
+import {
+  absent,
+  type Entry,
+  keyOf,
+  type PastEvent,
+  type Revision,
+  type Store,
+  type StoreEvent,
+} from "#storage/store.ts";
 import { Audience } from "./watch-cache/audience.ts";
 import { EventWindow, type CacheEvent } from "./watch-cache/event-window.ts";
 import { Feed, type WatchSink } from "./watch-cache/feed.ts";
@@ -215,7 +223,7 @@ export class WatchCache {
         if (signal.aborted) throw abortReason(signal);
         const { store, past } = this.parts;
         const { prefix: from, prefixEnd: to } = this.kind;
-        const eventOf = (event: StoreEvent): CacheEvent => this.cacheEvent(event);
+        const eventOf = (event: PastEvent): CacheEvent => this.pastEvent(event);
         const piece = await past.read({ store, from, to, after: through, eventOf, signal });
         pieces.push(piece);
         for (const event of piece.events) events.push(event);
@@ -264,7 +272,7 @@ export class WatchCache {
   private take(events: readonly StoreEvent[], revision: Revision): void {
     try {
       for (const event of events) {
-        this.takeOne(this.cacheEvent(event));
+        this.takeOne(this.cacheEvent(event, this.replaced(event)));
         if (event.kind === "put" && !this.objects.get(event.entry.key)) this.readable(event.entry);
       }
     } catch (error) {
@@ -294,8 +302,8 @@ export class WatchCache {
     for (const resolve of woken) resolve();
   };
 
-  private cacheEvent(event: StoreEvent): CacheEvent {
-    const previous = event.previous ? this.known(event.previous) : undefined;
+  /** @param previous What the event replaced, if anything. */
+  private cacheEvent(event: StoreEvent, previous: StoredObject | undefined): CacheEvent {
     if (event.kind === "deleted")
       return { revision: event.revision, storeKey: event.key, current: undefined, previous };
     const { entry } = event;
@@ -304,15 +312,28 @@ export class WatchCache {
     const current = held?.revision === revision ? held : this.kind.read(entry);
     if (current instanceof StoredObject) return { revision, storeKey, current, previous };
     // What cannot be read is gone for watchers, as it is for lists.
-    return { revision, storeKey, current: undefined, previous: previous ?? this.kind.stub(entry) };
+    return { revision, storeKey, current: undefined, previous: previous ?? this.kind.stub(storeKey, revision) };
+  }
+
+  /** What is here of the state that a key had before an event. */
+  private replaced(event: StoreEvent): StoredObject | undefined {
+    const { previousRevision } = event;
+    if (previousRevision === absent) return undefined;
+    const storeKey = keyOf(event);
+    const held = this.objects.get(storeKey);
+    return held?.revision === previousRevision ? held : this.kind.stub(storeKey, previousRevision);
+  }
+
+  private pastEvent(event: PastEvent): CacheEvent {
+    return this.cacheEvent(event, event.previous && this.known(event.previous));
   }
 
   /** The object of an entry, the one at hand if it is the same; what is left of it when it cannot be read. */
-  private known(entry: StoreEvent["previous"] & object): StoredObject {
+  private known(entry: Entry): StoredObject {
     const held = this.objects.get(entry.key);
     if (held?.revision === entry.modRevision) return held;
     const read = this.kind.read(entry);
-    return read instanceof StoredObject ? read : this.kind.stub(entry);
+    return read instanceof StoredObject ? read : this.kind.stub(entry.key, entry.modRevision);
   }
 
   /** The object of an entry that is there now; one that cannot be read is set aside. */

@@ -12,8 +12,7 @@ test("/readyz fails while the store takes no writes, /livez does not, and many q
   // A store whose disk is full answers reads and refuses writes.
   const disk = new Proxy(store, {
     get: (target, name: keyof Store) => {
-      if (full && (name === "update" || name === "create"))
-        return () => Promise.reject(new StoreUnavailableError("found the disk full"));
+      if (full && name === "commit") return () => Promise.reject(new StoreUnavailableError("found the disk full"));
       const member = target[name];
       return typeof member === "function" ? member.bind(target) : member;
     },

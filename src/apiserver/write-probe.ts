@@ -1,7 +1,7 @@
 /** Whether the store takes writes: a full disk still answers reads. Asked by /readyz alone, by those that poll it. */
 import type { Clock } from "#base/clock.ts";
 import { utf8 } from "#base/bytes.ts";
-import type { Revision, Store } from "#storage/store.ts";
+import { absent, type Revision, type Store } from "#storage/store.ts";
 
 /** One try a while, however many ask. */
 export const probeEveryMs = 10_000;
@@ -29,10 +29,9 @@ export class WriteProbe {
 
   private async write(): Promise<void> {
     const value = utf8(String(this.clock.nowMs()));
-    const expected = this.revision ?? (await this.store.get(key))?.modRevision;
-    const outcome =
-      expected === undefined ? await this.store.create(key, value) : await this.store.update({ key, value, expected });
-    // After anything else the next try looks anew; that the store decided at all says that it takes writes.
-    this.revision = outcome.kind === "created" || outcome.kind === "updated" ? outcome.revision : undefined;
+    const expected = this.revision ?? (await this.store.get(key))?.modRevision ?? absent;
+    const outcome = await this.store.commit([{ key, value, expected }]);
+    // After a conflict the next try looks anew; that the store decided at all says that it takes writes.
+    this.revision = outcome.kind === "committed" ? outcome.revisions[0] : undefined;
   }
 }

@@ -44,6 +44,22 @@ test("a log larger than a piece comes whole, and its end is found", async () => 
   assert.equal(await readLastLines(files, path, { linesMax: 2, bytesMax: 12 }), "8\nline 4999\n");
 });
 
+test("who does not follow a log gets what was in it when they asked, however fast it grows", async () => {
+  const line = "2026-01-01T00:00:03Z stdout F more\n";
+  for (const tailLines of [undefined, 1]) {
+    const files = new MemoryFiles({ [path]: lines + line });
+    const log = { path, grown: () => Promise.resolve(), open: () => Promise.resolve(true) };
+    const asked = { follow: false, timestamps: false, signal: new AbortController().signal };
+    let text = "";
+    for await (const part of readLog(files, log, tailLines === undefined ? asked : { ...asked, tailLines })) {
+      text += Buffer.from(part).toString();
+      assert(text.length < 1_000, "the reader is never done");
+      await files.rewrite(path, `${await files.read(path)}${line}`);
+    }
+    assert.equal(text, tailLines === 1 ? "more\n" : "first\nsecond\nthird\nmore\n");
+  }
+});
+
 test("a log that is a link, or lies behind one, is not read", async () => {
   const log = { grown: () => Promise.resolve(), open: () => Promise.resolve(false) };
   const limits = { linesMax: 9, bytesMax: 99 };

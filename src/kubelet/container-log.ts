@@ -85,9 +85,13 @@ async function* readFrom(
   options: LogOptions & { readonly signal: AbortSignal },
 ): AsyncGenerator<Uint8Array> {
   const path = basename(log.path);
-  let inode = (await folder.facts(path))?.inode;
-  if (inode === undefined) return;
-  let offset = options.tailLines === undefined ? 0 : await tailOffset(folder, path, options.tailLines);
+  const facts = await folder.facts(path);
+  if (!facts) return;
+  let { inode } = facts;
+  // A container may write faster than anybody reads: without following, the log is what it was when it was asked for.
+  const end = options.follow ? Infinity : facts.sizeBytes;
+  const { tailLines } = options;
+  let offset = tailLines === undefined ? 0 : await tailOffset(folder, path, { end: facts.sizeBytes, lines: tailLines });
   let left = options.limitBytes ?? Number.POSITIVE_INFINITY;
   const writer = new LogText(options);
   let at = path;
@@ -95,7 +99,7 @@ async function* readFrom(
   while (!options.signal.aborted) {
     const wasOpen = options.follow && (await log.open());
     for (;;) {
-      const chunk = await folder.readPart(at, { offset, length: chunkBytes });
+      const chunk = await folder.readPart(at, { offset, length: Math.min(chunkBytes, end - offset) });
       if (!chunk || chunk.length === 0) break;
       offset += chunk.length;
       const text = writer.take(chunk);
@@ -106,6 +110,7 @@ async function* readFrom(
       left -= text.length;
       if (text.length > 0) yield text;
     }
+    if (offset >= end) return;
     const now = await folder.facts(path);
     if (now && now.inode !== inode && !rotated) {
       // The log was rotated: its end, written after the last look, now lies under another name.
@@ -176,21 +181,24 @@ class LogText {
   }
 }
 
-/** Where the last `lines` lines of the file begin. */
-async function tailOffset(folder: SafeFolder, path: string, lines: number): Promise<number> {
-  const size = (await folder.facts(path))?.sizeBytes ?? 0;
-  if (lines === 0) return size;
+/** Where the last `lines` lines before the byte `end` of the file begin. */
+async function tailOffset(
+  folder: SafeFolder,
+  path: string,
+  { end, lines }: { readonly end: number; readonly lines: number },
+): Promise<number> {
+  if (lines === 0) return end;
   let found = 0;
-  for (let end = size; end > 0;) {
-    const offset = Math.max(end - chunkBytes, 0);
-    const chunk = Buffer.from((await folder.readPart(path, { offset, length: end - offset })) ?? []);
+  for (let until = end; until > 0;) {
+    const offset = Math.max(until - chunkBytes, 0);
+    const chunk = Buffer.from((await folder.readPart(path, { offset, length: until - offset })) ?? []);
     for (let at = chunk.length - 1; at >= 0; at -= 1) {
-      const isLast = offset + at === size - 1;
+      const isLast = offset + at === end - 1;
       if (chunk[at] !== lineFeed || isLast) continue;
       found += 1;
       if (found === lines) return offset + at + 1;
     }
-    end = offset;
+    until = offset;
   }
   return 0;
 }

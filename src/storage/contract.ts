@@ -11,6 +11,7 @@ import { textOf, utf8 } from "#base/bytes.ts";
 import { answerTo, converse } from "./contract/conversation.ts";
 import { checkHistory, commands } from "./contract/history.ts";
 import { type Revision, type Store, StoreUnavailableError } from "./store.ts";
+import { create, remove, update } from "./contract/one-key.ts";
 
 /** Opens an empty store. */
 export type OpenStore = () => Promise<Store>;
@@ -55,10 +56,10 @@ function testHistories(name: string, open: OpenStore): void {
 function testConcurrency(name: string, open: OpenStore): void {
   void test(`${name}: of many writers who expect the same revision one wins`, async () => {
     await using store = await open();
-    await store.create("/key", utf8("0"));
+    await create(store, "/key", utf8("0"));
     const expected = store.revision;
     const writers = Array.from({ length: 50 }, (_, at) =>
-      store.update({ key: "/key", value: utf8(String(at)), expected }),
+      update(store, { key: "/key", value: utf8(String(at)), expected }),
     );
     const outcomes = await Promise.all(writers);
     assert.equal(outcomes.filter((outcome) => outcome.kind === "updated").length, 1);
@@ -80,7 +81,7 @@ function testConcurrency(name: string, open: OpenStore): void {
     );
     const writer = async (prefix: string, at: number): Promise<void> => {
       const durability = at % 2 === 0 ? "durable" : "lazy";
-      const outcome = await store.create(`${prefix}${at}`, utf8("v"), { durability });
+      const outcome = await create(store, `${prefix}${at}`, utf8("v"), { durability });
       assert(outcome.kind === "created");
       assert.equal(told.has(outcome.revision), prefix === "/a/");
       assert(progress >= outcome.revision && store.revision >= outcome.revision);
@@ -88,7 +89,7 @@ function testConcurrency(name: string, open: OpenStore): void {
     await Promise.all(Array.from({ length: 100 }, (_, at) => writer(at % 3 === 0 ? "/b/" : "/a/", at)));
     ending.abort();
     const count = told.size;
-    await store.create("/a/late", utf8("v"));
+    await create(store, "/a/late", utf8("v"));
     assert.equal(told.size, count);
   });
 }
@@ -98,7 +99,7 @@ function testReplay(name: string, open: OpenStore): void {
     await using store = await open();
     const seen: string[] = [];
     const written: Promise<unknown>[] = [];
-    for (let at = 0; at < 2_500; at += 1) written.push(store.create(`/key/${at}`, utf8("v")));
+    for (let at = 0; at < 2_500; at += 1) written.push(create(store, `/key/${at}`, utf8("v")));
     await Promise.all(written.slice(0, 2_200));
     const watching = store.watch(
       { from: "/key/", to: "/key0", afterRevision: 100 },
@@ -108,7 +109,7 @@ function testReplay(name: string, open: OpenStore): void {
       },
       new AbortController().signal,
     );
-    for (let at = 2_500; at < 3_000; at += 1) written.push(store.create(`/key/${at}`, utf8("v")));
+    for (let at = 2_500; at < 3_000; at += 1) written.push(create(store, `/key/${at}`, utf8("v")));
     await Promise.all([watching, ...written]);
     const { entries } = await store.range({ from: "/key/", to: "/key0" });
     const expected = entries
@@ -123,20 +124,20 @@ function testSize(name: string, open: OpenStore): void {
   void test(`${name}: large values and many keys come back as they went in`, async () => {
     await using store = await open();
     const large = new Uint8Array(3 * 1024 * 1024).map((_, at) => at % 251);
-    await store.create("/large/1", large);
-    await store.create("/large/2", new Uint8Array(0));
+    await create(store, "/large/1", large);
+    await create(store, "/large/2", new Uint8Array(0));
     const { entries } = await store.range({ from: "/large/", to: "/large0" });
     assert.deepEqual(
       entries.map(({ value }) => Buffer.compare(value, large)),
       [0, -1],
     );
-    await Promise.all(Array.from({ length: 3_000 }, (_, at) => store.create(`/many/${at}`, utf8(String(at)))));
+    await Promise.all(Array.from({ length: 3_000 }, (_, at) => create(store, `/many/${at}`, utf8(String(at)))));
     const many = await store.range({ from: "/many/", to: "/many0" });
     assert.equal(many.entries.length, 3_000);
     assert(many.entries.every(({ key, value }) => key === `/many/${textOf(value)}`));
     assert.equal((await store.range({ from: "/", to: "0", limit: 1_001 })).remaining, 2_001);
     // Ranges pass over what is gone.
-    await Promise.all(many.entries.slice(0, 1_200).map(({ key }) => store.delete(key)));
+    await Promise.all(many.entries.slice(0, 1_200).map(({ key }) => remove(store, key)));
     const left = await store.range({ from: "/many/", to: "/many0", limit: 700 });
     assert.deepEqual(left.entries, many.entries.slice(1_200, 1_900));
     assert.equal(left.remaining, 1_100);
@@ -147,7 +148,7 @@ function testSize(name: string, open: OpenStore): void {
   void test(`${name}: a closed store says so`, async () => {
     const store = await open();
     await store[Symbol.asyncDispose]();
-    await assert.rejects(store.create("/key", utf8("v")), StoreUnavailableError);
+    await assert.rejects(create(store, "/key", utf8("v")), StoreUnavailableError);
     assert.match(await answerTo(store, "get /key"), /refused: expected an open store, found it closed/);
   });
 }

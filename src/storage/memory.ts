@@ -1,23 +1,25 @@
 /** The store without a disk: for tests and throw-away clusters. It keeps history like every other, and forgets it at exit. */
 import { must } from "#base/assert.ts";
 import {
+  absent,
   checkRevision,
-  type CreateOutcome,
-  type DeleteOutcome,
+  type CommitOutcome,
   type Entry,
   firstRevision,
   FutureRevisionError,
+  keyOf,
+  type PastEvent,
   type RangeAnswer,
   type RangeRequest,
   type Revision,
+  revisionOf,
   type Store,
-  type StoreEvent,
   StoreUnavailableError,
-  type UpdateOutcome,
   type WatchListener,
   type WatchRequest,
+  type Write,
 } from "./store.ts";
-import { keyOf, WatchHub } from "./watch-hub.ts";
+import { WatchHub } from "./watch-hub.ts";
 
 export interface MemoryStoreOptions {
   /** History beyond the size of the live data: more is compacted unasked. */
@@ -42,7 +44,7 @@ class MemoryStore implements Store {
   // By rising revision; never empty.
   private readonly versions = new Map<string, Version[]>();
   // Every event after compactedRevision, by rising revision.
-  private events: StoreEvent[] = [];
+  private events: PastEvent[] = [];
   private newest = firstRevision;
   private compacted = 0;
   private liveBytes = 0;
@@ -65,33 +67,17 @@ class MemoryStore implements Store {
     return { totalBytes: this.totalBytes, liveBytes: this.liveBytes };
   }
 
-  async create(key: string, value: Uint8Array): Promise<CreateOutcome> {
+  async commit(writes: readonly Write[]): Promise<CommitOutcome> {
     this.checkOpen();
-    const held = this.newestOf(key);
-    if (held) return { kind: "exists", entry: held };
-    return { kind: "created", revision: this.put(key, value, undefined) };
-  }
-
-  async update(write: {
-    readonly key: string;
-    readonly value: Uint8Array;
-    readonly expected: Revision;
-  }): Promise<UpdateOutcome> {
-    this.checkOpen();
-    const held = this.newestOf(write.key);
-    if (!held) return { kind: "missing" };
-    if (held.modRevision !== write.expected) return { kind: "conflict", entry: held };
-    return { kind: "updated", revision: this.put(write.key, write.value, held) };
-  }
-
-  async delete(key: string, expected?: Revision): Promise<DeleteOutcome> {
-    this.checkOpen();
-    const held = this.newestOf(key);
-    if (!held) return { kind: "missing" };
-    if (expected !== undefined && held.modRevision !== expected) return { kind: "conflict", entry: held };
-    const revision = this.newest + 1;
-    this.append({ kind: "deleted", key, revision, previous: held }, { revision, entry: undefined });
-    return { kind: "deleted", revision, entry: held };
+    for (const { key, expected } of writes) {
+      const revision = this.newestOf(key)?.modRevision ?? absent;
+      if (revision !== expected) return { kind: "conflict", key, revision };
+    }
+    const events = writes.map((write) => this.append(write));
+    this.hub.publish(events, this.newest);
+    if (this.totalBytes > 2 * this.liveBytes + this.historyBytesMax)
+      this.forget(Math.ceil((this.compacted + this.newest) / 2));
+    return { kind: "committed", revisions: events.map(revisionOf) };
   }
 
   async get(key: string): Promise<Entry | undefined> {
@@ -110,15 +96,18 @@ class MemoryStore implements Store {
     return { entries, remaining: found.length - entries.length, revision };
   }
 
+  async history(request: WatchRequest): Promise<{ readonly events: readonly PastEvent[]; readonly through: Revision }> {
+    this.checkOpen();
+    checkRevision(this, request.afterRevision);
+    return { events: this.eventsOf(request), through: this.newest };
+  }
+
   async watch(request: WatchRequest, listener: WatchListener, signal: AbortSignal): Promise<void> {
     this.checkOpen();
     checkRevision(this, request.afterRevision);
     if (signal.aborted) return;
-    const { from, to, afterRevision } = request;
-    const past = this.events.filter(
-      (event) => revisionOf(event) > afterRevision && from <= keyOf(event) && keyOf(event) < to,
-    );
-    listener(past, this.newest);
+    const { from, to } = request;
+    listener(this.eventsOf(request), this.newest);
     this.hub.add({ from, to, listener }, signal);
   }
 
@@ -140,28 +129,31 @@ class MemoryStore implements Store {
     return this.versions.get(key)?.at(-1)?.entry;
   }
 
-  private put(key: string, value: Uint8Array, previous: Entry | undefined): Revision {
-    const revision = this.newest + 1;
-    const entry = { key, value, createRevision: previous?.createRevision ?? revision, modRevision: revision };
-    this.append({ kind: "put", entry, previous }, { revision, entry });
-    return revision;
+  private eventsOf({ from, to, afterRevision }: WatchRequest): readonly PastEvent[] {
+    return this.events.filter(
+      (event) => revisionOf(event) > afterRevision && from <= keyOf(event) && keyOf(event) < to,
+    );
   }
 
-  private append(event: StoreEvent, version: Version): void {
-    const key = keyOf(event);
+  private append({ key, value }: Write): PastEvent {
+    const previous = this.newestOf(key);
+    const previousRevision = previous?.modRevision ?? absent;
+    const revision = this.newest + 1;
+    const entry = value && { key, value, createRevision: previous?.createRevision ?? revision, modRevision: revision };
+    const event: PastEvent = entry
+      ? { kind: "put", entry, previousRevision, previous }
+      : { kind: "deleted", key, revision, previousRevision, previous };
     const versions = this.versions.get(key);
-    if (versions) versions.push(version);
+    if (versions) versions.push({ revision, entry });
     else {
-      this.versions.set(key, [version]);
+      this.versions.set(key, [{ revision, entry }]);
       this.keys.splice(lowerBound(this.keys, key), 0, key);
     }
-    this.newest = version.revision;
+    this.newest = revision;
     this.events.push(event);
-    this.totalBytes += bytesOf(key, version.entry);
-    this.liveBytes += liveBytesOf(version.entry) - liveBytesOf(event.previous);
-    this.hub.publish([event], this.newest);
-    if (this.totalBytes > 2 * this.liveBytes + this.historyBytesMax)
-      this.forget(Math.ceil((this.compacted + this.newest) / 2));
+    this.totalBytes += bytesOf(key, entry);
+    this.liveBytes += liveBytesOf(entry) - liveBytesOf(previous);
+    return event;
   }
 
   private forget(revision: Revision): void {
@@ -182,10 +174,6 @@ class MemoryStore implements Store {
     for (const dropped of versions.splice(0, first)) this.totalBytes -= bytesOf(key, dropped.entry);
     if (versions.length === 0) this.versions.delete(key);
   }
-}
-
-function revisionOf(event: StoreEvent): Revision {
-  return event.kind === "put" ? event.entry.modRevision : event.revision;
 }
 
 function bytesOf(key: string, entry: Entry | undefined): number {

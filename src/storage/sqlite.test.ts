@@ -23,6 +23,7 @@ import { silentLog } from "#base/log.ts";
 import { testStore } from "./contract.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "./sqlite.ts";
 import { type Store, type StoreEvent, StoreUnavailableError } from "./store.ts";
+import { create, remove, update } from "./contract/one-key.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "kedge-storage-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -54,10 +55,10 @@ testStore("sqlite", () => open());
 test("a store that is opened again has every write, lazy ones too, and goes on counting", async () => {
   const dataDir = newDataDir();
   await using before = await open({ dataDir });
-  await before.create("/a", utf8("durable"));
-  await before.create("/b", utf8("lazy"), { durability: "lazy" });
-  await before.delete("/a");
-  await before.create("/c", utf8("lazy"), { durability: "lazy" });
+  await create(before, "/a", utf8("durable"));
+  await create(before, "/b", utf8("lazy"), { durability: "lazy" });
+  await remove(before, "/a");
+  await create(before, "/c", utf8("lazy"), { durability: "lazy" });
   await before.compact(3);
   const answer = await before.range(all);
   const size = await before.size();
@@ -67,7 +68,7 @@ test("a store that is opened again has every write, lazy ones too, and goes on c
   assert.deepEqual(await store.range(all), answer);
   assert.deepEqual([store.revision, store.compactedRevision], [before.revision, 3]);
   assert.equal((await store.size()).liveBytes, size.liveBytes);
-  assert.deepEqual(await store.create("/a", utf8("anew")), { kind: "created", revision: answer.revision + 1 });
+  assert.deepEqual(await create(store, "/a", utf8("anew")), { kind: "created", revision: answer.revision + 1 });
 });
 
 test("lazy writes touch the disk only when their time has come", async () => {
@@ -82,11 +83,11 @@ test("lazy writes touch the disk only when their time has come", async () => {
   };
   await using store = await open({ dataDir, clock });
   // The first one reserves revisions on disk.
-  await store.create("/lease", utf8("0"), { durability: "lazy" });
+  await create(store, "/lease", utf8("0"), { durability: "lazy" });
   const written = (): number => statSync(`${pathOf(dataDir)}-wal`).size;
   const before = written();
   for (let at = 1; at < 20; at += 1)
-    await store.update({ key: "/lease", value: utf8(String(at)), expected: store.revision }, { durability: "lazy" });
+    await update(store, { key: "/lease", value: utf8(String(at)), expected: store.revision }, { durability: "lazy" });
   assert.equal(written(), before);
   due?.();
   // Answered after the commit, since the thread answers in order.
@@ -97,7 +98,7 @@ test("lazy writes touch the disk only when their time has come", async () => {
 test("the files are the owner's alone", async () => {
   const dataDir = newDataDir();
   await using store = await open({ dataDir });
-  await store.create("/a", utf8("v"));
+  await create(store, "/a", utf8("v"));
   const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
   assert.equal(modeOf(join(dataDir, "server", "db")), "700");
   assert.deepEqual([modeOf(pathOf(dataDir)), modeOf(`${pathOf(dataDir)}-wal`)], ["600", "600"]);
@@ -105,9 +106,9 @@ test("the files are the owner's alone", async () => {
 
 test("history that grows too large is compacted unasked, and the file stays small", async () => {
   await using store = await open({ historyBytesMax: 1024 * 1024 });
-  await store.create("/a", utf8("0"));
+  await create(store, "/a", utf8("0"));
   for (let at = 0; at < 60; at += 1)
-    await store.update({ key: "/a", value: new Uint8Array(100_000).fill(at), expected: store.revision });
+    await update(store, { key: "/a", value: new Uint8Array(100_000).fill(at), expected: store.revision });
   assert(store.compactedRevision > 10);
   // Waits for the compaction under way.
   await store.compact(store.revision);
@@ -118,9 +119,9 @@ test("history that grows too large is compacted unasked, and the file stays smal
 
 test("space that a compaction frees goes back to the file system", async () => {
   await using store = await open({ sweepRevisionsMin: 1_000 });
-  await store.create("/a", utf8("v"));
+  await create(store, "/a", utf8("v"));
   for (let at = 0; at < 1_200; at += 1)
-    await store.update({ key: "/a", value: new Uint8Array(40_000).fill(at), expected: store.revision });
+    await update(store, { key: "/a", value: new Uint8Array(40_000).fill(at), expected: store.revision });
   assert((await store.size()).totalBytes > 48e6);
   await store.compact(store.revision);
   assert((await store.size()).totalBytes < 24e6);
@@ -137,7 +138,7 @@ test("a second server on the same directory is told who holds it", async () => {
   const program = `await import("${import.meta.resolve("./sqlite/database.ts")}").then((m) => m.openDatabase(${JSON.stringify(pathOf(dataDir))}))`;
   const other = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
   assert.match(other.stderr, /database is locked/);
-  await store.create("/a", utf8("v"));
+  await create(store, "/a", utf8("v"));
 });
 
 test("a database of another version or program is left alone", async () => {
@@ -182,9 +183,9 @@ function change(dataDir: string, sql: string): void {
 test("a damaged row is an entry that says so, and harms no other key", async () => {
   const dataDir = newDataDir();
   const before = await open({ dataDir });
-  await before.create("/a", utf8("sound"));
-  await before.create("/b", utf8("to be damaged"));
-  await before.create("/c", utf8("to be replaced"));
+  await create(before, "/a", utf8("sound"));
+  await create(before, "/b", utf8("to be damaged"));
+  await create(before, "/c", utf8("to be replaced"));
   await before[Symbol.asyncDispose]();
   overwrite(pathOf(dataDir), "to be damaged", "T");
   overwrite(pathOf(dataDir), "to be replaced", "T");
@@ -204,10 +205,10 @@ test("a damaged row is an entry that says so, and harms no other key", async () 
   assert.equal(events.length, 3);
   // Strangers' writes in one batch with those of the damaged keys.
   const outcomes = await Promise.all([
-    store.create("/d", utf8("v")),
-    store.delete("/b", 3),
-    store.update({ key: "/c", value: utf8("whole again"), expected: 4 }),
-    store.create("/b", utf8("anew")),
+    create(store, "/d", utf8("v")),
+    remove(store, "/b", 3),
+    update(store, { key: "/c", value: utf8("whole again"), expected: 4 }),
+    create(store, "/b", utf8("anew")),
   ]);
   assert.deepEqual(
     outcomes.map(({ kind }) => kind),
@@ -230,9 +231,9 @@ for (const [what, sql] of [
   test(`a row is known to be damaged by ${what}`, async () => {
     const dataDir = newDataDir();
     const before = await open({ dataDir });
-    await before.create("/a", utf8("v"));
-    await before.create("/b", utf8("v"));
-    await before.update({ key: "/b", value: utf8("w"), expected: 3 });
+    await create(before, "/a", utf8("v"));
+    await create(before, "/b", utf8("v"));
+    await update(before, { key: "/b", value: utf8("w"), expected: 3 });
     await before[Symbol.asyncDispose]();
     change(dataDir, sql);
     await using store = await open({ dataDir });
@@ -243,7 +244,7 @@ for (const [what, sql] of [
 test("rows of before, whose checksum covers key and value alone, are read", async () => {
   const dataDir = newDataDir();
   const before = await open({ dataDir });
-  await before.create("/a", utf8("v"));
+  await create(before, "/a", utf8("v"));
   await before[Symbol.asyncDispose]();
   change(dataDir, `UPDATE log SET checksum = ${crc32("v", crc32("/a"))}; PRAGMA user_version = 1`);
   await using store = await open({ dataDir });
@@ -259,7 +260,7 @@ async function killed(dataDir: string, write: (store: Store) => Promise<unknown>
 }
 
 const thirty = async (store: Store): Promise<void> => {
-  for (let at = 0; at < 30; at += 1) await store.create(`/${at}`, utf8("acknowledged"));
+  for (let at = 0; at < 30; at += 1) await create(store, `/${at}`, utf8("acknowledged"));
 };
 
 for (const [what, harm] of [
@@ -302,10 +303,11 @@ test("after a crash a lazy entry has a later revision than anybody saw, with an 
   const dataDir = newDataDir();
   let seen = 0;
   await killed(dataDir, async (store) => {
-    await store.create("/leases/a", utf8("0"));
-    await store.create("/other", utf8("0"));
+    await create(store, "/leases/a", utf8("0"));
+    await create(store, "/other", utf8("0"));
     for (let at = 1; at < 10; at += 1)
-      await store.update(
+      await update(
+        store,
         { key: "/leases/a", value: utf8(String(at)), expected: (await store.get("/leases/a"))?.modRevision ?? 0 },
         { durability: "lazy" },
       );
@@ -335,10 +337,10 @@ test("a storage thread that dies is started anew: nothing is acknowledged falsel
     },
     new AbortController().signal,
   );
-  await store.create("/before", utf8("v"));
+  await create(store, "/before", utf8("v"));
   for (let life = 0; life < 2; life += 1) {
     const writes = Array.from({ length: 50 }, (_, at) =>
-      store.create(`/${life}-${at}`, utf8("v"), { durability: at % 2 === 0 ? "lazy" : "durable" }).then(
+      create(store, `/${life}-${at}`, utf8("v"), { durability: at % 2 === 0 ? "lazy" : "durable" }).then(
         (outcome) => outcome.kind,
         (error: unknown) => String(error),
       ),
@@ -348,7 +350,7 @@ test("a storage thread that dies is started anew: nothing is acknowledged falsel
     await assert.rejects(deadly, /found that it failed.*may have happened or not; look before you try again/);
     for (const outcome of await Promise.all(writes))
       if (outcome !== "created") assert.match(outcome, /may have happened or not/);
-    await assert.rejects(store.create("/between", utf8("v")), { name: "StoreUnavailableError" });
+    await assert.rejects(create(store, "/between", utf8("v")), { name: "StoreUnavailableError" });
     await worksAgain(store);
   }
   const { entries } = await store.range(all);
@@ -396,7 +398,7 @@ async function worksAgain(store: Store): Promise<void> {
 test("a damaged page is refused in a sentence, and nothing more is written", async () => {
   const dataDir = newDataDir();
   const before = await open({ dataDir });
-  for (let at = 0; at < 100; at += 1) await before.create(`/${at}`, new Uint8Array(1_000));
+  for (let at = 0; at < 100; at += 1) await create(before, `/${at}`, new Uint8Array(1_000));
   await before[Symbol.asyncDispose]();
   const pageBytes = 4_096;
   const file = openSync(pathOf(dataDir), "r+");
@@ -407,7 +409,7 @@ test("a damaged page is refused in a sentence, and nothing more is written", asy
   await using store = await open({ dataDir });
   const refusal = { name: "StoreUnavailableError", message: /found it damaged: keep a copy of its directory/ };
   await assert.rejects(store.range(all), refusal);
-  await assert.rejects(store.create("/new", utf8("v")), refusal);
+  await assert.rejects(create(store, "/new", utf8("v")), refusal);
   await store[Symbol.asyncDispose]();
   assert.deepEqual(readFileSync(pathOf(dataDir)), damaged);
 });

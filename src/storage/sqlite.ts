@@ -3,27 +3,28 @@
  * hands their events to watchers, and asks the thread for everything else.
  */
 import { join } from "node:path";
-import { BugError, messageOf, must } from "#base/assert.ts";
+import { BugError, messageOf } from "#base/assert.ts";
 import type { Clock, Timer } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { Connection, type Opened } from "./sqlite/connection.ts";
-import type { Answer, Decision, KeyRange } from "./sqlite/protocol.ts";
-import { type Write, WriteQueue } from "./sqlite/write-queue.ts";
+import type { Answer, KeyRange, Made } from "./sqlite/protocol.ts";
+import { type Commit, WriteQueue } from "./sqlite/write-queue.ts";
 import {
+  absent,
   checkRevision,
-  type CreateOutcome,
-  type DeleteOutcome,
+  type CommitOutcome,
   type Entry,
   FutureRevisionError,
+  type PastEvent,
   type RangeAnswer,
   type RangeRequest,
   type Revision,
   type Store,
   type StoreEvent,
   type StoreUnavailableError,
-  type UpdateOutcome,
   type WatchListener,
   type WatchRequest,
+  type Write,
   type WriteOptions,
 } from "./store.ts";
 import { WatchHub } from "./watch-hub.ts";
@@ -58,8 +59,6 @@ const sweepRevisionsMinDefault = 1_000;
 
 /** No key is at or after it. */
 const lastKey = "\u{10ffff}";
-
-const noValue = new Uint8Array(0);
 
 /** @throws StoreUnavailableError with what to do: in use by another, of another version, damaged, not writable. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
@@ -98,7 +97,7 @@ class SqliteStore implements Store {
   constructor(options: SqliteStoreOptions, connection: Connection, opening: Opened) {
     this.options = options;
     this.connection = connection;
-    this.queue = new WriteQueue(connection, (writes, answer) => this.publish(writes, answer));
+    this.queue = new WriteQueue(connection, (commits, answer) => this.publish(commits, answer));
     this.newest = opening.revision;
     this.compacted = opening.compactedRevision;
   }
@@ -115,28 +114,12 @@ class SqliteStore implements Store {
     return this.connection.ask("size", undefined);
   }
 
-  async create(key: string, value: Uint8Array, options?: WriteOptions): Promise<CreateOutcome> {
-    const decision = await this.queue.add({ kind: "create", key, value, lazy: isLazy(options) });
-    if (decision.kind === "written") return { kind: "created", revision: decision.revision };
-    if (decision.kind === "held") return { kind: "exists", entry: decision.entry };
-    throw new BugError(`a create of "${key}" cannot miss its key`);
-  }
-
-  async update(
-    write: { readonly key: string; readonly value: Uint8Array; readonly expected: Revision },
-    options?: WriteOptions,
-  ): Promise<UpdateOutcome> {
-    const { key, value, expected } = write;
-    const decision = await this.queue.add({ kind: "update", key, value, expected, lazy: isLazy(options) });
-    if (decision.kind === "written") return { kind: "updated", revision: decision.revision };
-    return decision.kind === "held" ? { kind: "conflict", entry: decision.entry } : { kind: "missing" };
-  }
-
-  async delete(key: string, expected?: Revision): Promise<DeleteOutcome> {
-    const decision = await this.queue.add({ kind: "delete", key, value: noValue, expected, lazy: false });
-    if (decision.kind === "written")
-      return { kind: "deleted", revision: decision.revision, entry: previousOf(decision) };
-    return decision.kind === "held" ? { kind: "conflict", entry: decision.entry } : { kind: "missing" };
+  async commit(writes: readonly Write[], options?: WriteOptions): Promise<CommitOutcome> {
+    checkCommit(writes);
+    const decision = await this.queue.add({ writes, lazy: options?.durability === "lazy" });
+    if (decision.kind === "made") return { kind: "committed", revisions: decision.revisions };
+    const { key, revision } = decision;
+    return { kind: "conflict", key, revision };
   }
 
   get(key: string): Promise<Entry | undefined> {
@@ -146,6 +129,11 @@ class SqliteStore implements Store {
   async range(request: RangeRequest): Promise<RangeAnswer> {
     if (request.revision !== undefined) checkRevision(this, request.revision);
     return this.protect(this.readRange(request));
+  }
+
+  async history(request: WatchRequest): Promise<{ readonly events: readonly PastEvent[]; readonly through: Revision }> {
+    checkRevision(this, request.afterRevision);
+    return this.protect(this.connection.ask("history", request));
   }
 
   async watch(request: WatchRequest, listener: WatchListener, signal: AbortSignal): Promise<void> {
@@ -185,17 +173,22 @@ class SqliteStore implements Store {
   }
 
   /** Called for each batch before its writers are answered. */
-  private publish(writes: readonly Write[], answer: Answer<"write">): void {
+  private publish(commits: readonly Commit[], answer: Answer<"write">): void {
     const events: StoreEvent[] = [];
-    for (const [at, write] of writes.entries()) {
+    let bytes = 0;
+    for (const [at, { writes }] of commits.entries()) {
       const decision = answer.decisions[at];
-      if (decision?.kind === "written") events.push(eventOf(write, decision));
+      if (decision?.kind !== "made") continue;
+      for (const [index, write] of writes.entries()) {
+        events.push(eventOf(write, decision, index));
+        bytes += write.key.length + (write.value?.length ?? 0);
+      }
     }
     if (events.length === 0) return;
     this.newest = answer.revision;
     this.hub.publish(events, this.newest);
     if (answer.uncommitted > 0) this.planLazyCommit();
-    this.keepBounded(writes);
+    this.keepBounded(bytes);
   }
 
   private planLazyCommit(): void {
@@ -209,9 +202,9 @@ class SqliteStore implements Store {
   }
 
   /** Looks at the size of the file once in a while, and forgets the older half of history when it is too large. */
-  private keepBounded(writes: readonly Write[]): void {
+  private keepBounded(bytes: number): void {
     const historyBytesMax = this.options.historyBytesMax ?? historyBytesMaxDefault;
-    this.bytesSinceSizeCheck += writes.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+    this.bytesSinceSizeCheck += bytes;
     if (this.bytesSinceSizeCheck < historyBytesMax / 8) return;
     this.bytesSinceSizeCheck = 0;
     const shorten = async (): Promise<void> => {
@@ -269,20 +262,19 @@ class SqliteStore implements Store {
   }
 }
 
-function isLazy(options: WriteOptions | undefined): boolean {
-  return options?.durability === "lazy";
+/** What the contract asks of its callers: in the thread, it would end more than the one who did not keep to it. */
+function checkCommit(writes: readonly Write[]): void {
+  const keys = new Set(writes.map(({ key }) => key));
+  if (writes.length === 0 || keys.size < writes.length)
+    throw new BugError(`expected writes of different keys, found ${JSON.stringify(writes.map(({ key }) => key))}`);
+  for (const { key, value, expected } of writes)
+    if (!value && expected === absent) throw new BugError(`a deletion of "${key}" cannot expect that it is not there`);
 }
 
-function previousOf(decision: Extract<Decision, { kind: "written" }>): Entry {
-  return must(decision.previous, `revision "${decision.revision}" deleted nothing`);
-}
-
-function eventOf(write: Write, decision: Extract<Decision, { kind: "written" }>): StoreEvent {
-  const { revision, createRevision, previous } = decision;
-  if (write.kind === "delete") return { kind: "deleted", key: write.key, revision, previous: previousOf(decision) };
-  return {
-    kind: "put",
-    entry: { key: write.key, value: write.value, createRevision, modRevision: revision },
-    previous,
-  };
+/** @param index Of the write among those of its commit. */
+function eventOf({ key, value, expected }: Write, made: Made, index: number): StoreEvent {
+  const revision = made.revisions[index] ?? 0;
+  if (!value) return { kind: "deleted", key, revision, previousRevision: expected };
+  const entry = { key, value, createRevision: made.created[index] ?? 0, modRevision: revision };
+  return { kind: "put", entry, previousRevision: expected };
 }

@@ -35,24 +35,36 @@ export type Revision = number;
 /** The revision of a store that was never written to; like etcd's, so that no list is ever at 0, which means "any". */
 export const firstRevision: Revision = 1;
 
+/** One change of one key, on a condition. */
+export interface Write {
+  readonly key: string;
+  /** Absent when the key is to be deleted. The store owns the bytes from the call on. */
+  readonly value?: Uint8Array | undefined;
+  /** The revision that the key must be at; `absent` when it must not be there. */
+  readonly expected: Revision;
+}
+
+/** In place of a revision: the key is not there. */
+export const absent = 0;
+
+export type CommitOutcome =
+  /** Of the writes, in their order, by rising revision. */
+  | { readonly kind: "committed"; readonly revisions: readonly Revision[] }
+  /** The first key that is not as expected, and where it is, or `absent`. Nothing was written. */
+  | { readonly kind: "conflict"; readonly key: string; readonly revision: Revision };
+
 export type StoreEvent =
-  | { readonly kind: "put"; readonly entry: Entry; readonly previous: Entry | undefined }
-  | { readonly kind: "deleted"; readonly key: string; readonly revision: Revision; readonly previous: Entry };
+  /** @param previousRevision Of the entry that was replaced, or `absent`. */
+  | { readonly kind: "put"; readonly entry: Entry; readonly previousRevision: Revision }
+  | {
+      readonly kind: "deleted";
+      readonly key: string;
+      readonly revision: Revision;
+      readonly previousRevision: Revision;
+    };
 
-export type CreateOutcome =
-  | { readonly kind: "created"; readonly revision: Revision }
-  | { readonly kind: "exists"; readonly entry: Entry };
-
-export type UpdateOutcome =
-  | { readonly kind: "updated"; readonly revision: Revision }
-  /** The key is at another revision; nothing was written. */
-  | { readonly kind: "conflict"; readonly entry: Entry }
-  | { readonly kind: "missing" };
-
-export type DeleteOutcome =
-  | { readonly kind: "deleted"; readonly revision: Revision; readonly entry: Entry }
-  | { readonly kind: "conflict"; readonly entry: Entry }
-  | { readonly kind: "missing" };
+/** An event of the past, with what it replaced: undefined when there was nothing. */
+export type PastEvent = StoreEvent & { readonly previous: Entry | undefined };
 
 export interface WriteOptions {
   /** Lazy: acknowledged from memory, written to disk with the next durable write, or within minutes. For renewals that change only a timestamp. */
@@ -135,14 +147,14 @@ export interface Store extends AsyncDisposable {
    */
   size(): Promise<{ readonly totalBytes: number; readonly liveBytes: number }>;
 
-  create(key: string, value: Uint8Array, options?: WriteOptions): Promise<CreateOutcome>;
-  /** Writes if the key is at `expected`. */
-  update(
-    write: { readonly key: string; readonly value: Uint8Array; readonly expected: Revision },
-    options?: WriteOptions,
-  ): Promise<UpdateOutcome>;
-  /** Deletes if the key is at `expected`, or in any state when that is absent. */
-  delete(key: string, expected?: Revision): Promise<DeleteOutcome>;
+  /**
+   * Makes all changes or, when one key is not as expected, none. Nobody sees a part of them: neither a reader nor, in
+   * one batch of a watch, a watcher of several of the keys.
+   *
+   * @param writes Of different keys, at least one.
+   * @throws StoreUnavailableError. Then nobody knows whether they were made, unless its sentence says so.
+   */
+  commit(writes: readonly Write[], options?: WriteOptions): Promise<CommitOutcome>;
   get(key: string): Promise<Entry | undefined>;
   /** @throws CompactedError, FutureRevisionError */
   range(request: RangeRequest): Promise<RangeAnswer>;
@@ -154,12 +166,28 @@ export interface Store extends AsyncDisposable {
    */
   watch(request: WatchRequest, listener: WatchListener, signal: AbortSignal): Promise<void>;
   /**
+   * Some of what happened after a revision, oldest first, each step of a bounded size: the next one starts at `through`.
+   *
+   * @returns `through` is beyond `afterRevision` unless that is the store's revision.
+   * @throws CompactedError, FutureRevisionError as `watch`
+   */
+  history(request: WatchRequest): Promise<{ readonly events: readonly PastEvent[]; readonly through: Revision }>;
+  /**
    * Forgets states older than `revision`, in small steps that never block writers for more than milliseconds. Does
    * nothing when they are gone already.
    *
    * @throws FutureRevisionError
    */
   compact(revision: Revision): Promise<void>;
+}
+
+/** The key that an event is about. */
+export function keyOf(event: StoreEvent): string {
+  return event.kind === "put" ? event.entry.key : event.key;
+}
+
+export function revisionOf(event: StoreEvent): Revision {
+  return event.kind === "put" ? event.entry.modRevision : event.revision;
 }
 
 /** The end of the range of all keys with a prefix, exclusive. */

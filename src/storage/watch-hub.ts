@@ -2,7 +2,7 @@
  * Live watchers of a store: hands each batch of events, whole, to everyone who watches a range. Every backend uses it,
  * so that the promise "the event comes before the write's answer" is kept in one place.
  */
-import type { Revision, StoreEvent, WatchListener } from "./store.ts";
+import { keyOf, type Revision, type StoreEvent, type WatchListener } from "./store.ts";
 
 interface Watcher {
   readonly from: string;
@@ -62,8 +62,4 @@ export class WatchHub {
     this.bounds = [...new Set(watchers.flatMap(({ from, to }) => [from, to]))].sort((a, b) => (a < b ? -1 : 1));
     this.covers = this.bounds.map((bound) => watchers.filter(({ from, to }) => from <= bound && bound < to));
   }
-}
-
-export function keyOf(event: StoreEvent): string {
-  return event.kind === "put" ? event.entry.key : event.key;
 }

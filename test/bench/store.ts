@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { machineClock } from "#base/clock.ts";
 import { silentLog } from "#base/log.ts";
 import { openSqliteStore } from "#storage/sqlite.ts";
-import { prefixEnd, type Store } from "#storage/store.ts";
+import { absent, prefixEnd, type Revision, type Store } from "#storage/store.ts";
 
 const value = new Uint8Array(1_024).map((_, at) => 32 + ((at * 7919) % 95));
 const directory = mkdtempSync(join(process.argv[2] ?? tmpdir(), "kedge-bench-"));
@@ -78,25 +78,23 @@ async function measureWrites(store: Store): Promise<void> {
     const keyOf = (at: number): string => `/registry/configmaps/c${clients}/configmap-${at}`;
     const revisions: number[] = [];
     await measure("create", { clients, total }, async (at) => {
-      const outcome = await store.create(keyOf(at), value);
-      if (outcome.kind === "created") revisions[at] = outcome.revision;
+      const outcome = await store.commit([{ key: keyOf(at), value, expected: absent }]);
+      if (outcome.kind === "committed") revisions[at] = outcome.revisions[0] ?? 0;
     });
     // In an order that has nothing to do with that of the creates.
     await measure("update", { clients, total }, (at) => {
       const chosen = (at * 7919) % total;
-      return store.update({ key: keyOf(chosen), value, expected: revisions[chosen] ?? 0 });
+      return store.commit([{ key: keyOf(chosen), value, expected: revisions[chosen] ?? absent }]);
     });
   }
 }
 
 async function measureLazy(store: Store): Promise<void> {
-  const { revision } = await store.range({ from: "/", to: "/" });
-  let expected = revision;
-  const created = await store.create("/registry/leases/node", value, { durability: "lazy" });
-  if (created.kind === "created") expected = created.revision;
-  await measure("lazy update", { clients: 1, total: 2_000 }, async () => {
-    const outcome = await store.update({ key: "/registry/leases/node", value, expected }, { durability: "lazy" });
-    if (outcome.kind === "updated") expected = outcome.revision;
+  let expected: Revision = absent;
+  await measure("lazy write", { clients: 1, total: 2_000 }, async () => {
+    const write = { key: "/registry/leases/node", value, expected };
+    const outcome = await store.commit([write], { durability: "lazy" });
+    if (outcome.kind === "committed") [expected = absent] = outcome.revisions;
   });
 }
 
@@ -111,7 +109,7 @@ async function measureCompaction(store: Store): Promise<void> {
   const latenciesMs: number[] = [];
   for (let at = 0; state.compacting; at += 1) {
     const sentMs = performance.now();
-    await store.create(`/registry/compaction/${at}`, value);
+    await store.commit([{ key: `/registry/compaction/${at}`, value, expected: absent }]);
     latenciesMs.push(performance.now() - sentMs);
   }
   await done;

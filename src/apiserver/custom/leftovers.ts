@@ -50,7 +50,8 @@ async function removeAll(store: Store, prefix: string, signal: AbortSignal): Pro
     signal.throwIfAborted();
     const entries = await page(store, { from: prefix, to: prefixEnd(prefix), limit: pageSize });
     if (entries.length === 0) return removed;
-    await Promise.all(entries.map(({ key }) => store.delete(key)));
+    // What changed since it was read is found again by the next page.
+    await Promise.all(entries.map(({ key, modRevision: expected }) => store.commit([{ key, expected }])));
     removed += entries.length;
   }
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { machineClock } from "#base/clock.ts";
+import { absent } from "#storage/store.ts";
 import { TestApiServer } from "#testing/api-server.ts";
 import type { AdmissionPlugin } from "../access.ts";
 import type { Core, WriteCall } from "../call.ts";
@@ -76,7 +77,7 @@ test("a writer that left gives up between two tries", async () => {
   const made = optimistic(core, callOf(core, leaving.signal), async () => {
     tries += 1;
     if (tries === 5) leaving.abort(new Error("the client left"));
-    return { kind: "lost", to: await core.store.get(key) };
+    return { kind: "lost", to: (await core.store.get(key))?.modRevision ?? absent };
   });
   await assert.rejects(made, /the client left/);
   assert.equal(tries, 5);
@@ -89,7 +90,7 @@ test("a writer that always loses is told after a number of tries", async () => {
   let tries = 0;
   const made = optimistic(quick, callOf(core, server.ending.signal), async () => {
     tries += 1;
-    return { kind: "lost", to: undefined };
+    return { kind: "lost", to: absent };
   });
   await assert.rejects(made, /changed by others 100 times/);
   assert.equal(tries, 100);

@@ -2,6 +2,7 @@
 import { deepFreeze } from "#machinery/freeze.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import { alreadyExists, badRequest, StatusError, type Target } from "#machinery/status.ts";
+import { absent } from "#storage/store.ts";
 import type { AdmissionRequest } from "../access.ts";
 import { cacheOf, metaText, targetOf, type Core, type Draft, type WriteCall, type Written } from "../call.ts";
 import { StoredObject, type StoredKind } from "../stored-object.ts";
@@ -105,9 +106,9 @@ async function putNew(
 ): Promise<StoredObject | undefined> {
   const value = valueOf(call, kind, asObject(draft));
   checkDefinition(core, call.served);
-  const outcome = await core.store.create(storeKey, value);
-  if (outcome.kind === "exists") return undefined;
-  const { revision } = outcome;
+  const outcome = await core.store.commit([{ key: storeKey, value, expected: absent }]);
+  if (outcome.kind === "conflict") return undefined;
+  const [revision = 0] = outcome.revisions;
   const held = call.served.cache?.get(storeKey);
   if (held?.revision === revision) return held;
   return new StoredObject(kind, { key: storeKey, value, createRevision: revision, modRevision: revision }, revision);

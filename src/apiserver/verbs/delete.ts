@@ -8,6 +8,7 @@ import type { FieldError } from "#machinery/field-error.ts";
 import { deepFreeze } from "#machinery/freeze.ts";
 import type { DeleteOptions, KubeObject } from "#machinery/meta.ts";
 import { conflict, invalid, modified, notFound } from "#machinery/status.ts";
+import { absent, type Revision } from "#storage/store.ts";
 import { cacheOf, targetOf, type Core, type Draft, type WriteCall } from "../call.ts";
 import { refusal } from "../identify.ts";
 import { shown } from "../registry.ts";
@@ -56,11 +57,11 @@ async function removeDamaged(core: Core, call: WriteCall): Promise<Deleted> {
     const why = "is exclusively used to delete corrupt object(s), try again by removing this option";
     throw invalid(targetOf(call), [invalidField(unsafeOption, true, why)]);
   }
-  const outcome = await core.store.delete(storeKey, damaged.revision);
-  if (outcome.kind === "missing") throw notFound(targetOf(call));
-  if (outcome.kind === "conflict") throw modified(targetOf(call));
+  const outcome = await core.store.commit([{ key: storeKey, expected: damaged.revision }]);
+  if (outcome.kind === "conflict")
+    throw outcome.revision === absent ? notFound(targetOf(call)) : modified(targetOf(call));
   core.log.warn("a damaged object was deleted", { key: storeKey, user: call.user.name });
-  return { object: cache.kind.stub(outcome.entry), gone: true };
+  return { object: cache.kind.stub(storeKey, outcome.revisions[0] ?? absent), gone: true };
 }
 
 const unsafeOption = "ignoreStoreReadErrorWithClusterBreakingPotential";
@@ -156,24 +157,28 @@ async function carryOut(core: Core, call: WriteCall, { plan, draft, current }: C
       return done({ object: current, gone: false });
     case "remove": {
       if (call.dryRun) return done({ object: current, gone: true });
-      const outcome = await core.store.delete(storeKey, current.revision);
-      if (outcome.kind === "missing") throw notFound(targetOf(call));
-      if (outcome.kind === "conflict") return { kind: "lost", to: outcome.entry };
-      return done({ object: current.at(outcome.revision), gone: true });
+      const outcome = await core.store.commit([{ key: storeKey, expected: current.revision }]);
+      if (outcome.kind === "conflict") return lost(call, outcome.revision);
+      return done({ object: current.at(outcome.revisions[0] ?? absent), gone: true });
     }
     case "mark": {
       const object = asObject(draft);
       if (call.dryRun) return done({ object: deepFreeze(object), gone: false });
       const { storedAs } = call.served.definition;
       const value = kind.encode(storedAs ? storedAs.toStored(object) : object);
-      const outcome = await core.store.update({ key: storeKey, value, expected: current.revision });
-      if (outcome.kind === "missing") throw notFound(targetOf(call));
-      if (outcome.kind === "conflict") return { kind: "lost", to: outcome.entry };
-      const { revision } = outcome;
+      const outcome = await core.store.commit([{ key: storeKey, value, expected: current.revision }]);
+      if (outcome.kind === "conflict") return lost(call, outcome.revision);
+      const [revision = absent] = outcome.revisions;
       const entry = { key: storeKey, value, createRevision: current.entry.createRevision, modRevision: revision };
       return done({ object: new StoredObject(kind, entry, revision), gone: false });
     }
   }
+}
+
+/** @throws StatusError 404 when somebody else deleted it */
+function lost(call: WriteCall, to: Revision): Try<Deleted> {
+  if (to === absent) throw notFound(targetOf(call));
+  return { kind: "lost", to };
 }
 
 function done(result: Deleted): Try<Deleted> {

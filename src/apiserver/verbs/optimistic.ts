@@ -1,5 +1,5 @@
 /** Changes of what is there: made from the newest state, written if it still is the newest, else made anew. */
-import type { Entry, Revision } from "#storage/store.ts";
+import type { Revision } from "#storage/store.ts";
 import { timeout } from "#machinery/status.ts";
 import { cacheOf, type Core, type WriteCall } from "../call.ts";
 import { unreadable } from "../damaged.ts";
@@ -11,8 +11,8 @@ const triesMax = 100;
 
 export type Try<T> =
   | { readonly kind: "done"; readonly result: T }
-  /** Somebody else wrote: `to` is what is there now, if that is known. */
-  | { readonly kind: "lost"; readonly to: Entry | undefined };
+  /** Somebody else wrote, at this revision; 0 when there is nothing now, or when that is not known. */
+  | { readonly kind: "lost"; readonly to: Revision };
 
 /**
  * @param work One try on the newest state; undefined when there is none.
@@ -28,12 +28,12 @@ export async function optimistic<T>(
   const first = await work(readable(cache, storeKey));
   if (first.kind === "done") return first.result;
   using loser = core.races.lost(storeKey);
-  let after = first.to?.modRevision ?? 0;
+  let after = first.to;
   for (let tries = 2; tries <= triesMax; tries += 1) {
     await loser.pause(call.signal);
     const next = await work(await newest(core, cache, { storeKey, after }));
     if (next.kind === "done") return next.result;
-    after = next.to?.modRevision ?? 0;
+    after = next.to;
   }
   throw timeout(`the object was changed by others ${triesMax} times while it was to be written; try again`);
 }

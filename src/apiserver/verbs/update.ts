@@ -7,7 +7,7 @@ import { deepFreeze } from "#machinery/freeze.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import { conflict, forbidden, invalid, isReason, modified, notFound } from "#machinery/status.ts";
 import * as fieldError from "#machinery/field-error.ts";
-import type { Entry, WriteOptions } from "#storage/store.ts";
+import { absent, type Revision, type WriteOptions } from "#storage/store.ts";
 import type { AdmissionRequest } from "../access.ts";
 import { isLarge, metaText, targetOf, type Core, type Draft, type WriteCall, type Written } from "../call.ts";
 import { shown, type Served } from "../registry.ts";
@@ -51,7 +51,7 @@ async function tryCreate(core: Core, call: WriteCall, change: Change): Promise<T
     return { kind: "done", result: await createMissing(core, call, change) };
   } catch (error) {
     // Somebody else made it meanwhile: there is something to change now.
-    if (isReason(error, "AlreadyExists")) return { kind: "lost", to: undefined };
+    if (isReason(error, "AlreadyExists")) return { kind: "lost", to: absent };
     throw error;
   }
 }
@@ -178,25 +178,25 @@ async function store(
   if (value.length === current.entry.value.length && deepEqual(object, old)) return done(current);
   if (call.dryRun) return done(deepFreeze(object));
   if (endsDeletion(object, old)) {
-    const outcome = await core.store.delete(current.storeKey, current.revision);
+    const outcome = await core.store.commit([{ key: current.storeKey, expected: current.revision }]);
     // The writer expects the object as it wrote it.
-    if (outcome.kind === "conflict") return lost(outcome.entry);
+    if (outcome.kind === "conflict" && outcome.revision !== absent) return lost(outcome.revision);
     return done(written(kind, { key: current.storeKey, value, revision: current.revision }));
   }
   const { storeKey: key, revision: expected } = current;
   const options: WriteOptions = isRenewal(object, old) ? { durability: "lazy" } : {};
-  const outcome = await core.store.update({ key, value, expected }, options);
-  if (outcome.kind === "conflict") return lost(outcome.entry);
-  if (outcome.kind === "missing") return lost(undefined);
+  const outcome = await core.store.commit([{ key, value, expected }], options);
+  if (outcome.kind === "conflict") return lost(outcome.revision);
+  const [revision = absent] = outcome.revisions;
   const held = call.served.cache?.get(key);
-  return done(held?.revision === outcome.revision ? held : written(kind, { key, value, revision: outcome.revision }));
+  return done(held?.revision === revision ? held : written(kind, { key, value, revision }));
 }
 
 function done<T>(result: T): Try<T> {
   return { kind: "done", result };
 }
 
-function lost(to: Entry | undefined): Try<never> {
+function lost(to: Revision): Try<never> {
   return { kind: "lost", to };
 }
 

@@ -5,7 +5,7 @@
  */
 import { abortReason } from "#base/clock.ts";
 import { gone } from "#machinery/status.ts";
-import { CompactedError, type Revision, type Store, type StoreEvent } from "#storage/store.ts";
+import { CompactedError, type PastEvent, type Revision, type Store } from "#storage/store.ts";
 import type { CacheEvent } from "./event-window.ts";
 
 export const pastLimits = {
@@ -28,7 +28,7 @@ export interface PastRequest {
   readonly from: string;
   readonly to: string;
   readonly after: Revision;
-  readonly eventOf: (event: StoreEvent) => CacheEvent;
+  readonly eventOf: (event: PastEvent) => CacheEvent;
   readonly signal: AbortSignal;
 }
 
@@ -54,46 +54,28 @@ export class PastReader {
     const events: CacheEvent[] = [];
     let through = after;
     let heldBytes = 0;
-    let failure: unknown;
-    const reading = new AbortController();
     const release = (): void => {
       this.heldBytes -= heldBytes;
       heldBytes = 0;
     };
-    const take = (batch: readonly StoreEvent[], revision: Revision): void => {
-      for (const event of batch) {
-        const bytes = storedBytes(event);
-        heldBytes += bytes;
-        this.heldBytes += bytes;
-        events.push(eventOf(event));
-      }
-      through = revision;
-      if (heldBytes > pastLimits.bytesMax || this.heldBytes > pastLimits.totalBytesMax) throw tooOld(after);
-    };
-    // A watch of the store must not throw: it is called where others' writes are acknowledged.
-    const listener = (batch: readonly StoreEvent[], revision: Revision): void => {
-      if (reading.signal.aborted) return;
-      try {
-        take(batch, revision);
-      } catch (error) {
-        failure = error;
-        reading.abort();
-      }
-    };
-    const leave = (): void => reading.abort();
-    signal.addEventListener("abort", leave, { once: true });
     try {
-      await store.watch({ from, to, afterRevision: after }, listener, reading.signal);
-      if (failure !== undefined) throw failure;
-      if (signal.aborted) throw abortReason(signal);
+      while (through < store.revision) {
+        const step = await store.history({ from, to, afterRevision: through });
+        if (signal.aborted) throw abortReason(signal);
+        for (const event of step.events) {
+          const bytes = storedBytes(event);
+          heldBytes += bytes;
+          this.heldBytes += bytes;
+          events.push(eventOf(event));
+        }
+        through = step.through;
+        if (heldBytes > pastLimits.bytesMax || this.heldBytes > pastLimits.totalBytesMax) throw tooOld(after);
+      }
       return { events, through, release };
     } catch (error) {
       release();
       if (error instanceof CompactedError) throw tooOld(after, error.oldest);
       throw error;
-    } finally {
-      signal.removeEventListener("abort", leave);
-      reading.abort();
     }
   }
 }
@@ -102,6 +84,6 @@ function tooOld(after: Revision, oldest: Revision = after): Error {
   return gone(`too old resource version: ${after} (${oldest})`);
 }
 
-function storedBytes(event: StoreEvent): number {
+function storedBytes(event: PastEvent): number {
   return (event.previous?.value.length ?? 0) + (event.kind === "put" ? event.entry.value.length : 0);
 }

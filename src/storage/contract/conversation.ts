@@ -4,6 +4,7 @@
  */
 import { textOf, utf8 } from "#base/bytes.ts";
 import {
+  absent,
   CompactedError,
   type Entry,
   FutureRevisionError,
@@ -11,7 +12,9 @@ import {
   type Store,
   type StoreEvent,
   StoreUnavailableError,
+  type Write,
 } from "../store.ts";
+import { create, type Outcome, remove, update } from "./one-key.ts";
 
 interface Watcher {
   readonly seen: string[];
@@ -52,17 +55,21 @@ async function answerToWord(store: Store, command: string, words: readonly strin
   const durability = third === "lazy" || second === "lazy" ? "lazy" : "durable";
   switch (command) {
     case "create":
-      return outcomeLine(await store.create(key, utf8(first), { durability }));
+      return outcomeLine(await create(store, key, utf8(first), { durability }));
     case "update":
       return outcomeLine(
-        await store.update({ key, value: utf8(first), expected: Number(second.slice(1)) }, { durability }),
+        await update(store, { key, value: utf8(first), expected: Number(second.slice(1)) }, { durability }),
       );
     case "delete":
-      return outcomeLine(await store.delete(key, first === "" ? undefined : Number(first.slice(1))));
+      return outcomeLine(await remove(store, key, first === "" ? undefined : Number(first.slice(1))));
     case "get": {
       const entry = await store.get(key);
       return entry ? entryLine(entry) : "missing";
     }
+    case "commit":
+      return commitLines(store, words);
+    case "history":
+      return historyLines(store, key, first);
     case "range":
       return rangeLines(store, key, words.slice(1));
     case "compact":
@@ -112,9 +119,8 @@ async function rangeLines(store: Store, prefix: string, words: readonly string[]
   return [...answer.entries.map(entryLine), end].join("\n");
 }
 
-function outcomeLine(outcome: { readonly kind: string; readonly revision?: number; readonly entry?: Entry }): string {
-  const revision = outcome.revision === undefined ? "" : ` @${outcome.revision}`;
-  return `${outcome.kind}${revision}${outcome.entry ? `: ${entryLine(outcome.entry)}` : ""}`;
+function outcomeLine({ kind, revision }: Outcome): string {
+  return revision === absent ? kind : `${kind} @${revision}`;
 }
 
 function entryLine({ key, value, createRevision, modRevision }: Entry): string {
@@ -122,6 +128,31 @@ function entryLine({ key, value, createRevision, modRevision }: Entry): string {
 }
 
 function eventLine(event: StoreEvent): string {
-  const was = event.previous ? `, was ${entryLine(event.previous)}` : "";
+  const { previousRevision } = event;
+  const was = previousRevision === absent ? "" : `, was @${previousRevision}`;
   return event.kind === "put" ? `put ${entryLine(event.entry)}${was}` : `deleted ${event.key} @${event.revision}${was}`;
+}
+
+/** `commit KEY=VALUE@REVISION KEY@REVISION …`: without a value the key is deleted. */
+async function commitLines(store: Store, words: readonly string[]): Promise<string> {
+  const isLazy = words.at(-1) === "lazy";
+  const writes = (isLazy ? words.slice(0, -1) : words).map((word): Write => {
+    const [, key = "", value, revision] = /^([^=@]+)(?:=([^@]*))?@(\d+)$/.exec(word) ?? [];
+    return { key, value: value === undefined ? undefined : utf8(value), expected: Number(revision) };
+  });
+  const outcome = await store.commit(writes, { durability: isLazy ? "lazy" : "durable" });
+  if (outcome.kind === "conflict") return `conflict: ${outcome.key} @${outcome.revision}`;
+  return `committed ${outcome.revisions.map((revision) => `@${revision}`).join(" ")}`;
+}
+
+/** `history PREFIX @REVISION`: in as many steps as it takes. */
+async function historyLines(store: Store, prefix: string, after: string): Promise<string> {
+  const lines: string[] = [];
+  for (let afterRevision = Number(after.slice(1)); ;) {
+    const { events, through } = await store.history({ from: prefix, to: prefixEnd(prefix), afterRevision });
+    for (const event of events)
+      lines.push(`${eventLine(event)}${event.previous ? `: ${entryLine(event.previous)}` : ""}`);
+    if (through === store.revision) return lines.join("\n") || "nothing";
+    afterRevision = through;
+  }
 }

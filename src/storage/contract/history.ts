@@ -17,7 +17,18 @@ import {
   uniqueArray,
 } from "fast-check";
 import { textOf, utf8 } from "#base/bytes.ts";
-import { CompactedError, type Entry, type Revision, type Store, type StoreEvent } from "../store.ts";
+import {
+  absent,
+  CompactedError,
+  type Entry,
+  keyOf,
+  type PastEvent,
+  type Revision,
+  revisionOf,
+  type Store,
+  type StoreEvent,
+} from "../store.ts";
+import { create, remove, update } from "./one-key.ts";
 
 type Command =
   | { readonly kind: "create"; readonly key: string; readonly value: string; readonly lazy: boolean }
@@ -29,6 +40,14 @@ type Command =
       readonly right: boolean;
     }
   | { readonly kind: "delete"; readonly key: string; readonly right: boolean }
+  /** Puts one key and deletes or makes the other, together: both are right, or one is not. */
+  | {
+      readonly kind: "pair";
+      readonly key: string;
+      readonly value: string;
+      readonly lazy: boolean;
+      readonly right: boolean;
+    }
   /** Forgets this share of the history. */
   | { readonly kind: "compact"; readonly share: number }
   /** Starts a watcher this share of the history back. */
@@ -47,6 +66,7 @@ export const commands: Arbitrary<readonly (readonly Command[])[]> = array(
       { weight: 4, arbitrary: record({ kind: constant("create" as const), key, value, lazy }) },
       { weight: 6, arbitrary: record({ kind: constant("update" as const), key, value, lazy, right }) },
       { weight: 3, arbitrary: record({ kind: constant("delete" as const), key, right }) },
+      { weight: 3, arbitrary: record({ kind: constant("pair" as const), key, value, lazy, right }) },
       { weight: 1, arbitrary: record({ kind: constant("compact" as const), share }) },
       { weight: 1, arbitrary: record({ kind: constant("watch" as const), share }) },
     ) satisfies Arbitrary<Command>,
@@ -80,8 +100,8 @@ export async function checkHistory(store: Store, groups: readonly (readonly Comm
   checkEvents(play.history, first);
   for (const { after, events } of play.watched)
     assert.deepEqual(
-      events,
-      play.history.filter((event) => revisionOf(event) > after && isSome(event)),
+      events.map(plain),
+      play.history.filter((event) => revisionOf(event) > after && isSome(event)).map(plain),
     );
   await checkPast(play, ending.signal);
   ending.abort();
@@ -100,6 +120,7 @@ async function run(play: Play, command: Command, signal: AbortSignal): Promise<v
     await store.watch(request, (events) => watched.events.push(...events), signal);
     return;
   }
+  if (command.kind === "pair") return runPair(play, command);
   // Nobody else writes this key meanwhile.
   const held = stateAt(history, store.revision).get(command.key);
   const told = history.length;
@@ -108,19 +129,49 @@ async function run(play: Play, command: Command, signal: AbortSignal): Promise<v
   assert.equal(kind, expectedKind(command, held));
   assert.equal(event !== undefined, kind === "created" || kind === "updated" || kind === "deleted");
   if (event?.kind === "put") assert.equal(textOf(event.entry.value), "value" in command ? command.value : undefined);
-  assert.deepEqual(event?.previous, event && held);
+  assert.equal(event?.previousRevision, event && (held?.modRevision ?? absent));
   const after = event?.kind === "put" ? event.entry : event ? undefined : held;
   assert.deepEqual(await store.get(command.key), after);
 }
 
-type WriteCommand = Extract<Command, { readonly key: string }>;
+type PairCommand = Extract<Command, { readonly kind: "pair" }>;
+type WriteCommand = Exclude<Extract<Command, { readonly key: string }>, PairCommand>;
+
+/** Puts a key and makes or deletes its twin, which only this command writes. */
+async function runPair({ store, history }: Play, command: PairCommand): Promise<void> {
+  const before = stateAt(history, store.revision);
+  const twinKey = `${command.key}+`;
+  const [held, twin] = [before.get(command.key), before.get(twinKey)];
+  const told = history.length;
+  const outcome = await store.commit(
+    [
+      { key: command.key, value: utf8(command.value), expected: held?.modRevision ?? absent },
+      {
+        key: twinKey,
+        value: twin ? undefined : utf8("twin"),
+        expected: command.right ? (twin?.modRevision ?? absent) : (twin?.modRevision ?? 0) + 1,
+      },
+    ],
+    { durability: command.lazy ? "lazy" : "durable" },
+  );
+  const events = history.slice(told).filter((event) => [command.key, twinKey].includes(keyOf(event)));
+  const after = await Promise.all([store.get(command.key), store.get(twinKey)]);
+  if (!command.right) {
+    assert.deepEqual(outcome, { kind: "conflict", key: twinKey, revision: twin?.modRevision ?? absent });
+    assert.deepEqual([events, after], [[], [held, twin]]);
+    return;
+  }
+  assert.deepEqual(outcome, { kind: "committed", revisions: events.map(revisionOf) });
+  assert.deepEqual(events.map(keyOf), [command.key, twinKey]);
+  assert.deepEqual([textOf(after[0]?.value ?? new Uint8Array()), after[1] !== undefined], [command.value, !twin]);
+}
 
 async function write(store: Store, command: WriteCommand, held: Entry | undefined): Promise<string> {
   const durability = "lazy" in command && command.lazy ? "lazy" : "durable";
-  if (command.kind === "create") return (await store.create(command.key, utf8(command.value), { durability })).kind;
+  if (command.kind === "create") return (await create(store, command.key, utf8(command.value), { durability })).kind;
   const expected = (held?.modRevision ?? 1) + (command.right ? 0 : 1);
-  if (command.kind === "delete") return (await store.delete(command.key, expected)).kind;
-  return (await store.update({ key: command.key, value: utf8(command.value), expected }, { durability })).kind;
+  if (command.kind === "delete") return (await remove(store, command.key, expected)).kind;
+  return (await update(store, { key: command.key, value: utf8(command.value), expected }, { durability })).kind;
 }
 
 function expectedKind(command: WriteCommand, held: Entry | undefined): string {
@@ -136,9 +187,10 @@ function checkEvents(history: readonly StoreEvent[], first: Revision): void {
   for (const event of history) {
     assert(revisionOf(event) > last);
     last = revisionOf(event);
-    assert.deepEqual(event.previous, state.get(keyOf(event)));
+    const previous = state.get(keyOf(event));
+    assert.equal(event.previousRevision, previous?.modRevision ?? absent);
     if (event.kind === "put") {
-      assert.equal(event.entry.createRevision, event.previous?.createRevision ?? event.entry.modRevision);
+      assert.equal(event.entry.createRevision, previous?.createRevision ?? event.entry.modRevision);
       state.set(event.entry.key, event.entry);
     } else state.delete(event.key);
   }
@@ -161,10 +213,29 @@ async function checkPast({ store, history }: Play, signal: AbortSignal): Promise
   const replayed: StoreEvent[] = [];
   const request = { ...everything, afterRevision: store.compactedRevision };
   await store.watch(request, (events) => replayed.push(...events), signal);
-  assert.deepEqual(
-    replayed,
-    history.filter((event) => revisionOf(event) > store.compactedRevision),
-  );
+  const left = history.filter((event) => revisionOf(event) > store.compactedRevision);
+  assert.deepEqual(replayed.map(plain), left.map(plain));
+  await checkReplaced(store, history, left);
+}
+
+/** The past also tells what each event replaced. */
+async function checkReplaced(store: Store, history: readonly StoreEvent[], left: readonly StoreEvent[]): Promise<void> {
+  const told: PastEvent[] = [];
+  for (let at = store.compactedRevision; at < store.revision;) {
+    const { events, through } = await store.history({ ...everything, afterRevision: at });
+    assert(through > at);
+    told.push(...events);
+    at = through;
+  }
+  assert.deepEqual(told.map(plain), left.map(plain));
+  for (const event of told) assert.deepEqual(event.previous, stateAt(history, revisionOf(event) - 1).get(keyOf(event)));
+}
+
+/** What a live watcher is told of an event. */
+function plain(event: StoreEvent): StoreEvent {
+  const { previousRevision } = event;
+  if (event.kind === "put") return { kind: "put", entry: event.entry, previousRevision };
+  return { kind: "deleted", key: event.key, revision: event.revision, previousRevision };
 }
 
 function stateAt(history: readonly StoreEvent[], revision: Revision): Map<string, Entry> {
@@ -183,12 +254,4 @@ function backBy(store: Store, share: number): Revision {
 
 function isSome(event: StoreEvent): boolean {
   return some.from <= keyOf(event) && keyOf(event) < some.to;
-}
-
-function keyOf(event: StoreEvent): string {
-  return event.kind === "put" ? event.entry.key : event.key;
-}
-
-function revisionOf(event: StoreEvent): Revision {
-  return event.kind === "put" ? event.entry.modRevision : event.revision;
 }

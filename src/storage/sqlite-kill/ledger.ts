@@ -1,7 +1,7 @@
 /** What a store acknowledged over all its lives, and what it therefore must answer after each death. */
 import assert from "node:assert/strict";
 import { textOf } from "#base/bytes.ts";
-import { prefixEnd, type Revision, type Store, type StoreEvent } from "../store.ts";
+import { prefixEnd, type Revision, revisionOf, type Store, type StoreEvent } from "../store.ts";
 
 /** A write's value by name; "-" for a deletion. */
 interface Written {
@@ -53,7 +53,9 @@ export class Ledger {
     const history = await historyOf(store);
     const { entries } = await store.range(range);
     // The disk holds a prefix of history: all that was acknowledged up to here must be there, lazy or not.
-    const end = Math.max(0, ...history.map(revisionOf), ...entries.map(({ modRevision }) => modRevision));
+    // A compaction makes durable what it looks at, and forgets a deletion that came last.
+    const seen = [...history.map(revisionOf), ...entries.map(({ modRevision }) => modRevision)];
+    const end = Math.max(store.compactedRevision, ...seen);
     const held = new Map(entries.map((entry) => [entry.key, entry]));
     for (const key of new Set([...this.writes.keys(), ...this.begun.keys(), ...held.keys()])) {
       const entry = held.get(key);
@@ -73,8 +75,11 @@ export class Ledger {
     readonly end: Revision;
   }): void {
     const writes = this.writes.get(found.key) ?? [];
-    for (const { durable, revision } of writes)
-      assert(!durable || revision <= found.end, `the durable write of "${found.key}" at "${revision}" is lost`);
+    for (const { durable, name, revision } of writes)
+      assert(
+        !durable || revision <= found.end,
+        `the durable write "${name}" of "${found.key}" at "${revision}" is lost: the log ends at "${found.end}"`,
+      );
     const kept = writes.filter(({ revision }) => revision <= found.end);
     const last = kept.at(-1);
     const asAcknowledged =
@@ -126,8 +131,4 @@ async function historyOf(store: Store): Promise<StoreEvent[]> {
 
 function nameOf(value: Uint8Array): string {
   return textOf(value).split(" ")[0] ?? "";
-}
-
-function revisionOf(event: StoreEvent): Revision {
-  return event.kind === "put" ? event.entry.modRevision : event.revision;
 }

@@ -9,6 +9,7 @@ import { utf8 } from "#base/bytes.ts";
 import { openSqliteStore } from "../sqlite.ts";
 import { prefixEnd, type Store } from "../store.ts";
 import { seededRandom } from "./seeded-random.ts";
+import { create, remove, update } from "../contract/one-key.ts";
 
 const writers = 16;
 const keysPerWriter = 3;
@@ -31,11 +32,12 @@ async function write(store: Store, key: string, held: number | undefined): Promi
   say(`try ${key} ${kind === "delete" ? "-" : name} ${kind}`);
   const outcome =
     kind === "create"
-      ? await store.create(key, value, { durability })
+      ? await create(store, key, value, { durability })
       : kind === "update"
-        ? await store.update({ key, value, expected: held ?? 0 }, { durability })
-        : await store.delete(key, held);
-  if (!("revision" in outcome)) throw new Error(`expected "${key}" at "${held}", found ${outcome.kind}`);
+        ? await update(store, { key, value, expected: held ?? 0 }, { durability })
+        : await remove(store, key, held);
+  if (!["created", "updated", "deleted"].includes(outcome.kind))
+    throw new Error(`expected "${key}" at "${held}", found ${outcome.kind}`);
   say(`done ${key} ${outcome.revision} ${durability}`);
   return kind === "delete" ? undefined : outcome.revision;
 }

@@ -1,7 +1,7 @@
 /** The table of writes, as statements: what is the newest of a key, append, and what was true or happened in the past. */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import type { Entry, Revision, StoreEvent } from "../store.ts";
+import { absent, type Entry, type PastEvent, type Revision } from "../store.ts";
 import { DamagedRowError } from "./failures.ts";
 import type { Answer, CountStep, HistoryStep, RangeStep } from "./protocol.ts";
 
@@ -127,7 +127,7 @@ export class LogTable {
 
   history(step: HistoryStep, newest: Revision): Answer<"history"> {
     const end = Math.min(step.afterRevision + historyWindow, newest);
-    const events: StoreEvent[] = [];
+    const events: PastEvent[] = [];
     let bytes = 0;
     for (const row of rowsOf(this.historyRows, [step.afterRevision, end, step.from, step.to])) {
       const event = eventOf(row);
@@ -139,15 +139,16 @@ export class LogTable {
   }
 }
 
-function eventOf(row: readonly SQLOutputValue[]): StoreEvent {
+function eventOf(row: readonly SQLOutputValue[]): PastEvent {
   const revision = numberAt(row, 0);
   const key = textAt(row, 1);
   const entry = entryAt(row, 0, key);
   const previous = row[entryWidth] === null ? undefined : entryAt(row, entryWidth, key);
-  if (entry) return { kind: "put", entry, previous };
+  const previousRevision = previous?.modRevision ?? absent;
+  if (entry) return { kind: "put", entry, previousRevision, previous };
   const lost = { key, value: nothing, createRevision: 0, modRevision: 0 };
   const damage = `the deletion of ${JSON.stringify(key)} at revision "${revision}" has no predecessor`;
-  return { kind: "deleted", key, revision, previous: previous ?? { ...lost, damage } };
+  return { kind: "deleted", key, revision, previousRevision, previous: previous ?? { ...lost, damage } };
 }
 
 const nothing = new Uint8Array(0);

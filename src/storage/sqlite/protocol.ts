@@ -1,5 +1,5 @@
 /** What the store and its storage thread say to each other. Answers come in the order of the questions. */
-import type { Entry, Revision, StoreEvent } from "../store.ts";
+import type { Entry, PastEvent, Revision } from "../store.ts";
 
 /** What the thread is started with. */
 export interface ThreadOptions {
@@ -18,26 +18,33 @@ export interface KeyRange {
 
 /** A write as it travels: the values of all writes of a batch are one buffer, which is handed over and not copied. */
 export interface SentWrite {
-  readonly kind: "create" | "update" | "delete";
   readonly key: string;
-  readonly sizeBytes: number;
-  readonly expected: Revision | undefined;
+  /** Absent for a deletion. */
+  readonly sizeBytes: number | undefined;
+  /** 0 when the key must not be there. */
+  readonly expected: Revision;
+}
+
+/** Writes that happen together or not at all. */
+export interface SentCommit {
+  readonly writes: readonly SentWrite[];
   readonly lazy: boolean;
 }
 
+/** Made: the revision of each write, and of the write that created its key. */
+export interface Made {
+  readonly kind: "made";
+  readonly revisions: readonly Revision[];
+  readonly created: readonly Revision[];
+}
+
 export type Decision =
-  | {
-      readonly kind: "written";
-      readonly revision: Revision;
-      readonly createRevision: Revision;
-      readonly previous: Entry | undefined;
-    }
-  /** The key is held by another state than expected. */
-  | { readonly kind: "held"; readonly entry: Entry }
-  | { readonly kind: "missing" };
+  | Made
+  /** The key of one write is at another revision than expected, or at none: 0. */
+  | { readonly kind: "held"; readonly key: string; readonly revision: Revision };
 
 export interface Batch {
-  readonly writes: readonly SentWrite[];
+  readonly commits: readonly SentCommit[];
   readonly values: Uint8Array<ArrayBuffer>;
 }
 
@@ -65,7 +72,7 @@ export interface HistoryStep {
 }
 
 export interface Questions {
-  /** All writes of the batch happen, or none with a failure. */
+  /** All of the batch is decided, or nothing of it happens, with a failure. */
   readonly write: {
     readonly ask: Batch;
     readonly answer: {
@@ -95,7 +102,7 @@ export interface Questions {
   /** The next events of the past, complete through `through`. */
   readonly history: {
     readonly ask: HistoryStep;
-    readonly answer: { readonly events: readonly StoreEvent[]; readonly through: Revision };
+    readonly answer: { readonly events: readonly PastEvent[]; readonly through: Revision };
   };
   /** One small step of a compaction. */
   readonly compact: { readonly ask: Revision; readonly answer: { readonly more: boolean } };

@@ -2,31 +2,29 @@
  * Gathers writes into batches: whatever arrives while one batch is on its way to the disk travels together in the next,
  * so that a busy store pays one fsync for many writes.
  */
-import { StoreUnavailableError, type Revision } from "../store.ts";
+import { StoreUnavailableError, type Write } from "../store.ts";
 import type { Connection } from "./connection.ts";
-import type { Answer, Decision, SentWrite } from "./protocol.ts";
+import type { Answer, Decision, SentCommit } from "./protocol.ts";
 
 const batchWritesMax = 1_000;
 const batchBytesMax = 4 * 1024 * 1024;
 /** Beyond this, callers are too many for the disk and are told so. */
-const queueWritesMax = 20_000;
+const queueCommitsMax = 20_000;
 
-export interface Write {
-  readonly kind: SentWrite["kind"];
-  readonly key: string;
-  readonly value: Uint8Array;
-  readonly expected?: Revision | undefined;
+/** Writes that happen together or not at all. */
+export interface Commit {
+  readonly writes: readonly Write[];
   readonly lazy: boolean;
 }
 
 interface Queued {
-  readonly write: Write;
+  readonly commit: Commit;
   readonly decided: (decision: Decision) => void;
   readonly failed: (error: Error) => void;
 }
 
 /** Told of a batch after it happened and before any of its writers are. */
-export type BatchListener = (writes: readonly Write[], answer: Answer<"write">) => void;
+export type BatchListener = (commits: readonly Commit[], answer: Answer<"write">) => void;
 
 export class WriteQueue {
   private readonly connection: Connection;
@@ -39,13 +37,13 @@ export class WriteQueue {
     this.onBatch = onBatch;
   }
 
-  add(write: Write): Promise<Decision> {
-    if (this.queue.length >= queueWritesMax)
+  add(commit: Commit): Promise<Decision> {
+    if (this.queue.length >= queueCommitsMax)
       throw new StoreUnavailableError(
-        `expected at most "${queueWritesMax}" waiting writes, found more: try again later`,
+        `expected at most "${queueCommitsMax}" waiting writes, found more: try again later`,
       );
     return new Promise((decided, failed) => {
-      this.queue.push({ write, decided, failed });
+      this.queue.push({ commit, decided, failed });
       if (this.state === "idle") this.gather();
     });
   }
@@ -59,23 +57,26 @@ export class WriteQueue {
   private send(): void {
     const batch = this.takeBatch();
     this.state = "sent";
-    const values = new Uint8Array(batch.reduce((sum, { write }) => sum + write.value.length, 0));
+    const values = new Uint8Array(batch.reduce((sum, { commit }) => sum + bytesOf(commit), 0));
     let offset = 0;
-    const writes = batch.map(({ write: { kind, key, value, expected, lazy } }): SentWrite => {
-      values.set(value, offset);
-      offset += value.length;
-      return { kind, key, sizeBytes: value.length, expected, lazy };
+    const commits = batch.map(({ commit: { writes, lazy } }): SentCommit => {
+      const sent = writes.map(({ key, value, expected }) => {
+        if (value) values.set(value, offset);
+        offset += value?.length ?? 0;
+        return { key, sizeBytes: value?.length, expected };
+      });
+      return { writes: sent, lazy };
     });
     this.connection.send(
       "write",
-      { writes, values },
+      { commits, values },
       { done: (answer) => this.done(batch, answer), failed: (error) => this.failed(batch, error) },
     );
   }
 
   private done(batch: readonly Queued[], answer: Answer<"write">): void {
     this.onBatch(
-      batch.map(({ write }) => write),
+      batch.map(({ commit }) => commit),
       answer,
     );
     for (const [at, decision] of answer.decisions.entries()) batch[at]?.decided(decision);
@@ -93,11 +94,16 @@ export class WriteQueue {
   }
 
   private takeBatch(): Queued[] {
-    let bytes = 0;
-    const end = this.queue.findIndex(({ write }, at) => {
-      bytes += write.value.length;
-      return at > 0 && (at >= batchWritesMax || bytes > batchBytesMax);
+    let [writes, bytes] = [0, 0];
+    const end = this.queue.findIndex(({ commit }, at) => {
+      writes += commit.writes.length;
+      bytes += bytesOf(commit);
+      return at > 0 && (writes > batchWritesMax || bytes > batchBytesMax);
     });
     return this.queue.splice(0, end === -1 ? this.queue.length : end);
   }
+}
+
+function bytesOf({ writes }: Commit): number {
+  return writes.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
 }

@@ -5,11 +5,11 @@
  */
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
-import { firstRevision, LostWritesError, type Entry, type Revision } from "../store.ts";
+import { absent, firstRevision, LostWritesError, type Entry, type Revision } from "../store.ts";
 import type { Counters } from "./counters.ts";
 import type { HighWater, Mark } from "./high-water.ts";
 import type { LogTable, Row } from "./log-table.ts";
-import type { Answer, Batch, Decision, KeyRange, RangeStep, SentWrite } from "./protocol.ts";
+import type { Answer, Batch, Decision, KeyRange, RangeStep, SentCommit } from "./protocol.ts";
 
 /** Revisions that lazy writes may use before the next reservation, which costs a commit. */
 const reservedBlock = 1_000;
@@ -80,8 +80,7 @@ export class Writer {
       while (step) {
         const answer: Answer<"range"> = this.log.range(step, revision);
         this.begin();
-        for (const entry of answer.entries)
-          if (entry.damage === undefined) this.append({ key: entry.key, kind: "update" }, entry.value, entry);
+        for (const entry of answer.entries) if (entry.damage === undefined) this.append(entry.key, entry.value, entry);
         step =
           answer.last === undefined ? undefined : { from: answer.last, afterFrom: true, to, limit: Infinity, revision };
       }
@@ -99,7 +98,7 @@ export class Writer {
     try {
       this.begin();
       const decisions = this.decide(batch);
-      const durable = batch.writes.some((write, at) => !write.lazy && decisions[at]?.kind === "written");
+      const durable = batch.commits.some(({ lazy }, at) => !lazy && decisions[at]?.kind === "made");
       if (durable || this.isLarge() || this.reserve()) this.commit();
       return { decisions, revision: this.newest, uncommitted: this.uncommitted.length };
     } catch (error) {
@@ -160,30 +159,39 @@ export class Writer {
     return { totalBytes: sizeOf(path) + sizeOf(`${path}-wal`), liveBytes: this.liveBytes };
   }
 
-  private decide(batch: Batch): Decision[] {
+  private decide({ commits, values }: Batch): Decision[] {
     let offset = 0;
-    return batch.writes.map((write) => {
-      const value = batch.values.subarray(offset, offset + write.sizeBytes);
-      offset += write.sizeBytes;
-      const held = this.log.newest(write.key);
-      const refused = refusal(write, held);
-      if (refused) return refused;
-      return this.append(write, write.kind === "delete" ? undefined : value, held);
-    });
+    const take = (sizeBytes: number): Uint8Array => {
+      offset += sizeBytes;
+      return values.subarray(offset - sizeBytes, offset);
+    };
+    return commits.map((commit) => this.decideOne(commit, take));
   }
 
-  private append(
-    write: Pick<SentWrite, "key" | "kind">,
-    value: Uint8Array | undefined,
-    previous: Entry | undefined,
-  ): Decision {
+  /** @param take The next of the batch's bytes. */
+  private decideOne({ writes }: SentCommit, take: (sizeBytes: number) => Uint8Array): Decision {
+    const values = writes.map(({ sizeBytes }) => (sizeBytes === undefined ? undefined : take(sizeBytes)));
+    const held = writes.map(({ key }) => this.log.newest(key));
+    for (const [at, { key, expected }] of writes.entries()) {
+      const revision = held[at]?.modRevision ?? absent;
+      if (revision !== expected) return { kind: "held", key, revision };
+    }
+    const rows = writes.map(({ key }, at) => this.append(key, values[at], held[at]));
+    return {
+      kind: "made",
+      revisions: rows.map(({ revision }) => revision),
+      created: rows.map(({ createRevision }) => createRevision),
+    };
+  }
+
+  private append(key: string, value: Uint8Array | undefined, previous: Entry | undefined): Row {
     const revision = this.next++;
     const row: Row = {
       revision,
-      key: write.key,
+      key,
       createRevision: previous?.createRevision ?? revision,
       previous: previous?.modRevision,
-      liveBytes: this.liveBytes + bytesOf(write.key, value) - bytesOf(write.key, previous?.value),
+      liveBytes: this.liveBytes + bytesOf(key, value) - bytesOf(key, previous?.value),
       value,
     };
     this.log.append(row);
@@ -191,7 +199,7 @@ export class Writer {
     this.uncommittedBytes += bytesOf(row.key, value);
     this.liveBytes = row.liveBytes;
     this.newest = revision;
-    return { kind: "written", revision, createRevision: row.createRevision, previous };
+    return row;
   }
 
   /** True when a reservation was written that must be durable before the batch is answered. */
@@ -237,13 +245,6 @@ export class Writer {
     // SQLite ends the transaction by itself after some failures.
     if (this.database.isTransaction) this.database.exec("ROLLBACK");
   }
-}
-
-function refusal(write: SentWrite, held: Entry | undefined): Decision | undefined {
-  if (write.kind === "create") return held && { kind: "held", entry: held };
-  if (!held) return { kind: "missing" };
-  const fits = write.expected === undefined || write.expected === held.modRevision;
-  return fits ? undefined : { kind: "held", entry: held };
 }
 
 function bytesOf(key: string, value: Uint8Array | undefined): number {
