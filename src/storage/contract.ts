@@ -10,7 +10,7 @@ import { assert as assertProperty, asyncProperty } from "fast-check";
 import { textOf, utf8 } from "#base/bytes.ts";
 import { answerTo, converse } from "./contract/conversation.ts";
 import { checkHistory, commands } from "./contract/history.ts";
-import { type Revision, type Store, StoreUnavailableError } from "./store.ts";
+import { absent, type Revision, type Store, StoreUnavailableError } from "./store.ts";
 import { create, remove, update } from "./contract/one-key.ts";
 
 /** Opens an empty store. */
@@ -81,7 +81,11 @@ function testConcurrency(name: string, open: OpenStore): void {
     );
     const writer = async (prefix: string, at: number): Promise<void> => {
       const durability = at % 2 === 0 ? "durable" : "lazy";
-      const outcome = await create(store, `${prefix}${at}`, utf8("v"), { durability });
+      const outcome = await update(
+        store,
+        { key: `${prefix}${at}`, value: utf8("v"), expected: absent },
+        { durability },
+      );
       assert(outcome.kind === "created");
       assert.equal(told.has(outcome.revision), prefix === "/a/");
       assert(progress >= outcome.revision && store.revision >= outcome.revision);

@@ -41,7 +41,7 @@ test("on a full disk writes are refused, reads go on, and writes are taken again
     AbortSignal.timeout(60_000),
   );
   await create(store, "/a", utf8("before"));
-  await create(store, "/lease", utf8("1"), { durability: "lazy" });
+  await update(store, { key: "/lease", value: utf8("1"), expected: absent }, { durability: "lazy" });
   await update(store, { key: "/lease", value: utf8("2"), expected: store.revision }, { durability: "lazy" });
   const before = await store.range({ from: "/", to: "0" });
   assert.throws(() => writeFileSync(filler, new Uint8Array(5 * 1024 * 1024)), /ENOSPC/);

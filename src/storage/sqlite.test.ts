@@ -22,7 +22,7 @@ import { utf8 } from "#base/bytes.ts";
 import { silentLog } from "#base/log.ts";
 import { testStore } from "./contract.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "./sqlite.ts";
-import { type Store, type StoreEvent, StoreUnavailableError } from "./store.ts";
+import { absent, type Store, type StoreEvent, StoreUnavailableError } from "./store.ts";
 import { create, remove, update } from "./contract/one-key.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "kedge-storage-"));
@@ -56,9 +56,9 @@ test("a store that is opened again has every write, lazy ones too, and goes on c
   const dataDir = newDataDir();
   await using before = await open({ dataDir });
   await create(before, "/a", utf8("durable"));
-  await create(before, "/b", utf8("lazy"), { durability: "lazy" });
+  await update(before, { key: "/b", value: utf8("lazy"), expected: absent }, { durability: "lazy" });
   await remove(before, "/a");
-  await create(before, "/c", utf8("lazy"), { durability: "lazy" });
+  await update(before, { key: "/c", value: utf8("lazy"), expected: absent }, { durability: "lazy" });
   await before.compact(3);
   const answer = await before.range(all);
   const size = await before.size();
@@ -83,7 +83,7 @@ test("lazy writes touch the disk only when their time has come", async () => {
   };
   await using store = await open({ dataDir, clock });
   // The first one reserves revisions on disk.
-  await create(store, "/lease", utf8("0"), { durability: "lazy" });
+  await update(store, { key: "/lease", value: utf8("0"), expected: absent }, { durability: "lazy" });
   const written = (): number => statSync(`${pathOf(dataDir)}-wal`).size;
   const before = written();
   for (let at = 1; at < 20; at += 1)
@@ -340,7 +340,11 @@ test("a storage thread that dies is started anew: nothing is acknowledged falsel
   await create(store, "/before", utf8("v"));
   for (let life = 0; life < 2; life += 1) {
     const writes = Array.from({ length: 50 }, (_, at) =>
-      create(store, `/${life}-${at}`, utf8("v"), { durability: at % 2 === 0 ? "lazy" : "durable" }).then(
+      update(
+        store,
+        { key: `/${life}-${at}`, value: utf8("v"), expected: absent },
+        { durability: at % 2 === 0 ? "lazy" : "durable" },
+      ).then(
         (outcome) => outcome.kind,
         (error: unknown) => String(error),
       ),

@@ -14,7 +14,7 @@ import {
   StoreUnavailableError,
   type Write,
 } from "../store.ts";
-import { create, type Outcome, remove, update } from "./one-key.ts";
+import { type Outcome, remove, update } from "./one-key.ts";
 
 interface Watcher {
   readonly seen: string[];
@@ -55,7 +55,7 @@ async function answerToWord(store: Store, command: string, words: readonly strin
   const durability = third === "lazy" || second === "lazy" ? "lazy" : "durable";
   switch (command) {
     case "create":
-      return outcomeLine(await create(store, key, utf8(first), { durability }));
+      return outcomeLine(await update(store, { key: key, value: utf8(first), expected: absent }, { durability }));
     case "update":
       return outcomeLine(
         await update(store, { key, value: utf8(first), expected: Number(second.slice(1)) }, { durability }),

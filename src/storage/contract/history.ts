@@ -28,7 +28,7 @@ import {
   type Store,
   type StoreEvent,
 } from "../store.ts";
-import { create, remove, update } from "./one-key.ts";
+import { remove, update } from "./one-key.ts";
 
 type Command =
   | { readonly kind: "create"; readonly key: string; readonly value: string; readonly lazy: boolean }
@@ -168,7 +168,9 @@ async function runPair({ store, history }: Play, command: PairCommand): Promise<
 
 async function write(store: Store, command: WriteCommand, held: Entry | undefined): Promise<string> {
   const durability = "lazy" in command && command.lazy ? "lazy" : "durable";
-  if (command.kind === "create") return (await create(store, command.key, utf8(command.value), { durability })).kind;
+  if (command.kind === "create")
+    return (await update(store, { key: command.key, value: utf8(command.value), expected: absent }, { durability }))
+      .kind;
   const expected = (held?.modRevision ?? 1) + (command.right ? 0 : 1);
   if (command.kind === "delete") return (await remove(store, command.key, expected)).kind;
   return (await update(store, { key: command.key, value: utf8(command.value), expected }, { durability })).kind;

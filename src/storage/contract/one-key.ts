@@ -7,10 +7,8 @@ export interface Outcome {
   readonly revision: Revision;
 }
 
-export async function create(store: Store, key: string, value: Uint8Array, options?: WriteOptions): Promise<Outcome> {
-  const outcome = await store.commit([{ key, value, expected: absent }], options);
-  if (outcome.kind === "conflict") return { kind: "exists", revision: outcome.revision };
-  return { kind: "created", revision: outcome.revisions[0] ?? absent };
+export async function create(store: Store, key: string, value: Uint8Array): Promise<Outcome> {
+  return update(store, { key, value, expected: absent });
 }
 
 export async function update(
@@ -19,8 +17,9 @@ export async function update(
   options?: WriteOptions,
 ): Promise<Outcome> {
   const outcome = await store.commit([{ key, value, expected }], options);
-  if (outcome.kind === "conflict") return lost(outcome.revision);
-  return { kind: "updated", revision: outcome.revisions[0] ?? absent };
+  if (outcome.kind === "conflict")
+    return expected === absent ? { kind: "exists", revision: outcome.revision } : lost(outcome.revision);
+  return { kind: expected === absent ? "created" : "updated", revision: outcome.revisions[0] ?? absent };
 }
 
 /** @param expected Absent to delete the key as it is. */

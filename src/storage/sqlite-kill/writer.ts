@@ -7,9 +7,9 @@ import { machineClock } from "#base/clock.ts";
 import { silentLog } from "#base/log.ts";
 import { utf8 } from "#base/bytes.ts";
 import { openSqliteStore } from "../sqlite.ts";
-import { prefixEnd, type Store } from "../store.ts";
+import { absent, prefixEnd, type Store } from "../store.ts";
 import { seededRandom } from "./seeded-random.ts";
-import { create, remove, update } from "../contract/one-key.ts";
+import { remove, update } from "../contract/one-key.ts";
 
 const writers = 16;
 const keysPerWriter = 3;
@@ -32,7 +32,7 @@ async function write(store: Store, key: string, held: number | undefined): Promi
   say(`try ${key} ${kind === "delete" ? "-" : name} ${kind}`);
   const outcome =
     kind === "create"
-      ? await create(store, key, value, { durability })
+      ? await update(store, { key: key, value: value, expected: absent }, { durability })
       : kind === "update"
         ? await update(store, { key, value, expected: held ?? 0 }, { durability })
         : await remove(store, key, held);
