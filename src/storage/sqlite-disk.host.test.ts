@@ -9,7 +9,7 @@ import { machineClock } from "#base/clock.ts";
 import { utf8 } from "#base/bytes.ts";
 import { silentLog } from "#base/log.ts";
 import { openSqliteStore } from "./sqlite.ts";
-import type { Store, StoreEvent } from "./store.ts";
+import { absent, type Store, type StoreEvent } from "./store.ts";
 import { create, update } from "./contract/one-key.ts";
 
 /** A file system of its own, gone at the end of the block. */
