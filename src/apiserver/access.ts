@@ -1,6 +1,7 @@
 /** Who asks for what: the words authentication, authorization and admission share. */
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
+import type { Entry, Revision } from "#storage/store.ts";
 
 /** @see https://kubernetes.io/docs/reference/access-authn-authz/authentication/ */
 export interface User {
@@ -70,11 +71,7 @@ export interface AdmissionRequest {
   readonly old: KubeObject | undefined;
   /** Takes a sentence for the person at the other end. */
   readonly warn: (sentence: string) => void;
-}
-
-/** One try of a write: what a plugin takes for it, it keeps by this and gives back when it ends. */
-export interface WriteAttempt {
-  /** Aborted when the writer left: nothing may wait longer. */
+  /** Aborted when the writer left. Made on demand: most writes never wait, and a signal costs more than they do. */
   readonly signal: AbortSignal;
 }
 
@@ -84,17 +81,34 @@ export interface AdmissionPlugin {
   /** Quick test whether the plugin has anything to do. */
   handles(request: AdmissionRequest): boolean;
   /** Changes `draft`, the object of the request, which it may change freely but not keep. @throws StatusError to refuse */
-  mutate?(request: AdmissionRequest, draft: Record<string, unknown>, attempt: WriteAttempt): Promise<void>;
+  mutate?(request: AdmissionRequest, draft: Record<string, unknown>): Promise<void>;
   /** @throws StatusError to refuse */
-  validate?(request: AdmissionRequest, attempt: WriteAttempt): Promise<void>;
+  validate?(request: AdmissionRequest): Promise<void>;
   /**
-   * Called once for every attempt this plugin was asked about, whatever became of it: refused, lost, a dry run, or
-   * written. Must not throw; a promise is waited for before the writer is answered.
-   *
-   * @param writtenAt The resourceVersion of the object that was written; undefined when nothing was.
+   * What changes together with the object, asked for right before it is stored, or goes: then the operation is "delete",
+   * whatever made it go.
    */
-  ended?(attempt: WriteAttempt, writtenAt: string | undefined): Promise<void> | void;
+  companions?(request: AdmissionRequest): readonly Companion[] | Promise<readonly Companion[]>;
+  /** Called after a write was stored. Must not throw. */
+  stored?(request: AdmissionRequest): void;
 }
+
+/** A key of the store that changes in one commit with an object: neither is there without the other. */
+export interface Companion {
+  readonly key: string;
+  /** What is there now, which has seen the write at revision `seen` (0: whatever is at hand). */
+  held(seen: Revision): Entry | undefined | Promise<Entry | undefined>;
+  /**
+   * What is to be there instead. Called again when something else changed it meanwhile.
+   *
+   * @param held Of revision `absent` when another write of the same commit puts it there.
+   * @throws StatusError to refuse the write
+   */
+  next(held: Entry | undefined): Uint8Array | CompanionFate;
+}
+
+/** "lost": what the object rests on is somebody else's now, and it has to be made anew. */
+export type CompanionFate = "keep" | "delete" | "lost";
 
 export const superusers = "system:masters";
 export const anonymous: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };

@@ -1,5 +1,7 @@
 /** The admission plugins in their order: all that mutate, then all that validate. */
-import type { AdmissionPlugin, AdmissionRequest, WriteAttempt } from "./access.ts";
+import type { AdmissionPlugin, AdmissionRequest, Companion } from "./access.ts";
+
+const none: readonly Companion[] = [];
 
 export class AdmissionChain {
   // The caller's own array: it grows while the server starts, since plugins need clients, which need the server.
@@ -9,63 +11,30 @@ export class AdmissionChain {
     this.plugins = plugins;
   }
 
-  /** Begins one try of a write, which must be ended whatever becomes of it. */
-  attempt(call: { readonly signal: AbortSignal }): Admission {
-    return new Admission(this.plugins, call);
-  }
-}
-
-/** One try of a write on its way through the plugins. What they take for it lives as long as it does. */
-export class Admission implements WriteAttempt {
-  private readonly plugins: readonly AdmissionPlugin[];
-  private readonly call: { readonly signal: AbortSignal };
-  // Those that were asked and want to hear of the end.
-  private asked: AdmissionPlugin[] | undefined;
-  private writtenAt: string | undefined;
-
-  constructor(plugins: readonly AdmissionPlugin[], call: { readonly signal: AbortSignal }) {
-    this.plugins = plugins;
-    this.call = call;
-  }
-
-  // On demand, since most writes never wait and a signal costs more than they do.
-  get signal(): AbortSignal {
-    return this.call.signal;
-  }
-
   /** @throws StatusError of the plugin that refuses */
   async mutate(request: AdmissionRequest, draft: Record<string, unknown>): Promise<void> {
-    for (const plugin of this.plugins) {
-      if (!plugin.mutate || !plugin.handles(request)) continue;
-      this.note(plugin);
-      await plugin.mutate(request, draft, this);
-    }
+    for (const plugin of this.plugins)
+      if (plugin.mutate && plugin.handles(request)) await plugin.mutate(request, draft);
   }
 
   /** @throws StatusError of the plugin that refuses */
   async validate(request: AdmissionRequest): Promise<void> {
+    for (const plugin of this.plugins) if (plugin.validate && plugin.handles(request)) await plugin.validate(request);
+  }
+
+  /** All that changes together with the object. */
+  async companions(request: AdmissionRequest): Promise<readonly Companion[]> {
+    let found = none;
     for (const plugin of this.plugins) {
-      if (!plugin.validate || !plugin.handles(request)) continue;
-      this.note(plugin);
-      await plugin.validate(request, this);
+      if (!plugin.companions || !plugin.handles(request)) continue;
+      const more = await plugin.companions(request);
+      if (more.length > 0) found = [...found, ...more];
     }
+    return found;
   }
 
-  /** Says that the write was made: what plugins took for it is now in the object. */
-  written(resourceVersion: string): void {
-    this.writtenAt = resourceVersion;
-  }
-
-  /** Must be called once, when the write was made or never will be. A promise only when something is to wait for. */
-  end(): Promise<unknown> | undefined {
-    const waits = this.asked?.flatMap((plugin) => plugin.ended?.(this, this.writtenAt) ?? []) ?? [];
-    this.asked = undefined;
-    return waits.length === 0 ? undefined : Promise.all(waits);
-  }
-
-  private note(plugin: AdmissionPlugin): void {
-    if (!plugin.ended || this.asked?.includes(plugin) === true) return;
-    this.asked ??= [];
-    this.asked.push(plugin);
+  /** Tells that the write was stored. */
+  stored(request: AdmissionRequest): void {
+    for (const plugin of this.plugins) if (plugin.stored && plugin.handles(request)) plugin.stored(request);
   }
 }

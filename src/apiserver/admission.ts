@@ -29,7 +29,7 @@ import { notActedOn } from "./admission/not-acted-on.ts";
 import { podSecurity } from "./admission/pod-security.ts";
 import { defaultTolerationSeconds, priority, runtimeClass } from "./admission/pod-defaults.ts";
 import { rbacEscalation } from "./admission/rbac-escalation.ts";
-import { QuotaLines, resourceQuota } from "./admission/resource-quota.ts";
+import { resourceQuota } from "./admission/resource-quota.ts";
 import { serviceAccount } from "./admission/service-account.ts";
 import { serviceAddresses, type PortRange } from "./admission/service-addresses.ts";
 import {
@@ -39,10 +39,13 @@ import {
   storageObjectInUseProtection,
 } from "./admission/storage.ts";
 import type { Authorization } from "./authorization.ts";
+import type { Core } from "./call.ts";
 
-export { QuotaLines };
+export { repairClaims } from "./admission/service-claims.ts";
 
 export interface AdmissionOptions {
+  /** Of the server whose writes are admitted. */
+  readonly core: Core;
   readonly informers: InformerFactory;
   /** Reads as the server itself, past authorization. */
   readonly client: Client;
@@ -56,9 +59,6 @@ export interface AdmissionOptions {
   readonly nodePorts: PortRange;
   /** Addresses that only one Service may have, each with whose it is. */
   readonly reservedAddresses: ReadonlyMap<string, ObjectKey>;
-  readonly quotaLines: QuotaLines;
-  /** Ends what plugins wait for. */
-  readonly signal: AbortSignal;
 }
 
 export function createAdmission(options: AdmissionOptions): readonly AdmissionPlugin[] {
@@ -86,8 +86,8 @@ export function createAdmission(options: AdmissionOptions): readonly AdmissionPl
       cidr: options.serviceCidr,
       nodePorts: options.nodePorts,
       reserved: options.reservedAddresses,
-      signal: options.signal,
+      core: options.core,
     }),
-    resourceQuota(client, options.quotaLines),
+    resourceQuota(options.core),
   ];
 }

@@ -8,7 +8,7 @@ import type { Verb } from "#machinery/resource.ts";
 import { badRequest, isReason } from "#machinery/status.ts";
 import type { IncludeObject } from "#machinery/table.ts";
 import { expectedOf, integerOf, parseYamlBody, readJson, readPatch, writeQueryOf } from "./body.ts";
-import { isLarge, metaText, targetOf, type Call, type WriteCall, type Written } from "./call.ts";
+import { isLarge, metaText, targetOf, type Call, type Draft, type WriteCall, type Written } from "./call.ts";
 import { bodyEncoding, negotiate, patchTypeOf, type PatchType } from "./negotiate.ts";
 import type { Request } from "./pipeline.ts";
 import type { Served } from "./registry.ts";
@@ -26,8 +26,8 @@ import { get } from "./verbs/get.ts";
 import { list, type ListOptions } from "./verbs/list.ts";
 import { trackFields } from "./verbs/managed-fields.ts";
 import { patch, type PatchBody } from "./verbs/patch.ts";
-import { update } from "./verbs/update.ts";
 import { watch } from "./verbs/watch.ts";
+import { write } from "./verbs/write.ts";
 import { warningHeaders } from "./warnings.ts";
 import { WatchReply } from "./watch-reply.ts";
 
@@ -146,14 +146,14 @@ async function answerCreate(server: Server, request: Request, place: Place): Pro
   if (call.isLarge) await server.turns.next();
   const read = await readJson(bytes, encoding, expectedOf(definition));
   if (call.isLarge) await server.turns.next();
-  const draft = decodeDraft({ definition, ...read }, call);
+  const decode = redecoding(call, read);
   const answers = server.created.get(definition.id);
   if (answers) {
     // Holds because decoding filled in apiVersion, kind and metadata.
-    const object = await answers(draft as unknown as KubeObject, call);
+    const object = await answers(decode() as unknown as KubeObject, call);
     return replyObject(request, rendering, { code: 201, object });
   }
-  return replyWritten(request, rendering, await create(server, call, draft));
+  return replyWritten(request, rendering, await create(server, call, decode));
 }
 
 async function answerGet(request: Request, place: Place, server: Server): Promise<number> {
@@ -228,23 +228,35 @@ async function answerUpdate(server: Server, request: Request, place: Place): Pro
   return replyWritten(request, rendering, await replace(server, call, read));
 }
 
-/** A PUT: each try decodes anew, since a draft is used up by it. */
-export function replace(
-  server: Server,
-  call: WriteCall,
-  read: { json: (JsonObject[string] & {}) | null; problems: readonly string[] },
-) {
+/** The body of a request, read and not decoded yet. */
+export interface ReadBody {
+  readonly json: (JsonObject[string] & {}) | null;
+  readonly problems: readonly string[];
+}
+
+/** Decodes a body at once, and anew each time it is asked: a try of a write uses its draft up. @throws StatusError 400 */
+export function redecoding(call: WriteCall, read: ReadBody): () => Draft {
+  const { definition } = call.served;
+  let first: Draft | undefined = decodeDraft({ definition, ...read }, call);
+  return () => {
+    // What is to be said of the body was said the first time.
+    const draft = first ?? decodeDraft({ definition, ...read }, { ...call, fieldValidation: "Ignore" });
+    first = undefined;
+    return draft;
+  };
+}
+
+/** A PUT. */
+export function replace(server: Server, call: WriteCall, read: ReadBody): Promise<Written> {
   const { served, key } = call;
-  const { definition } = served;
-  let first: ReturnType<typeof decodeDraft> | undefined = decodeDraft({ definition, ...read }, call);
-  const given = metaText(first, "name");
-  if (given !== "" && given !== key.name)
-    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${key.name})`);
-  return update(server, call, {
-    creates: served.rules.createdByUpdate,
+  const decode = redecoding(call, read);
+  return write(server, call, {
+    creates: served.rules.createdByUpdate ? "missing" : "never",
     make: async (current, tracking) => {
-      const draft = first ?? decodeDraft({ definition, ...read }, { ...call, fieldValidation: "Ignore" });
-      first = undefined;
+      const draft = decode();
+      const given = metaText(draft, "name");
+      if (given !== "" && given !== key.name)
+        throw badRequest(`the name of the object (${given}) does not match the name on the URL (${key.name})`);
       const tracked = trackFields(server, tracking, { draft, old: current });
       if (tracked) await tracked;
       return draft;

@@ -147,14 +147,9 @@ async function answerConnect(
   if (!hook || !(asksOptions || subresource.verbs.some((verb) => verb === info.verb))) throw notAllowed();
   const { key } = callOf(request, place);
   const admitted = { user, operation: "connect" as const, resource: served.definition, key };
-  const admission = server.admission.attempt(exchange);
-  try {
-    const warn = (sentence: string): void => void request.warnings.push(sentence);
-    const nothing = { dryRun: false, object: undefined, old: undefined, warn };
-    await admission.validate({ ...admitted, subresource: path.subresource, ...nothing });
-  } finally {
-    await admission.end();
-  }
+  const warn = (sentence: string): void => void request.warnings.push(sentence);
+  const nothing = { dryRun: false, object: undefined, old: undefined, warn, signal: exchange.signal };
+  await server.admission.validate({ ...admitted, subresource: path.subresource, ...nothing });
   await hook(exchange, info, user);
   return 200;
 }

@@ -9,6 +9,7 @@ import { internal, type Target } from "#machinery/status.ts";
 import type { Store } from "#storage/store.ts";
 import type { Authorizer, User } from "./access.ts";
 import type { AdmissionChain } from "./admission-chain.ts";
+import type { Commits } from "./commits.ts";
 import type { Races } from "./races.ts";
 import type { Registry, Served } from "./registry.ts";
 import type { StoredObject } from "./stored-object.ts";
@@ -17,6 +18,8 @@ import type { WatchCache } from "./watch-cache.ts";
 /** The parts of the API server that verbs work with. */
 export interface Core {
   readonly store: Store;
+  /** For writes that change other keys with them. */
+  readonly commits: Commits;
   readonly registry: Registry;
   readonly admission: AdmissionChain;
   readonly authorizer: Authorizer;

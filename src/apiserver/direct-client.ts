@@ -17,7 +17,7 @@ import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject, JsonValue } from "#machinery/shape.ts";
 import { badRequest, StatusError } from "#machinery/status.ts";
 import type { User } from "./access.ts";
-import { replace } from "./answer-resource.ts";
+import { redecoding, replace } from "./answer-resource.ts";
 import type { Call, WriteCall } from "./call.ts";
 import { refusal } from "./identify.ts";
 import { WatchStream } from "./direct-client/watch-stream.ts";
@@ -128,11 +128,11 @@ class DirectClient implements Client {
     const key = { namespace: object.metadata.namespace ?? "", name: "" };
     const call = this.writeCall(resource, { verb: "create", key, large: isLargeValue(jsonOf(object)) }, options);
     if (call.isLarge) await this.server.turns.next();
-    const draft = decodeDraft({ definition: call.served.definition, json: jsonOf(object) }, call);
+    const decode = redecoding(call, { json: jsonOf(object), problems: [] });
     const answers = this.server.created.get(resource.id);
     // Both hold because the draft is of this kind.
-    if (answers) return (await answers(draft as unknown as KubeObject, call)) as T;
-    return shownAs(resource, { served: call.served, object: (await create(this.server, call, draft)).object });
+    if (answers) return (await answers(decode() as unknown as KubeObject, call)) as T;
+    return shownAs(resource, { served: call.served, object: (await create(this.server, call, decode)).object });
   }
 
   async update<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, options?: WriteOptions): Promise<T> {

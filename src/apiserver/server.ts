@@ -14,6 +14,7 @@ import type { Store } from "#storage/store.ts";
 import type { Exchange } from "#wire/http.ts";
 import type { AdmissionPlugin, Authenticator, Authorizer, User } from "./access.ts";
 import { AdmissionChain } from "./admission-chain.ts";
+import { Commits } from "./commits.ts";
 import { bodyLimits } from "./body.ts";
 import type { Core, WriteCall } from "./call.ts";
 import { DamagedEntries } from "./damaged.ts";
@@ -128,6 +129,7 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
   const server: Server = {
     store,
     registry,
+    commits: new Commits(store),
     admission: new AdmissionChain(options.admission),
     authorizer,
     races: new Races(clock, random),

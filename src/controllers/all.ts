@@ -26,7 +26,7 @@ import { nodeIpamController } from "./node-ipam.ts";
 import { nodeLifeCycleController } from "./node-life-cycle.ts";
 import { persistentVolumeBinder } from "./persistent-volume-binder.ts";
 import { podGarbageCollector } from "./pod-garbage.ts";
-import { resourceQuotaController, type QuotaParts } from "./resource-quota.ts";
+import { resourceQuotaController } from "./resource-quota.ts";
 import { replicaSetController, replicationController } from "./replica-set.ts";
 import type { ResourceSource } from "#client/resource-source.ts";
 import { rootCaPublisher } from "./root-ca-publisher.ts";
@@ -48,8 +48,6 @@ export interface ControllersOptions {
   readonly recorderFor: (account: string) => Recorder;
   readonly informers: InformerFactory;
   readonly resources: ResourceSource;
-  /** How quotas are recounted while admission charges nothing; see resource-quota.ts. */
-  readonly recount: QuotaParts["recount"];
   readonly clock: Clock;
   readonly log: Log;
   readonly options: ControllerSettings;

@@ -18,7 +18,6 @@ function namesWithout(...disabled: readonly string[]): readonly string[] {
     recorderFor: () => new MemoryApi(clock),
     informers: createInformers(client, { clock, log: silentLog }, ended),
     resources: { all: () => [], byKind: () => undefined, onChange: () => undefined },
-    recount: (_, __, work) => work(),
     clock,
     log: silentLog,
     options: { clusterCidr: "10.42.0.0/16", rootCa: "", localStoragePath: "/x", disabled: new Set(disabled) },

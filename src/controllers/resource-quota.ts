@@ -1,7 +1,7 @@
 /**
- * Keeps the status of resource quotas: admission counts what comes, this controller what there is. It counts what the
- * API answers at that moment, not what caches remember, in a turn in which no write is charged: a count that lacks one
- * would give its share away a second time.
+ * Keeps the status of resource quotas: admission counts what comes, this controller what there is. It reads the quota
+ * first and then what the API answers at that moment, not what caches remember: a write that was charged since changed
+ * the quota with it, so that the count, which may lack it, is refused and made anew.
  *
  * @see https://kubernetes.io/docs/concepts/policy/resource-quotas/
  */
@@ -33,8 +33,6 @@ export interface QuotaParts {
   readonly client: Client;
   readonly informers: InformerFactory;
   readonly resources: ResourceSource;
-  /** Runs `work` while no write of the namespace is charged or on its way. @throws StatusError 409 when it cannot now */
-  readonly recount: (namespace: string, signal: AbortSignal, work: () => Promise<void>) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -105,7 +103,7 @@ class Recounts {
     if (!known) return;
     const counted = this.countedOf(known);
     for (const resource of counted) if (resource.schema === undefined) this.watch(resource);
-    await this.parts.recount(key.namespace, this.signal, () => this.count(key, counted));
+    await this.count(key, counted);
     const hasCustom = counted.some(({ schema }) => schema !== undefined);
     this.queue.addAfter(keyText(key), hasCustom ? customAgainMs : againMs);
   }

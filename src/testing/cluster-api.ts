@@ -1,5 +1,5 @@
 /** An API server with the roles, authorizers and admission of a cluster, over the memory store and without sockets. */
-import { createAdmission, QuotaLines } from "#apiserver/admission.ts";
+import { createAdmission } from "#apiserver/admission.ts";
 import type { AdmissionPlugin, Authorizer, User } from "#apiserver/access.ts";
 import { createAuthentication } from "#apiserver/authentication.ts";
 import { createAuthorization } from "#apiserver/authorization.ts";
@@ -17,6 +17,7 @@ import { machineRandom } from "#base/random.ts";
 import type { Client } from "#client/client.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import { createInformers } from "#client/watch-informer.ts";
+import { openMemoryStore } from "#storage/memory.ts";
 import { TestApiServer } from "./api-server.ts";
 
 type ConnectHook = ReturnType<typeof connectHooks>[string];
@@ -36,8 +37,12 @@ export interface ClusterApi {
 
 const admin: User = { name: "admin", groups: ["system:masters"] };
 
-/** Runs until the signal is aborted. */
-export async function startClusterApi(signal: AbortSignal): Promise<ClusterApi> {
+/**
+ * Runs until the signal is aborted.
+ *
+ * @param store Of several servers, when they share one.
+ */
+export async function startClusterApi(signal: AbortSignal, store = openMemoryStore()): Promise<ClusterApi> {
   const admission: AdmissionPlugin[] = [];
   const metrics = new Metrics();
   const recorded: string[] = [];
@@ -50,7 +55,7 @@ export async function startClusterApi(signal: AbortSignal): Promise<ClusterApi> 
         : must(authorization, "it is made before the first request of others").authorize(attributes),
   };
   const created = new Map<string, CreateHook>();
-  const server = new TestApiServer({ admission, metrics, authorizer, connect, created });
+  const server = new TestApiServer({ store, admission, metrics, authorizer, connect, created });
   const client = createDirectClient(server.api.server, { user: admin, signal });
   const informers = createInformers(client, { clock: machineClock, log: silentLog }, signal);
   authorization = createAuthorization(informers);
@@ -62,6 +67,7 @@ export async function startClusterApi(signal: AbortSignal): Promise<ClusterApi> 
   for (const [id, hook] of reviews) created.set(id, hook);
   admission.push(
     ...createAdmission({
+      core: server.api.server,
       informers,
       client,
       random: machineRandom,
@@ -72,8 +78,6 @@ export async function startClusterApi(signal: AbortSignal): Promise<ClusterApi> 
       serviceCidr: must(parseCidr("10.43.0.0/16"), "it is one"),
       nodePorts: { first: 30_000, last: 32_767 },
       reservedAddresses: new Map(),
-      quotaLines: new QuotaLines(machineClock),
-      signal,
     }),
   );
   const addresses = { serviceCidr: "10.43.0.0/16", serviceAddress: "10.43.0.1", advertiseAddress: "192.0.2.1" };

@@ -2,7 +2,7 @@
  * A cluster in one process and virtual time: the API server over the memory store with its rules and admission, every
  * controller as its own service account, and nodes whose pods run without containers.
  */
-import { createAdmission, QuotaLines } from "#apiserver/admission.ts";
+import { createAdmission } from "#apiserver/admission.ts";
 import { serviceAccountUser } from "#apiserver/authentication.ts";
 import { createAuthorization, mastersAuthorizer, type Authorization } from "#apiserver/authorization.ts";
 import { writeBootstrapObjects } from "#apiserver/bootstrap.ts";
@@ -44,7 +44,6 @@ export class SimulatedCluster implements AsyncDisposable {
   readonly client: Client;
   readonly informers: InformerFactory;
   readonly nodes: SimulatedNodes;
-  private readonly quotaLines = new QuotaLines(this.clock);
   /** What becomes of the calls of controllers; every one is served unless a test says otherwise. */
   fate: (call: Call) => Fate = () => served;
   private readonly authorization: Authorization;
@@ -70,6 +69,7 @@ export class SimulatedCluster implements AsyncDisposable {
     late.authorization = createAuthorization(this.informers);
     late.admission.push(
       ...createAdmission({
+        core: api.server,
         informers: this.informers,
         client: this.client,
         random: machineRandom,
@@ -80,8 +80,6 @@ export class SimulatedCluster implements AsyncDisposable {
         serviceCidr: must(parseCidr("10.43.0.0/16"), "a network"),
         nodePorts: { first: 30_000, last: 32_767 },
         reservedAddresses: new Map(),
-        quotaLines: this.quotaLines,
-        signal,
       }),
     );
     this.authorization = late.authorization;
@@ -110,7 +108,6 @@ export class SimulatedCluster implements AsyncDisposable {
       },
       informers: createInformers(faulty(this.client), { clock, log }, signal),
       resources: staticResources,
-      recount: (namespace, until, work) => this.quotaLines.recount(namespace, until, work),
       clock,
       log,
       options: {

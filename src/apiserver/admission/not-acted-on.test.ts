@@ -226,13 +226,6 @@ const cases: Readonly<Record<string, Case>> = {
     rest: { spec: { cidrs: ["10.99.0.0/24"] } },
     says: /only from the range it was started with/,
   },
-  "ipaddresses.networking.k8s.io": {
-    apiVersion: "networking.k8s.io/v1",
-    kind: "IPAddress",
-    name: "10.43.0.77",
-    rest: { spec: { parentRef: { resource: "services", namespace: "default", name: "s" } } },
-    says: /this object reserves none/,
-  },
   "flowschemas.flowcontrol.apiserver.k8s.io": {
     apiVersion: "flowcontrol.apiserver.k8s.io/v1",
     kind: "FlowSchema",

@@ -8,7 +8,7 @@ import type { APIService } from "#resources/apiregistration/api-service.ts";
 import type { PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
 import type { PersistentVolume } from "#resources/core/persistent-volume.ts";
 import type { Service } from "#resources/core/service.ts";
-import type { AdmissionPlugin, AdmissionRequest, WriteAttempt } from "../access.ts";
+import type { AdmissionPlugin, AdmissionRequest } from "../access.ts";
 
 interface Row {
   readonly sentence: string;
@@ -107,10 +107,6 @@ const rows = new Map<string, Row>([
       concerns: ({ metadata }) => metadata.name !== "kubernetes",
     },
   ],
-  [
-    "ipaddresses.networking.k8s.io",
-    { sentence: "kedge knows the addresses of Services by themselves: this object reserves none" },
-  ],
   ["flowschemas.flowcontrol.apiserver.k8s.io", { sentence: shares, concerns: (object) => !isMandatory(object) }],
   [
     "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
@@ -128,25 +124,20 @@ function sentenceOf({ resource }: AdmissionRequest, object: KubeObject | undefin
 }
 
 export function notActedOn(recorder: Recorder): AdmissionPlugin {
-  // Writes on their way. An attempt that ends is forgotten, and one that is lost with its writer.
-  const attempts = new WeakMap<WriteAttempt, AdmissionRequest>();
   return {
     name: "NotActedOn",
     handles: ({ resource, operation, subresource, object }) =>
       rows.has(resource.id) && subresource === "" && object !== undefined && operation !== "delete",
-    validate: async (request, attempt) => {
+    validate: async (request) => {
       const sentence = sentenceOf(request, request.object);
-      if (sentence === undefined) return;
-      request.warn(sentence);
-      // An event for what is new, not for every change of it.
-      if (!request.dryRun && sentenceOf(request, request.old) === undefined) attempts.set(attempt, request);
+      if (sentence !== undefined) request.warn(sentence);
     },
-    ended: (attempt, writtenAt) => {
-      const request = attempts.get(attempt);
-      attempts.delete(attempt);
-      if (!request?.object || writtenAt === undefined) return;
-      const message = sentenceOf(request, request.object) ?? "";
-      recorder.record(request.object, { type: "Warning", reason: "NotActedOn", message });
+    stored: (request) => {
+      const { object, old } = request;
+      const message = sentenceOf(request, object);
+      // An event for what is new, not for every change of it.
+      if (!object || message === undefined || sentenceOf(request, old) !== undefined) return;
+      recorder.record(object, { type: "Warning", reason: "NotActedOn", message });
     },
   };
 }

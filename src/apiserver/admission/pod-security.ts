@@ -81,8 +81,8 @@ export function podSecurity(parts: PodSecurityParts): AdmissionPlugin {
       if (resource.id === "pods") return !ignoredSubresources.has(subresource);
       return subresource === "" && (resource.id === "namespaces" || templates.has(resource.id));
     },
-    validate: async (request, { signal }) => {
-      if (request.resource.id === "namespaces") return checkNamespace(parts, request, signal);
+    validate: async (request) => {
+      if (request.resource.id === "namespaces") return checkNamespace(parts, request);
       const namespace = await parts.namespaceOf(request.key.namespace);
       const { policy } = policyOf(namespace?.metadata.labels);
       const isPod = request.resource.id === "pods";
@@ -173,7 +173,7 @@ function labelsOf(request: AdmissionRequest, { mode, standard, isAllowed }: Verd
 }
 
 /** Labels are good, and who makes them stricter hears which pods would not be let in now. @throws StatusError 422 */
-async function checkNamespace(parts: PodSecurityParts, request: AdmissionRequest, signal: AbortSignal): Promise<void> {
+async function checkNamespace(parts: PodSecurityParts, request: AdmissionRequest): Promise<void> {
   // Both hold because the resource is namespaces.
   const namespace = request.object as Namespace;
   const old = request.old as Namespace | undefined;
@@ -186,7 +186,7 @@ async function checkNamespace(parts: PodSecurityParts, request: AdmissionRequest
   if (!before || sameStandard(enforce, before.policy.enforce) || enforce.level === "privileged") return;
   if (enforce.version === before.policy.enforce.version && !isStricter(enforce, before.policy.enforce)) return;
   const items = await podsIn(parts, name);
-  for (const warning of await existingPodWarnings(parts.clock, { namespace: name, items, enforce }, signal))
+  for (const warning of await existingPodWarnings(parts.clock, { namespace: name, items, enforce }, request.signal))
     request.warn(warning);
 }
 

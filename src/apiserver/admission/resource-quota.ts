@@ -1,34 +1,29 @@
 /**
- * Refuses what would exceed a resource quota, and counts what it lets through in the quota's status at once, so that
- * two writes at the same time cannot both take the last of it. The quota controller recounts later, in a turn of the
- * same line, when no charged write is on its way: else it would miss one and give its share away twice.
+ * Refuses what would exceed a resource quota, and counts what it lets through in the quota's status, in one commit with
+ * the object: two writes at the same time cannot both take the last of it, and what was not written was not charged.
+ * What goes is given back by the quota controller, which counts what there is; its count is refused when a write was
+ * charged since it looked.
  *
  * @see https://kubernetes.io/docs/concepts/policy/resource-quotas/
  */
 import { own } from "#base/own.ts";
-import type { Client } from "#client/client.ts";
-import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
+import type { KubeObject } from "#machinery/meta.ts";
 import { Quantity } from "#machinery/quantity.ts";
-import { conflict, forbidden, isReason } from "#machinery/status.ts";
+import { untyped } from "#machinery/resource.ts";
+import { forbidden } from "#machinery/status.ts";
 import { resourceQuotas, type ResourceQuota } from "#resources/core/resource-quota.ts";
 import { quotaCovers, uncounted, usageOf, type Amounts } from "#resources/core/quota-usage.ts";
-import type { AdmissionPlugin, AdmissionRequest, WriteAttempt } from "../access.ts";
-import { QuotaLines } from "./quota-lines.ts";
+import type { Entry, Revision } from "#storage/store.ts";
+import type { AdmissionPlugin, AdmissionRequest, Companion, CompanionFate } from "../access.ts";
+import type { Core } from "../call.ts";
+import { StoredObject } from "../stored-object.ts";
+import type { WatchCache } from "../watch-cache.ts";
 import { targetOf } from "./target.ts";
 
-export { QuotaLines };
+const none: readonly Companion[] = [];
 
-// A quota whose status changes under us this often is written by something that fights us.
-const attemptsMax = 20;
-
-interface Charge {
-  readonly quota: ObjectKey;
-  readonly amounts: Amounts;
-}
-
-export function resourceQuota(client: Client, lines: QuotaLines): AdmissionPlugin {
-  // What attempts under way have charged.
-  const taken = new Map<WriteAttempt, Charge[]>();
+export function resourceQuota(core: Pick<Core, "registry">): AdmissionPlugin {
+  const quotas = untyped(resourceQuotas);
   return {
     name: "ResourceQuota",
     handles: (request) =>
@@ -37,65 +32,51 @@ export function resourceQuota(client: Client, lines: QuotaLines): AdmissionPlugi
       (request.subresource === "" || request.subresource === "resize") &&
       (request.operation === "create" || request.operation === "update") &&
       !uncounted.has(request.resource.id),
-    validate: async (request, attempt) => {
-      const { namespace } = request.key;
-      const { items } = await client.list(resourceQuotas, { namespace });
-      if (items.length === 0) return;
-      const charges: Charge[] = [];
-      taken.set(attempt, charges);
-      await lines.charge(namespace, attempt, () => charge(client, request, charges));
-    },
-    ended: async (attempt, writtenAt) => {
-      const charges = taken.get(attempt);
-      if (!charges) return;
-      taken.delete(attempt);
-      try {
-        if (writtenAt === undefined) for (const one of charges) await refund(client, one);
-      } catch {
-        // The recount gives it back.
-      } finally {
-        lines.settle(attempt);
-      }
+    companions: (request) => {
+      const cache = core.registry.of(quotas)?.cache;
+      if (!cache) return none;
+      const loading = cache.ready();
+      return loading ? loading.then(() => chargesOf(cache, request)) : chargesOf(cache, request);
     },
   };
 }
 
-/** @param charges Filled as quotas are charged, also when a later one refuses. */
-async function charge(client: Client, request: AdmissionRequest, charges: Charge[]): Promise<void> {
-  const { namespace } = request.key;
-  const { items } = await client.list(resourceQuotas, { namespace });
-  for (const quota of items) {
-    const amounts = await chargeOne(client, quota, request);
-    if (amounts.size > 0) charges.push({ quota: { namespace, name: quota.metadata.name ?? "" }, amounts });
-  }
+function chargesOf(cache: WatchCache, request: AdmissionRequest): readonly Companion[] {
+  if (cache.size === 0) return none;
+  return cache.inNamespace(request.key.namespace).map(({ storeKey }) => new Charge(cache, storeKey, request));
 }
 
-async function chargeOne(client: Client, listed: ResourceQuota, request: AdmissionRequest): Promise<Amounts> {
-  let quota = listed;
-  for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    refuseUnspecified(quota, request);
-    const delta = deltaOf(quota, request);
-    if (delta.size === 0) return delta;
-    refuseExcess(quota, delta, request);
-    if (request.dryRun) return new Map();
-    try {
-      await client.update(resourceQuotas, withUsage(quota, delta), { subresource: "status" });
-      return delta;
-    } catch (error) {
-      if (isReason(error, "NotFound")) return new Map();
-      if (!isReason(error, "Conflict")) throw error;
-    }
-    try {
-      quota = await client.get(resourceQuotas, { namespace: request.key.namespace, name: quota.metadata.name ?? "" });
-    } catch (error) {
-      if (isReason(error, "NotFound")) return new Map();
-      throw error;
-    }
+/** What one write takes of one quota. */
+class Charge implements Companion {
+  readonly key: string;
+  private readonly cache: WatchCache;
+  private readonly request: AdmissionRequest;
+
+  constructor(cache: WatchCache, key: string, request: AdmissionRequest) {
+    this.cache = cache;
+    this.key = key;
+    this.request = request;
   }
-  throw conflict(
-    targetOf(request),
-    "the object has been modified; please apply your changes to the latest version and try again",
-  );
+
+  held(seen: Revision): Entry | undefined | Promise<Entry | undefined> {
+    const { cache, key } = this;
+    if (seen <= cache.revision) return cache.get(key)?.entry;
+    return cache.seen(seen, this.request.signal).then(() => cache.get(key)?.entry);
+  }
+
+  next(held: Entry | undefined): Uint8Array | CompanionFate {
+    const { kind } = this.cache;
+    const read = held && kind.read(held);
+    // A quota that is gone limits nothing any more, and one that cannot be read is told of elsewhere.
+    if (!(read instanceof StoredObject)) return "keep";
+    // Holds because only quotas are stored there.
+    const quota = read.object as ResourceQuota;
+    refuseUnspecified(quota, this.request);
+    const delta = deltaOf(quota, this.request);
+    if (delta.size === 0) return "keep";
+    refuseExcess(quota, delta, this.request);
+    return kind.encode(withUsage(quota, delta));
+  }
 }
 
 /** What the write adds under the names the quota limits. Only growth is charged: the controller gives back the rest. */
@@ -157,18 +138,4 @@ function withUsage(quota: ResourceQuota, delta: Amounts): ResourceQuota {
       .add(amount)
       .toString();
   return { ...quota, status: { ...quota.status, used } };
-}
-
-async function refund(client: Client, { quota: key, amounts }: Charge): Promise<void> {
-  for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    try {
-      const quota = await client.get(resourceQuotas, key);
-      const negative = new Map([...amounts].map(([name, amount]) => [name, Quantity.zero.sub(amount)]));
-      await client.update(resourceQuotas, withUsage(quota, negative), { subresource: "status" });
-      return;
-    } catch (error) {
-      if (isReason(error, "NotFound")) return;
-      if (!isReason(error, "Conflict")) throw error;
-    }
-  }
 }

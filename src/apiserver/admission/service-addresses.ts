@@ -1,9 +1,6 @@
 /**
- * Gives Services their cluster IP and node ports. What is in use is read off the Services themselves, so there is no
- * second record that could disagree with them; what is promised to a write is kept beside it for as long as that write
- * is under way, whatever becomes of it.
- *
- * Differs from upstream: no IPAddress object is made for a cluster IP, because the Service already says it.
+ * Gives Services their cluster IP and node ports: chooses what no Service has as far as is known here. That two writes at
+ * the same time chose the same shows when they are stored, see service-claims.ts; one of them chooses anew.
  *
  * @see https://kubernetes.io/docs/reference/networking/virtual-ips/
  */
@@ -11,10 +8,12 @@ import { cidrContains, cidrSize, formatCidr, formatIpv4, parseIpv4, type Cidr } 
 import type { Random } from "#base/random.ts";
 import type { Informer } from "#client/informer.ts";
 import { invalid as invalidField, required, type FieldError } from "#machinery/field-error.ts";
-import type { Draft, ObjectKey } from "#machinery/meta.ts";
+import { keyOf, type Draft, type ObjectKey } from "#machinery/meta.ts";
 import { internal, invalid } from "#machinery/status.ts";
 import type { Service, ServicePort } from "#resources/core/service.ts";
-import type { AdmissionPlugin, AdmissionRequest, WriteAttempt } from "../access.ts";
+import type { AdmissionPlugin, AdmissionRequest, Companion } from "../access.ts";
+import type { Core } from "../call.ts";
+import { claimChanges, claimsOf, type Claim } from "./service-claims.ts";
 
 export interface PortRange {
   readonly first: number;
@@ -23,10 +22,9 @@ export interface PortRange {
 }
 
 export interface ServiceAddressOptions {
+  readonly core: Pick<Core, "store" | "registry" | "clock" | "random" | "log">;
   readonly informer: Informer<Service>;
   readonly random: Random;
-  /** Ends the waits for the informer. */
-  readonly signal: AbortSignal;
   readonly cidr: Cidr;
   readonly nodePorts: PortRange;
   /** Addresses that only some Services may have, each with whose it is: the API's and the cluster DNS's. */
@@ -45,40 +43,34 @@ export function serviceAddresses(options: ServiceAddressOptions): AdmissionPlugi
 class ServiceAddresses implements AdmissionPlugin {
   readonly name = "ServiceAddresses";
   private readonly options: ServiceAddressOptions;
-  // Promised to a write that is under way, or that the informer has not shown yet. Keys: an address, or "TCP/30080".
-  private readonly promised = new Map<string, WriteAttempt>();
 
   constructor(options: ServiceAddressOptions) {
     this.options = options;
-    options.informer.addIndex("address", (service) => takenBy(service));
+    options.informer.addIndex("address", (service) => claimsOf(service));
   }
 
   handles(request: AdmissionRequest): boolean {
-    return (
-      request.resource.id === "services" &&
-      request.subresource === "" &&
-      (request.operation === "create" || request.operation === "update")
-    );
+    return request.resource.id === "services" && request.subresource === "" && request.operation !== "connect";
   }
 
-  async mutate(request: AdmissionRequest, raw: Record<string, unknown>, attempt: WriteAttempt): Promise<void> {
+  async mutate(request: AdmissionRequest, raw: Record<string, unknown>): Promise<void> {
     // Holds because handles() lets only services through.
     const service = raw as unknown as ServiceDraft;
     // Holds for the same reason.
     const old = request.old as Service | undefined;
     if (old) keepAllocated(service, old);
-    const asked = { old, attempt };
+    const given = new Set<Claim>();
+    const asked = { old, given };
     const errors = [...this.assignAddress(service, asked), ...this.assignPorts(service, asked)];
     if (errors.length > 0) throw invalid({ group: "", resource: "Service", name: service.metadata.name ?? "" }, errors);
   }
 
-  ended(attempt: WriteAttempt, writtenAt: string | undefined): void {
-    const release = (): void => {
-      for (const [what, by] of this.promised) if (by === attempt) this.promised.delete(what);
-    };
-    if (writtenAt === undefined) return release();
-    // What was written is read off the Services once the informer has seen it; until then nobody else may have it.
-    this.options.informer.whenSeen(writtenAt, this.options.signal).then(release, release);
+  companions(request: AdmissionRequest): Promise<readonly Companion[]> {
+    // All three hold because handles() lets only services through.
+    const [old, now] = [request.old as Service | undefined, request.object as Service | undefined];
+    const { metadata } = (now ?? old) as Service;
+    const owner = { namespace: metadata.namespace ?? "", name: metadata.name ?? "" };
+    return claimChanges(this.options.core, { owner, old, now });
   }
 
   private assignAddress(service: ServiceDraft, asked: Asked): FieldError[] {
@@ -132,18 +124,24 @@ class ServiceAddresses implements AdmissionPlugin {
         `failed to allocate IP ${address}: the provided network does not match the current range`,
       );
     const owner = reserved.get(address);
-    if (owner ? !isOf(owner, service) : this.isTaken(address))
+    if (owner ? !isOf(owner, service) : this.isAnothers(address, service))
       return invalidField(
         "spec.clusterIPs",
         [address],
         `failed to allocate IP ${address}: provided IP is already allocated`,
       );
-    this.promised.set(address, asked.attempt);
     return undefined;
   }
 
-  private isTaken(what: string): boolean {
-    return this.promised.has(what) || this.options.informer.byIndex("address", what).length > 0;
+  /** One of the same name is told that the name is taken. */
+  private isAnothers(address: string, { metadata }: ServiceDraft): boolean {
+    const holders = this.options.informer.byIndex("address", address);
+    return holders.some((holder) => !isOf(keyOf(holder), { metadata }));
+  }
+
+  /** As far as is known here: who comes first is decided when the Service is stored. */
+  private isTaken(claim: Claim): boolean {
+    return this.options.informer.byIndex("address", claim).length > 0;
   }
 
   // The lower part of the range is left for addresses that are asked for by name, as upstream divides it.
@@ -181,7 +179,7 @@ class ServiceAddresses implements AdmissionPlugin {
   }
 
   private assignPort({ port, ports, asked, wanted }: PortClaim): string | undefined {
-    const { old, attempt } = asked;
+    const { old, given } = asked;
     const protocol = port.protocol ?? "TCP";
     if ((port.nodePort ?? 0) === 0) {
       if (!wanted) return undefined;
@@ -194,53 +192,61 @@ class ServiceAddresses implements AdmissionPlugin {
           (other.protocol ?? "TCP") !== protocol &&
           !this.isTaken(`${protocol}/${other.nodePort}`),
       );
-      port.nodePort = twin?.nodePort ?? this.freePort(protocol);
-      this.promised.set(`${protocol}/${port.nodePort}`, attempt);
+      port.nodePort = twin?.nodePort ?? this.freePort(protocol, given);
+      given.add(`${protocol}/${port.nodePort}`);
       return undefined;
     }
     const number = port.nodePort ?? 0;
     const kept = (old?.spec.ports ?? []).some((was) => was.nodePort === number && (was.protocol ?? "TCP") === protocol);
     if (kept) return undefined;
-    const error = this.unavailable(protocol, number);
-    if (error === undefined) this.promised.set(`${protocol}/${number}`, attempt);
+    const error = this.unavailable({ protocol, port: number, given });
+    if (error === undefined) given.add(`${protocol}/${number}`);
     return error;
   }
 
   /** Why nobody can have a port of the nodes. */
-  private unavailable(protocol: string, port: number): string | undefined {
+  private unavailable({ protocol, port, given }: PortWish): string | undefined {
     const { first, last } = this.options.nodePorts;
     if (port < first || port > last)
       return `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
-    return this.isTaken(`${protocol}/${port}`) ? "provided port is already allocated" : undefined;
+    const claim = `${protocol}/${port}`;
+    return given.has(claim) || this.isTaken(claim) ? "provided port is already allocated" : undefined;
   }
 
-  private assignHealthPort(service: ServiceDraft, { old, attempt }: Asked): FieldError[] {
+  private assignHealthPort(service: ServiceDraft, { old, given: taken }: Asked): FieldError[] {
     const { spec } = service;
     if (spec.type !== "LoadBalancer" || spec.externalTrafficPolicy !== "Local") return [];
     const given = spec.healthCheckNodePort ?? 0;
-    if (given === 0) spec.healthCheckNodePort = this.freePort("TCP");
+    if (given === 0) spec.healthCheckNodePort = this.freePort("TCP", taken);
     else if (given !== old?.spec.healthCheckNodePort) {
-      const error = this.unavailable("TCP", given);
+      const error = this.unavailable({ protocol: "TCP", port: given, given: taken });
       if (error !== undefined) return [invalidField("spec.healthCheckNodePort", given, error)];
     }
-    this.promised.set(`TCP/${spec.healthCheckNodePort}`, attempt);
     return spec.healthCheckNodePort === undefined ? [required("spec.healthCheckNodePort")] : [];
   }
 
-  private freePort(protocol: string): number {
+  private freePort(protocol: string, given: ReadonlySet<Claim>): number {
     const { first, last } = this.options.nodePorts;
+    const isFree = (port: number): boolean => !given.has(`${protocol}/${port}`) && !this.isTaken(`${protocol}/${port}`);
     for (let tries = 0; tries < randomTriesMax; tries++) {
       const port = first + Math.floor(this.options.random.fraction() * (last - first + 1));
-      if (!this.isTaken(`${protocol}/${port}`)) return port;
+      if (isFree(port)) return port;
     }
-    for (let port = first; port <= last; port++) if (!this.isTaken(`${protocol}/${port}`)) return port;
+    for (let port = first; port <= last; port++) if (isFree(port)) return port;
     throw internal(`failed to allocate a nodePort: range ${first}-${last} is full`);
   }
 }
 
 interface Asked {
   readonly old: Service | undefined;
-  readonly attempt: WriteAttempt;
+  /** Ports that this Service gets already. */
+  readonly given: Set<Claim>;
+}
+
+interface PortWish {
+  readonly protocol: string;
+  readonly port: number;
+  readonly given: ReadonlySet<Claim>;
 }
 
 interface AddressClaim {
@@ -256,18 +262,8 @@ interface PortClaim {
   readonly wanted: boolean;
 }
 
-function isOf(owner: ObjectKey, { metadata }: ServiceDraft): boolean {
+function isOf(owner: ObjectKey, { metadata }: Pick<ServiceDraft, "metadata">): boolean {
   return metadata.namespace === owner.namespace && metadata.name === owner.name;
-}
-
-function takenBy(service: Service): string[] {
-  const { spec } = service;
-  const address = spec.clusterIP ?? "";
-  const ports = (spec.ports ?? []).flatMap((port) =>
-    (port.nodePort ?? 0) === 0 ? [] : [`${port.protocol ?? "TCP"}/${port.nodePort}`],
-  );
-  const health = (spec.healthCheckNodePort ?? 0) === 0 ? [] : [`TCP/${spec.healthCheckNodePort}`];
-  return [...(address === "" || address === "None" ? [] : [address]), ...ports, ...health];
 }
 
 /** A client that sends a Service without what was allocated means to keep it. */

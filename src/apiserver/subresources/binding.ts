@@ -9,7 +9,7 @@ import { bindings, type Binding } from "#resources/core/binding.ts";
 import { pods } from "#resources/core/pod.ts";
 import type { Core, Draft, WriteCall } from "../call.ts";
 import type { PostSubresource } from "../subresource.ts";
-import { update } from "../verbs/update.ts";
+import { write } from "../verbs/write.ts";
 import { currentDraft } from "./current-draft.ts";
 import { setCondition } from "./pod-condition.ts";
 
@@ -26,24 +26,19 @@ export async function bind(core: Core, call: WriteCall, object: KubeObject): Pro
   if (!served) throw notFound({ group: "", resource: "pods", name });
   const key = { namespace, name };
   const podCall = { ...call, served, key, subresource: "binding" };
-  const admission = core.admission.attempt(call);
-  try {
-    await admission.validate({
-      user: call.user,
-      operation: "create",
-      resource: served.definition,
-      key,
-      subresource: "binding",
-      dryRun: call.dryRun,
-      object,
-      old: undefined,
-      warn: call.warn,
-    });
-    await update(core, podCall, { creates: false, make: (pod) => bound(core, currentDraft(pod), posted) });
-  } finally {
-    const ending = admission.end();
-    if (ending) await ending;
-  }
+  await core.admission.validate({
+    user: call.user,
+    operation: "create",
+    resource: served.definition,
+    key,
+    subresource: "binding",
+    dryRun: call.dryRun,
+    object,
+    old: undefined,
+    warn: call.warn,
+    signal: call.signal,
+  });
+  await write(core, podCall, { creates: "never", make: (pod) => bound(core, currentDraft(pod), posted) });
   return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
 }
 

@@ -17,7 +17,7 @@ import { shown, type Served } from "../registry.ts";
 import type { PostSubresource } from "../subresource.ts";
 import { remove } from "../verbs/delete.ts";
 import { get } from "../verbs/get.ts";
-import { update } from "../verbs/update.ts";
+import { write } from "../verbs/write.ts";
 import { currentDraft } from "./current-draft.ts";
 import { checkDisruption, evictionRefused, isDone, isPastBudgets, mayEvictUnhealthy, pinned } from "./disruption.ts";
 import { setCondition } from "./pod-condition.ts";
@@ -86,11 +86,11 @@ interface Disruption {
 async function takeDisruption(core: Core, { call, pod, budget }: Disruption): Promise<void> {
   const key = { namespace: budget.metadata.namespace ?? "", name: budget.metadata.name ?? "" };
   const served = servedOf(core, untyped(podDisruptionBudgets));
-  await update(
+  await write(
     core,
     { ...call, served, key, subresource: "status" },
     {
-      creates: false,
+      creates: "never",
       make: (current) => {
         // Holds because it is a budget's key.
         checkDisruption(current as PodDisruptionBudget);
@@ -115,11 +115,11 @@ async function removeMarked(core: Core, call: WriteCall, options: DeleteOptions)
     return;
   }
   const { uid, resourceVersion } = options.preconditions ?? {};
-  const { object } = await update(
+  const { object } = await write(
     core,
     { ...call, subresource: "status" },
     {
-      creates: false,
+      creates: "never",
       make: (pod) => {
         const draft = currentDraft(pod);
         if (uid !== undefined) draft.metadata["uid"] = uid;

@@ -20,7 +20,7 @@ import { viewOf } from "../render.ts";
 import type { Served } from "../registry.ts";
 import { decodeDraft } from "../verbs/decode.ts";
 import { asJson, type PatchBody } from "../verbs/patch.ts";
-import { update } from "../verbs/update.ts";
+import { write } from "../verbs/write.ts";
 import { currentDraft } from "./current-draft.ts";
 
 export function scalePathsOf({ definition }: Served): ScalePaths {
@@ -83,12 +83,12 @@ export function patchedScale(current: Scale, body: PatchBody): JsonValue {
   }
 }
 
-/** Sets the replicas that `next` makes of the current scale. @throws StatusError as `update` */
+/** Sets the replicas that `next` makes of the current scale. @throws StatusError as `write` */
 export async function setScale(core: Core, call: WriteCall, next: (current: Scale) => NextScale): Promise<Scale> {
   const paths = scalePathsOf(call.served);
   const definition = untyped(scales);
-  const written = await update(core, call, {
-    creates: false,
+  const written = await write(core, call, {
+    creates: "never",
     make: (current) => {
       const now = scaleOf(must(current, "a scale never creates"), paths);
       // Holds because the definition says what the decoded object is.

@@ -10,10 +10,12 @@ import type { DeleteOptions, KubeObject } from "#machinery/meta.ts";
 import { conflict, invalid, modified, notFound } from "#machinery/status.ts";
 import { absent, type Revision } from "#storage/store.ts";
 import { cacheOf, targetOf, type Core, type Draft, type WriteCall } from "../call.ts";
+import type { AdmissionRequest } from "../access.ts";
 import { refusal } from "../identify.ts";
 import { shown } from "../registry.ts";
 import { StoredObject } from "../stored-object.ts";
-import { deletionOf, type Deletion } from "./deletion.ts";
+import { encoded, put, type Replacement } from "./commit.ts";
+import { deletionOf } from "./deletion.ts";
 import { optimistic, type Try } from "./optimistic.ts";
 import { asObject } from "./prepare.ts";
 
@@ -113,21 +115,16 @@ async function tryRemove(
     object: undefined,
     old,
     warn,
+    get signal() {
+      return call.signal;
+    },
   };
-  const admission = core.admission.attempt(call);
-  try {
-    await admission.validate(request);
-    // What a deletion changes is replaced in it, never changed in place.
-    const draft: Draft = { ...old, metadata: { ...old.metadata } };
-    const plan = deletionOf(draft, { options, rules: served.rules, nowMs: core.clock.nowMs() });
-    const outcome = await carryOut(core, call, { plan, draft, current });
-    if (outcome.kind === "done" && outcome.result.object instanceof StoredObject && !dryRun)
-      admission.written(String(outcome.result.object.revision));
-    return outcome;
-  } finally {
-    const ending = admission.end();
-    if (ending) await ending;
-  }
+  await core.admission.validate(request);
+  // What a deletion changes is replaced in it, never changed in place.
+  const draft: Draft = { ...old, metadata: { ...old.metadata } };
+  const plan = deletionOf(draft, { options, rules: served.rules, nowMs: core.clock.nowMs() });
+  if (plan === "wait") return done({ object: current, gone: false });
+  return plan === "remove" ? takeAway(core, call, { request, current }) : mark(core, call, { draft, current });
 }
 
 function checkPreconditions(call: WriteCall, old: KubeObject, { preconditions }: DeleteOptions): void {
@@ -144,35 +141,33 @@ function checkPreconditions(call: WriteCall, old: KubeObject, { preconditions }:
     );
 }
 
-interface CarryingOut {
-  readonly plan: Deletion;
-  readonly draft: Draft;
-  readonly current: StoredObject;
+async function takeAway(
+  core: Core,
+  call: WriteCall,
+  { request, current }: { readonly request: AdmissionRequest; readonly current: StoredObject },
+): Promise<Try<Deleted>> {
+  const { storeKey: key, revision: expected } = current;
+  const outcome = await put(core, { request, write: { key, expected }, held: expected });
+  if (outcome === "lost") return { kind: "lost", to: expected };
+  if (outcome.kind === "conflict") return lost(call, outcome.revision);
+  return done({ object: call.dryRun ? current : current.at(outcome.revisions[0] ?? absent), gone: true });
 }
 
-async function carryOut(core: Core, call: WriteCall, { plan, draft, current }: CarryingOut): Promise<Try<Deleted>> {
-  const { kind, storeKey } = current;
-  switch (plan) {
-    case "wait":
-      return done({ object: current, gone: false });
-    case "remove": {
-      if (call.dryRun) return done({ object: current, gone: true });
-      const outcome = await core.store.commit([{ key: storeKey, expected: current.revision }]);
-      if (outcome.kind === "conflict") return lost(call, outcome.revision);
-      return done({ object: current.at(outcome.revisions[0] ?? absent), gone: true });
-    }
-    case "mark": {
-      const object = asObject(draft);
-      if (call.dryRun) return done({ object: deepFreeze(object), gone: false });
-      const { storedAs } = call.served.definition;
-      const value = kind.encode(storedAs ? storedAs.toStored(object) : object);
-      const outcome = await core.store.commit([{ key: storeKey, value, expected: current.revision }]);
-      if (outcome.kind === "conflict") return lost(call, outcome.revision);
-      const [revision = absent] = outcome.revisions;
-      const entry = { key: storeKey, value, createRevision: current.entry.createRevision, modRevision: revision };
-      return done({ object: new StoredObject(kind, entry, revision), gone: false });
-    }
-  }
+async function mark(
+  core: Core,
+  call: WriteCall,
+  { draft, current }: Pick<Replacement, "draft" | "current">,
+): Promise<Try<Deleted>> {
+  const { kind, storeKey: key, revision: expected } = current;
+  const object = asObject(draft);
+  if (call.dryRun) return done({ object: deepFreeze(object), gone: false });
+  const value = encoded(call, kind, object);
+  // A plugin that is asked about a deletion is not asked again about its marks.
+  const outcome = await core.store.commit([{ key, value, expected }]);
+  if (outcome.kind === "conflict") return lost(call, outcome.revision);
+  const [revision = absent] = outcome.revisions;
+  const entry = { key, value, createRevision: current.entry.createRevision, modRevision: revision };
+  return done({ object: new StoredObject(kind, entry, revision), gone: false });
 }
 
 /** @throws StatusError 404 when somebody else deleted it */

@@ -12,7 +12,7 @@ import { checkValues } from "../body.ts";
 import { draftOf, readBy } from "./decode.ts";
 import { applyFields, trackFields } from "./managed-fields.ts";
 import { refusedLiteral, type WrittenPatch } from "./patch-literals.ts";
-import { update, type Change } from "./update.ts";
+import { write, type Change } from "./write.ts";
 
 export type PatchBody =
   | (WrittenPatch & { readonly problems?: readonly string[] })
@@ -24,13 +24,13 @@ export type PatchBody =
       readonly problems?: readonly string[];
     };
 
-/** @throws StatusError as `update`, and 400, 409 (apply conflicts), 413, 422 when the patch does not apply. */
+/** @throws StatusError as `write`, and 400, 409 (apply conflicts), 413, 422 when the patch does not apply. */
 export function patch(core: Core, call: WriteCall, body: PatchBody): Promise<Written> {
   if (body.type === "apply") {
     checkApplied(call, body.patch);
     checkAppliedText(call, body.problems ?? []);
-    return update(core, call, {
-      creates: true,
+    return write(core, call, {
+      creates: "missing",
       make: async (old, tracking) => {
         const applied = await applyFields(core, tracking, { ...body, old });
         if (tracking.isLarge) await core.turns.next();
@@ -39,7 +39,7 @@ export function patch(core: Core, call: WriteCall, body: PatchBody): Promise<Wri
     });
   }
   const make: Change["make"] = (current, tracking) => patched(core, tracking, { body, current });
-  return update(core, call, { creates: false, make });
+  return write(core, call, { creates: "never", make });
 }
 
 /** What is applied must be of the kind and the object of the URL. @throws StatusError 400 */
@@ -66,7 +66,7 @@ interface Patching {
 }
 
 async function patched(core: Core, call: WriteCall, { body, current }: Patching): Promise<Draft> {
-  // `update` makes a missing object only where a patch creates, which these do not.
+  // `write` makes a missing object only where a patch creates, which these do not.
   const made = applied(call, asJson(current), body);
   if (call.isLarge) await core.turns.next();
   const { definition } = call.served;

@@ -14,7 +14,7 @@ import { catalogue } from "#resources/catalogue.ts";
 import type { TokenRequest } from "#resources/authentication/token-request.ts";
 import type { Node } from "#resources/core/node.ts";
 import { superusers, type AdmissionPlugin, type Authenticator, type Authorizer, type User } from "#apiserver/access.ts";
-import { createAdmission, QuotaLines } from "#apiserver/admission.ts";
+import { createAdmission, repairClaims } from "#apiserver/admission.ts";
 import { createAuthentication, serviceAccountClaims, tokenRequests } from "#apiserver/authentication.ts";
 import { createAuthorization, mastersAuthorizer, type Authorization } from "#apiserver/authorization.ts";
 import { connectHooks } from "#apiserver/connect.ts";
@@ -56,8 +56,6 @@ export interface Api {
   /** The server's own client, which may do everything. */
   readonly system: Client;
   readonly informers: InformerFactory;
-  /** Keeps writes that quotas charge and recounts of them apart. */
-  readonly quotaLines: QuotaLines;
   /** Writes events of the API server itself; its owner runs it. */
   readonly recorder: EventRecorder;
   /** Resolves once roles are in memory: requests are decided as they should be from then on. */
@@ -94,12 +92,12 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
   const authorization = createAuthorization(informers);
   late.authorization = authorization;
   addAuthentication(late, { ...options, system, issuer, audiences, authorization }, server);
-  const quotaLines = new QuotaLines(clock);
   const recorder = new EventRecorder({ client: system, clock, log: log.for("events"), source: { component: "kedge" } });
-  const parts = { informers, client: system, random, clock, metrics, recorder, authorization, quotaLines, signal };
+  const parts = { informers, client: system, random, clock, metrics, recorder, authorization };
   late.admission.push(
     ...createAdmission({
       ...parts,
+      core: server.server,
       serviceCidr: must(parseCidr(config.serviceCidr), "checked when the configuration was read"),
       nodePorts: portRange(config.serviceNodePortRange),
       reservedAddresses: new Map([
@@ -120,8 +118,9 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
   const whenReady = async (until: AbortSignal): Promise<void> => {
     await Promise.all([authorization.whenSynced(until), customResources]);
     await removeLeftovers(server.server, until);
+    await repairClaims(server.server, until);
   };
-  return { server, clientFor, system, informers, quotaLines, recorder, whenReady };
+  return { server, clientFor, system, informers, recorder, whenReady };
 }
 
 interface Late {

@@ -47,7 +47,6 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     recorderFor,
     informers: api.informers,
     resources,
-    recount: (namespace, until, work) => api.quotaLines.recount(namespace, until, work),
     clock,
     log,
     options: {
