@@ -1,5 +1,4 @@
 /** kedge: a complete, lightweight Kubernetes. Turns arguments into a command; each loads only what it needs. */
-import { argv, env, exit, stderr, stdout, versions } from "node:process";
 import { forgetProto, own } from "#base/own.ts";
 import { helpText, unknownCommand, type CommandHelp } from "#cli/help.ts";
 
@@ -45,24 +44,31 @@ const commands: readonly Command[] = [
 ];
 
 function print(text: string): number {
-  stdout.write(text);
+  process.stdout.write(text);
   return 0;
 }
 
 async function kubectl(args: readonly string[]): Promise<number> {
   const { runKubectl } = await import("#cli/kubectl.ts");
   const { kubeconfigPath, installRoot, locateBundle } = await import("#distro/places.ts");
-  return runKubectl({ bundled: locateBundle(installRoot)?.kubectl, args, env, kubeconfig: kubeconfigPath });
+  return runKubectl({
+    bundled: locateBundle(installRoot)?.kubectl,
+    args,
+    env: process.env,
+    kubeconfig: kubeconfigPath,
+  });
 }
 
 async function printVersion(args: readonly string[]): Promise<number> {
   const { runtimeText, versionText } = await import("#cli/version.ts");
   const { kubernetesVersion, installRoot, locateBundle } = await import("#distro/places.ts");
   if (!args.includes("--runtime"))
-    return print(versionText({ gitVersion: kubernetesVersion, nodeVersion: versions.node }));
+    return print(versionText({ gitVersion: kubernetesVersion, nodeVersion: process.versions.node }));
   const bundle = locateBundle(installRoot);
   if (bundle) return print(runtimeText((await import("#distro/runtime-packages.ts")).runtimePackages(bundle.sbom)));
-  stderr.write("kedge: expected the container runtime, found that it is not built yet; kedge server builds it\n");
+  process.stderr.write(
+    "kedge: expected the container runtime, found that it is not built yet; kedge server builds it\n",
+  );
   return 1;
 }
 
@@ -72,8 +78,8 @@ const aliases: Readonly<Record<string, string>> = {
   "--help": "help",
   "-h": "help",
 };
-const [given = "help", ...args] = argv.slice(2);
+const [given = "help", ...args] = process.argv.slice(2);
 const command = commands.find(({ name }) => name === (own(aliases, given) ?? given));
-if (command) exit(await command.run(args));
-stderr.write(`kedge: ${unknownCommand(given, commands)}\n`);
-exit(2);
+if (command) process.exit(await command.run(args));
+process.stderr.write(`kedge: ${unknownCommand(given, commands)}\n`);
+process.exit(2);

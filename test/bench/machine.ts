@@ -63,7 +63,7 @@ function figuresOfOne(pid: number): ProcessFigures {
 
 function nameOf(pid: number): string {
   const args = argumentsOf(pid);
-  if (args.some((one) => one.endsWith("src/main.ts"))) return "kedge";
+  if (args.some((one) => one.endsWith("tools/pack/start.js"))) return "kedge";
   return (args[0] ?? "").split("/").at(-1) || readFileSync(`/proc/${pid}/comm`, "utf8").trim();
 }
 

@@ -92,6 +92,10 @@ export const effectModules: readonly string[] = [
 
 /** Every npm package of the product, the areas that may import it, and why it is here. */
 export const packages: Readonly<Record<string, { readonly areas: readonly string[]; readonly why: string }>> = {
+  "@esbuild/linux-x64": {
+    areas: [],
+    why: "packs the sources when they have changed: tools/pack; never loaded by kedge",
+  },
   "dns-packet": { areas: ["wire"], why: "DNS messages" },
   "fast-check": {
     areas: ["storage"],
