@@ -125,6 +125,11 @@ test("what is unknown or of the wrong kind is one sentence with the place and th
     [["--advertise-address", "10.42.3.4"], /^expected an address of this machine .* which is inside 10\.42\.0\.0\/16/],
     [["--node-ip", "10.43.0.7"], /inside 10\.43\.0\.0\/16/],
     [["--https-listen-port", "30000"], /outside of --service-node-port-range 30000-32767/],
+    [["--fake-nodes", "-1"], /^expected a number from 0 to 20000 for flag --fake-nodes, found "-1"$/],
+    [
+      ["--fake-nodes", "256"],
+      /^expected room in --cluster-cidr for 257 networks of \/24, .* found 256 in 10\.42\.0\.0/,
+    ],
     [["--disable-agent", "--node-label", "a=b"], /^expected no --node-label beside --disable-agent/],
     [["--disable-agent", "--node-taint", "a=b:NoSchedule"], /^expected no --node-taint beside --disable-agent/],
     [["--disable", "service-account"], /found "service-account"; the nearest is "service-account-controller"$/],

@@ -21,6 +21,9 @@ export interface ConfigInput {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+// Every node has such a network for its pods.
+const nodeNetworkPrefix = 24;
+
 export type ConfigOutcome =
   | { readonly kind: "config"; readonly config: Config }
   | { readonly kind: "help"; readonly text: string };
@@ -139,6 +142,11 @@ function checkServer(config: Config): void {
   if (from !== undefined && to !== undefined && port >= from && port <= to)
     throw new ConfigError(
       `expected a port for --https-listen-port outside of --service-node-port-range ${config.serviceNodePortRange}, whose ports belong to Services, found ${port}`,
+    );
+  const networks = 2 ** Math.max(0, nodeNetworkPrefix - network(config.clusterCidr).prefixLength);
+  if (config.fakeNodes > 0 && config.fakeNodes >= networks)
+    throw new ConfigError(
+      `expected room in --cluster-cidr for ${config.fakeNodes + 1} networks of /${nodeNetworkPrefix}, one for each of --fake-nodes and one for this machine's, found ${networks} in ${config.clusterCidr}; choose a wider one, like 10.128.0.0/9`,
     );
   const ofNode = config.disableAgent
     ? (["nodeLabel", "nodeTaint"] as const).find((name) => config[name].length > 0)

@@ -36,6 +36,7 @@ import { createApi, type Api } from "./server/api.ts";
 import { DiskTrouble } from "./server/disk-trouble.ts";
 import { runControlPlane } from "./server/control-plane.ts";
 import { Destinations } from "./server/destinations.ts";
+import { runFakeNodes } from "./server/fake-nodes.ts";
 import { joinAnswers } from "./server/join.ts";
 import { KubeletClients } from "./server/kubelet-clients.ts";
 import { takeOwnNodeName } from "./server/node-names.ts";
@@ -163,6 +164,7 @@ async function serve(started: Started, signal: AbortSignal): Promise<void> {
       signal,
     ),
   );
+  running.push(runFakeNodes({ api, config, log }, signal));
   if (config.disableAgent) started.say(`ready: api ${apiSeconds} s`);
   else running.push(runOwnNode({ ...started, authorities: certificates.now }, apiSeconds, signal));
   await Promise.all(running);

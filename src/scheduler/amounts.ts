@@ -10,6 +10,10 @@ export type Amounts = ReadonlyMap<string, number>;
 
 export interface PodRequests {
   readonly all: Amounts;
+  /** The same in parts: what nearly every pod asks for, and the rest. */
+  readonly cpu: number;
+  readonly memory: number;
+  readonly others: readonly (readonly [name: string, amount: number])[];
   /** What scores count of cpu and memory: containers that ask for nothing still use something. */
   readonly usedCpu: number;
   readonly usedMemory: number;
@@ -25,7 +29,12 @@ export function requestsOf(pod: Pod): PodRequests {
   const actual = withGivenResources(pod);
   const all = numbersOf(podAmounts(actual, "requests"));
   const used = asksForAll(actual) ? all : numbersOf(podAmounts(withLeastRequests(actual), "requests"));
-  return shared({ all, usedCpu: used.get("cpu") ?? 0, usedMemory: used.get("memory") ?? 0 });
+  return shared({ ...partsOf(all), usedCpu: used.get("cpu") ?? 0, usedMemory: used.get("memory") ?? 0 });
+}
+
+function partsOf(all: Amounts): Pick<PodRequests, "all" | "cpu" | "memory" | "others"> {
+  const others = [...all].filter(([name]) => name !== "cpu" && name !== "memory");
+  return { all, cpu: all.get("cpu") ?? 0, memory: all.get("memory") ?? 0, others };
 }
 
 // Most pods ask for the same as many others, and share what says so: it is the largest part of what is kept of a pod.

@@ -18,8 +18,10 @@ export type Prepared =
     }
   | { readonly kind: "refused"; readonly plugin: PluginName; readonly rejection: Rejection };
 
-export interface NamedRejection extends Rejection {
+/** A rejection, and whose it is. */
+export interface NamedRejection {
   readonly plugin: PluginName;
+  readonly rejection: Rejection;
 }
 
 export function prepare(pod: PodFacts, cluster: Cluster): Prepared {
@@ -47,7 +49,7 @@ export function rejectionOn(node: NodeInfo, pod: PodFacts, { checks, cluster }: 
   }
   for (const { plugin, check } of checks) {
     const rejection = check.node(node);
-    if (rejection) return { plugin, ...rejection };
+    if (rejection) return { plugin, rejection };
   }
   return undefined;
 }
@@ -61,6 +63,7 @@ export interface Checking {
 
 /** Pods that wait for room on the node and have at least this one's priority. */
 export function nominatedAhead(node: NodeInfo, pod: PodFacts, { snapshot }: Cluster): readonly PodFacts[] {
+  if (!snapshot.hasNominated) return none;
   let ahead: PodFacts[] | undefined;
   for (const other of snapshot.nominatedTo(node.name))
     if (other.priority >= pod.priority && other.uid !== pod.uid) (ahead ??= []).push(other);
@@ -97,7 +100,7 @@ export class TryOut {
   private rejection(): NamedRejection | undefined {
     for (const { plugin, forked } of this.checks) {
       const rejection = forked.node(this.node);
-      if (rejection) return { plugin, ...rejection };
+      if (rejection) return { plugin, rejection };
     }
     return undefined;
   }

@@ -1,32 +1,36 @@
 /** A node and what is on it: what a filter looks at. Sums are kept as pods come and go. */
 import type { Node } from "#resources/core/node.ts";
 import { amountsOf } from "./amounts.ts";
-import type { PodAffinities, PodFacts } from "./pod-facts.ts";
+import type { PodFacts } from "./pod-facts.ts";
 
 export class NodeInfo {
   readonly name: string;
   /** By uid. */
   readonly pods = new Map<string, PodFacts>();
-  /** Those of the pods that do not take certain others near them. */
-  readonly shunning = new Map<string, PodFacts>();
-  /** Those of the pods that would like others near them, or away. */
-  readonly wishing = new Map<string, PodFacts>();
-  /** Sums of what the pods ask for, by resource. */
-  readonly requested = new Map<string, number>();
+  /** Where it stands in the snapshot's list of the moment. */
+  slot = -1;
+  /** Sums of what the pods ask for, by resource, but for cpu and memory. */
+  private readonly others = new Map<string, number>();
+  requestedCpu = 0;
+  requestedMemory = 0;
   labels: Readonly<Record<string, string>>;
   usedCpu = 0;
   usedMemory = 0;
   /** How many pods hold a port. One port can be held under several addresses. */
   readonly ports = new Map<string, number>();
+  /** What it has for pods, of what nearly every pod asks for. */
+  allocatableCpu = 0;
+  allocatableMemory = 0;
+  podsMax = 0;
   private current: Node;
-  private has: ReadonlyMap<string, number>;
+  private has: ReadonlyMap<string, number> = new Map();
   private imageBytes: ReadonlyMap<string, number> | undefined;
 
   constructor(node: Node) {
     this.name = node.metadata.name ?? "";
     this.current = node;
     this.labels = node.metadata.labels ?? {};
-    this.has = amountsOf(node.status.allocatable);
+    this.size(node);
   }
 
   get node(): Node {
@@ -37,12 +41,18 @@ export class NodeInfo {
     const { allocatable, images } = this.current.status;
     this.current = node;
     this.labels = node.metadata.labels ?? {};
-    if (node.status.allocatable !== allocatable) this.has = amountsOf(node.status.allocatable);
+    if (node.status.allocatable !== allocatable) this.size(node);
     if (node.status.images !== images) this.imageBytes = undefined;
   }
 
   allocatable(resource: string): number {
     return this.has.get(resource) ?? 0;
+  }
+
+  requested(resource: string): number {
+    if (resource === "cpu") return this.requestedCpu;
+    if (resource === "memory") return this.requestedMemory;
+    return this.others.get(resource) ?? 0;
   }
 
   /** Sizes of the images that are on the node, by every name they have. */
@@ -57,8 +67,6 @@ export class NodeInfo {
 
   add(pod: PodFacts): void {
     this.pods.set(pod.uid, pod);
-    if (pod.affinities && shuns(pod.affinities)) this.shunning.set(pod.uid, pod);
-    if (pod.affinities && wishes(pod.affinities)) this.wishing.set(pod.uid, pod);
     this.count(pod, 1);
   }
 
@@ -66,8 +74,6 @@ export class NodeInfo {
     const pod = this.pods.get(uid);
     if (!pod) return undefined;
     this.pods.delete(uid);
-    this.shunning.delete(uid);
-    this.wishing.delete(uid);
     this.count(pod, -1);
     return pod;
   }
@@ -75,13 +81,23 @@ export class NodeInfo {
   /** The same node, to try out other pods on it. */
   copy(): NodeInfo {
     const copy = new NodeInfo(this.current);
+    copy.slot = this.slot;
     for (const pod of this.pods.values()) copy.add(pod);
     return copy;
   }
 
+  private size({ status }: Node): void {
+    this.has = amountsOf(status.allocatable);
+    this.allocatableCpu = this.allocatable("cpu");
+    this.allocatableMemory = this.allocatable("memory");
+    this.podsMax = this.allocatable("pods");
+  }
+
   private count(pod: PodFacts, by: 1 | -1): void {
-    const { all, usedCpu, usedMemory } = pod.requests;
-    for (const [name, amount] of all) this.requested.set(name, (this.requested.get(name) ?? 0) + by * amount);
+    const { cpu, memory, others, usedCpu, usedMemory } = pod.requests;
+    this.requestedCpu += by * cpu;
+    this.requestedMemory += by * memory;
+    for (const [name, amount] of others) this.others.set(name, (this.others.get(name) ?? 0) + by * amount);
     this.usedCpu += by * usedCpu;
     this.usedMemory += by * usedMemory;
     for (const { ip, protocol, port } of pod.ports) {
@@ -91,14 +107,6 @@ export class NodeInfo {
       else this.ports.delete(key);
     }
   }
-}
-
-function shuns({ requiredAnti }: PodAffinities): boolean {
-  return requiredAnti.length > 0;
-}
-
-function wishes({ required, preferred, preferredAnti }: PodAffinities): boolean {
-  return required.length + preferred.length + preferredAnti.length > 0;
 }
 
 export function portKey(protocol: string, port: number, ip: string): string {

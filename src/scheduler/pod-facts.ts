@@ -15,6 +15,8 @@ export interface HostPort {
 
 /** Other pods, and the part of the cluster that is shared with them. */
 export interface AffinityTerm {
+  /** Terms with the same one mean the same. */
+  readonly id: string;
   readonly namespaces: ReadonlySet<string>;
   /** Further namespaces, by their labels. */
   readonly namespaceSelector: Selector;
@@ -93,7 +95,24 @@ function hostPorts({ spec }: Pod): readonly HostPort[] {
   return found.length === 0 ? none : found;
 }
 
+// Pods of one template share what they say of others, and are known to by being the same.
+const sharedMax = 1_000;
+const known = new Map<string, PodAffinities>();
+
 function affinitiesOf(pod: Pod): PodAffinities {
+  const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
+  const text = JSON.stringify([pod.metadata.namespace ?? "", podAffinity ?? null, podAntiAffinity ?? null]);
+  // Terms with such keys (also "mismatchLabelKeys") depend on the pod's own labels.
+  const key = text.includes("atchLabelKeys") ? `${text} ${JSON.stringify(pod.metadata.labels)}` : text;
+  const same = known.get(key);
+  if (same) return same;
+  if (known.size >= sharedMax) known.clear();
+  const affinities = readAffinities(pod);
+  known.set(key, affinities);
+  return affinities;
+}
+
+function readAffinities(pod: Pod): PodAffinities {
   const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
   const required = (terms: readonly PodAffinityTerm[] = none): AffinityTerm[] =>
     terms.map((term) => termOf(pod, term, 0));
@@ -110,13 +129,20 @@ function affinitiesOf(pod: Pod): PodAffinities {
 function termOf(pod: Pod, term: PodAffinityTerm, weight: number): AffinityTerm {
   const { namespaces = none, namespaceSelector, topologyKey } = term;
   const own = namespaces.length === 0 && namespaceSelector === undefined;
+  const reach = new Set(own ? [pod.metadata.namespace ?? ""] : namespaces);
+  const [byNamespace, byPod] = [selectorOf(namespaceSelector), selectorFor(pod, term)];
   return {
-    namespaces: new Set(own ? [pod.metadata.namespace ?? ""] : namespaces),
-    namespaceSelector: selectorOf(namespaceSelector),
-    selector: selectorFor(pod, term),
+    id: JSON.stringify([[...reach].sort(), idOf(byNamespace), idOf(byPod), topologyKey]),
+    namespaces: reach,
+    namespaceSelector: byNamespace,
+    selector: byPod,
     topologyKey,
     weight,
   };
+}
+
+function idOf(selector: Selector): string | null {
+  return selector.matchesNothing ? null : selector.toString();
 }
 
 /** The selector, narrowed to pods that have the same (or other) values as this one under the keys that it names. */

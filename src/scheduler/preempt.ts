@@ -104,7 +104,7 @@ function victimsOn(
   const without = new TryOut(node, diagnosis.checks);
   for (const other of lower) without.move(other, -1);
   const rejection = without.rejectionWith(ahead);
-  if (rejection) return rejection;
+  if (rejection) return rejection.rejection;
   const victims: PodFacts[] = [];
   // True when the pod can stay.
   const reprieve = (other: PodFacts): boolean => {

@@ -56,7 +56,7 @@ export function schedule(pod: PodFacts, cluster: Cluster, { start, random }: Cyc
   }
   const others = unresolvable(`node(s) didn't satisfy plugin(s) [${(only?.plugins ?? []).join(" ")}]`);
   const plugins = [...new Set([...found.plugins, ...(only?.plugins ?? [])])];
-  const { rejections } = found;
+  const rejections = byNode(found);
   return { kind: "unplaceable", diagnosis: { ...none, rejections, others, plugins, checks } };
 }
 
@@ -68,7 +68,9 @@ interface Search {
 
 interface Found {
   readonly feasible: readonly NodeInfo[];
-  readonly rejections: ReadonlyMap<NodeInfo, Rejection>;
+  /** The nodes that were turned down, and why each was. */
+  readonly rejected: readonly NodeInfo[];
+  readonly rejections: readonly Rejection[];
   readonly plugins: ReadonlySet<PluginName>;
   readonly looked: number;
 }
@@ -76,20 +78,32 @@ interface Found {
 function findFeasible(search: Search, nodes: readonly NodeInfo[], start: number): Found {
   const enough = feasibleEnough(nodes.length);
   const feasible: NodeInfo[] = [];
-  const rejections = new Map<NodeInfo, Rejection>();
+  const rejected: NodeInfo[] = [];
+  const rejections: Rejection[] = [];
   const plugins = new Set<PluginName>();
   let looked = 0;
   while (looked < nodes.length && feasible.length < enough) {
     const node = nodes[(start + looked) % nodes.length];
     looked += 1;
     if (!node) continue;
-    const rejection = rejectionOn(node, search.pod, search);
-    if (rejection) {
-      rejections.set(node, rejection);
-      plugins.add(rejection.plugin);
+    const no = rejectionOn(node, search.pod, search);
+    if (no) {
+      rejected.push(node);
+      rejections.push(no.rejection);
+      plugins.add(no.plugin);
     } else feasible.push(node);
   }
-  return { feasible, rejections, plugins, looked };
+  return { feasible, rejected, rejections, plugins, looked };
+}
+
+/** Made only for a pod that has no place: it is large. */
+function byNode({ rejected, rejections }: Found): ReadonlyMap<NodeInfo, Rejection> {
+  const found = new Map<NodeInfo, Rejection>();
+  for (const [at, node] of rejected.entries()) {
+    const rejection = rejections[at];
+    if (rejection) found.set(node, rejection);
+  }
+  return found;
 }
 
 const sampledFrom = 100;
@@ -103,25 +117,28 @@ export function feasibleEnough(nodeCount: number): number {
 
 /** The node with the highest score; one of them when there are several. */
 function best(nodes: readonly NodeInfo[], { pod, cluster }: Search, random: Pick<Random, "fraction">): NodeInfo {
-  const totals = nodes.length > 1 ? totalScores(nodes, pod, cluster) : [];
+  const totals = nodes.length > 1 ? totalScores(nodes, pod, cluster) : new Float64Array(1);
   let highest = -1;
   let among = 0;
-  let chosen = nodes[0];
-  for (const [at, node] of nodes.entries()) {
+  let chosen = 0;
+  for (let at = 0; at < nodes.length; at += 1) {
     const total = totals[at] ?? 0;
     if (total < highest) continue;
     among = total > highest ? 1 : among + 1;
     highest = total;
-    if (among === 1 || random.fraction() * among < 1) chosen = node;
+    if (among === 1 || random.fraction() * among < 1) chosen = at;
   }
-  return must(chosen, "a node is chosen from one or more");
+  return must(nodes[chosen], "a node is chosen from one or more");
 }
 
-function totalScores(nodes: readonly NodeInfo[], pod: PodFacts, cluster: Cluster): number[] {
-  const totals = nodes.map(() => 0);
-  for (const { weight, score } of scorers)
-    for (const [at, points] of (score(pod, cluster, nodes) ?? []).entries())
-      totals[at] = (totals[at] ?? 0) + weight * points;
+/** Of each node, in the order of the nodes. */
+export function totalScores(nodes: readonly NodeInfo[], pod: PodFacts, cluster: Cluster): Float64Array {
+  const totals = new Float64Array(nodes.length);
+  for (const { weight, score } of scorers) {
+    const points = score(pod, cluster, nodes);
+    if (!points) continue;
+    for (let at = 0; at < nodes.length; at += 1) totals[at] = (totals[at] ?? 0) + weight * (points[at] ?? 0);
+  }
   return totals;
 }
 
@@ -134,7 +151,10 @@ export function sentenceOf(diagnosis: Diagnosis, after = ""): string {
 function countedReasons({ nodeCount, rejections, others }: Diagnosis): string {
   const counts = new Map<string, number>();
   const count = (reason: string, by: number): unknown => counts.set(reason, (counts.get(reason) ?? 0) + by);
-  for (const { reasons } of rejections.values()) for (const reason of reasons) count(reason, 1);
+  // Thousands of nodes share a few rejections.
+  const nodesOf = new Map<Rejection, number>();
+  for (const rejection of rejections.values()) nodesOf.set(rejection, (nodesOf.get(rejection) ?? 0) + 1);
+  for (const [{ reasons }, by] of nodesOf) for (const reason of reasons) count(reason, by);
   const rest = nodeCount - rejections.size;
   if (rest > 0) for (const reason of others.reasons) count(reason, rest);
   // By text, not by number: so does upstream.

@@ -9,20 +9,20 @@ test("a snapshot sums what pods hold, and gives it back when they go", () => {
   const one = factsOf(pod("p", { requests: { cpu: "1" }, hostPorts: [80], claims: ["data"] }));
   const info = snapshot.nodes.get("a");
   snapshot.assume(one, "a");
-  assert.equal(info?.requested.get("cpu"), 1000);
+  assert.equal(info?.requestedCpu, 1000);
   assert.equal(snapshot.claimUses.get("default/data"), 1);
   assert.equal(snapshot.isAssumed("p"), true);
   snapshot.setPod(factsOf(pod("p", { requests: { cpu: "2" }, spec: { nodeName: "a" } })));
-  assert.equal(info.requested.get("cpu"), 2000);
+  assert.equal(info.requestedCpu, 2000);
   assert.equal(snapshot.forget("p"), false, "it is no assumption any more");
   snapshot.removePod("p");
-  assert.deepEqual([info.requested.get("cpu"), info.pods.size, info.ports.size, snapshot.claimUses.size], [0, 0, 0, 0]);
+  assert.deepEqual([info.requestedCpu, info.pods.size, info.ports.size, snapshot.claimUses.size], [0, 0, 0, 0]);
 });
 
 test("pods are there before their node, and after it", () => {
   const { snapshot } = clusterOf([], { a: [pod("p", { requests: { cpu: "1" } })] });
   snapshot.setNode(node("a"));
-  assert.equal(snapshot.nodes.get("a")?.requested.get("cpu"), 1000);
+  assert.equal(snapshot.nodes.get("a")?.requestedCpu, 1000);
   snapshot.removeNode("a");
   snapshot.setNode(node("a"));
   assert.equal(snapshot.nodes.get("a")?.pods.size, 1);
@@ -30,8 +30,8 @@ test("pods are there before their node, and after it", () => {
 
 test("counts of matching pods follow every change", () => {
   const { snapshot } = clusterOf([node("a")], { a: [pod("p", { labels: { app: "web" } })] });
-  const selection = { namespace: "default", selector: selectorOfMap({ app: "web" }), terminating: false };
-  const count = (): number | undefined => snapshot.matchesByNode(selection).get("a");
+  const selection = { namespaces: new Set(["default"]), selector: selectorOfMap({ app: "web" }), terminating: false };
+  const count = (): number | undefined => snapshot.groups.count(selection).byNode.get("a");
   assert.equal(count(), 1);
   snapshot.assume(factsOf(pod("q", { labels: { app: "web" } })), "a");
   assert.equal(count(), 2);

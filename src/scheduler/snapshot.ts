@@ -3,43 +3,36 @@
  * pods are placed: such a pod is assumed to be on its node until the informer says the same.
  */
 import { own } from "#base/own.ts";
-import type { Selector } from "#machinery/label-selector.ts";
+import { deepEqual } from "#machinery/equal.ts";
 import type { Node } from "#resources/core/node.ts";
+import { HeldTerms } from "./held-terms.ts";
 import { NodeInfo } from "./node-info.ts";
+import { adjust, type NodeShape } from "./pod-count.ts";
 import { isTerminating, type PodFacts } from "./pod-facts.ts";
+import { PodGroups, type PodGroup } from "./pod-groups.ts";
+import { Topology } from "./topology.ts";
 
 interface Placement {
   readonly pod: PodFacts;
   readonly nodeName: string;
+  readonly group: PodGroup;
   /** True until the informer has shown the pod on its node. */
   readonly assumed: boolean;
 }
 
-export interface PodSelection {
-  readonly namespace: string;
-  readonly selector: Selector;
-  /** Whether pods that are being deleted count. */
-  readonly terminating: boolean;
-}
-
-interface MatchCount extends PodSelection {
-  readonly byNode: Map<string, number>;
-}
-
 const none: readonly never[] = [];
-const noMatches: ReadonlyMap<string, number> = new Map();
 
-// Selectors whose matching pods are counted as pods come and go; enough for the workloads that grow at one time.
-const countedSelectorsMax = 32;
+// Topologies whose domains are numbered; a cluster has two or three.
+const topologiesMax = 64;
 
 const zoneLabels = ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"];
 
-export class Snapshot {
+export class Snapshot implements NodeShape {
   readonly nodes = new Map<string, NodeInfo>();
-  /** Nodes with a pod that does not take certain others near it. */
-  readonly shunning = new Set<NodeInfo>();
-  /** Nodes with a pod that would like others near it, or away. */
-  readonly wishing = new Set<NodeInfo>();
+  /** Pods on nodes, as selectors see them. */
+  readonly groups = new PodGroups();
+  /** What pods on nodes say of others near them. */
+  readonly held = new HeldTerms();
   /** How many pods on nodes use a claim, by its key. */
   readonly claimUses = new Map<string, number>();
   /** How many nodes have an image, by each of its names. */
@@ -48,13 +41,31 @@ export class Snapshot {
   // Pods on nodes that are not known (yet), by node name.
   private readonly strays = new Map<string, Map<string, PodFacts>>();
   private readonly nominated = new Map<string, Map<string, PodFacts>>();
-  private readonly counts = new Map<string, MatchCount>();
+  // The other way round. Invariant: every pod in `nominated` is here.
+  private readonly nominations = new Map<string, string>();
+  private readonly topologies = new Map<string, Topology>();
   private ordered: readonly NodeInfo[] | undefined;
+  private shapes = 0;
 
   /** All nodes, zones taking turns, so that the first few of them are of all zones. */
   get list(): readonly NodeInfo[] {
-    this.ordered ??= interleaved(this.nodes.values());
+    if (this.ordered) return this.ordered;
+    this.ordered = interleaved(this.nodes.values());
+    for (const [slot, node] of this.ordered.entries()) node.slot = slot;
     return this.ordered;
+  }
+
+  get shape(): number {
+    return this.shapes;
+  }
+
+  topology(key: string): Topology {
+    const known = this.topologies.get(key);
+    if (known) return known;
+    if (this.topologies.size >= topologiesMax) this.topologies.clear();
+    const made = new Topology(key, this.list);
+    this.topologies.set(key, made);
+    return made;
   }
 
   setNode(node: Node): void {
@@ -62,6 +73,9 @@ export class Snapshot {
     const known = this.nodes.get(name);
     if (known) {
       if (zoneOf(known.node) !== zoneOf(node)) this.ordered = undefined;
+      const before = known.node;
+      if (!deepEqual(before.metadata.labels, node.metadata.labels) || !deepEqual(before.spec.taints, node.spec.taints))
+        this.reshape();
       if (known.node.status.images !== node.status.images) {
         this.countImages(known.node, -1);
         this.countImages(node, 1);
@@ -73,7 +87,8 @@ export class Snapshot {
     this.nodes.set(name, info);
     this.countImages(node, 1);
     this.ordered = undefined;
-    for (const pod of this.strays.get(name)?.values() ?? []) this.put(info, pod);
+    this.reshape();
+    for (const pod of this.strays.get(name)?.values() ?? []) info.add(pod);
     this.strays.delete(name);
   }
 
@@ -81,18 +96,21 @@ export class Snapshot {
     const info = this.nodes.get(name);
     if (!info) return;
     this.nodes.delete(name);
-    this.shunning.delete(info);
-    this.wishing.delete(info);
     this.countImages(info.node, -1);
     this.ordered = undefined;
+    this.reshape();
     if (info.pods.size > 0) this.strays.set(name, new Map(info.pods));
   }
 
   /** A pod as the informer shows it, on its node. */
   setPod(pod: PodFacts): void {
     const nodeName = pod.pod.spec.nodeName ?? "";
-    this.removePod(pod.uid);
-    this.place(pod, nodeName, false);
+    const before = this.placements.get(pod.uid);
+    if (before?.nodeName === nodeName && isSameToOthers(before.pod, pod)) this.renew(before, pod);
+    else {
+      this.removePod(pod.uid);
+      this.place(pod, nodeName, false);
+    }
   }
 
   /** A pod that is about to be bound to the node. */
@@ -122,14 +140,13 @@ export class Snapshot {
     const placement = this.placements.get(uid);
     if (!placement) return;
     this.placements.delete(uid);
-    const { pod, nodeName } = placement;
-    this.countMatches(placement, -1);
+    const { pod, nodeName, group } = placement;
+    this.groups.remove(group, nodeName, this);
+    this.held.add(pod, nodeName, { by: -1, nodes: this });
     for (const claim of pod.claims) adjust(this.claimUses, claim, -1);
     const info = this.nodes.get(nodeName);
     if (info) {
       info.remove(uid);
-      if (info.shunning.size === 0) this.shunning.delete(info);
-      if (info.wishing.size === 0) this.wishing.delete(info);
       return;
     }
     const strays = this.strays.get(nodeName);
@@ -143,44 +160,35 @@ export class Snapshot {
     const there = this.nominated.get(nodeName) ?? new Map<string, PodFacts>();
     there.set(pod.uid, pod);
     this.nominated.set(nodeName, there);
+    this.nominations.set(pod.uid, nodeName);
   }
 
   withdraw(uid: string): void {
-    for (const [nodeName, there] of this.nominated)
-      if (there.delete(uid) && there.size === 0) this.nominated.delete(nodeName);
+    const nodeName = this.nominations.get(uid);
+    if (nodeName === undefined) return;
+    this.nominations.delete(uid);
+    const there = this.nominated.get(nodeName);
+    there?.delete(uid);
+    if (there?.size === 0) this.nominated.delete(nodeName);
   }
 
   nominatedTo(nodeName: string): Iterable<PodFacts> {
     return this.nominated.get(nodeName)?.values() ?? none;
   }
 
-  /** How many pods of a namespace match a selector, by node; without zeros. */
-  matchesByNode(selection: PodSelection): ReadonlyMap<string, number> {
-    const { namespace, selector, terminating } = selection;
-    if (selector.matchesNothing) return noMatches;
-    const key = `${namespace}/${terminating ? "all" : "staying"}/${selector.toString()}`;
-    const count = this.counts.get(key) ?? this.startCount(selection);
-    this.counts.delete(key);
-    this.counts.set(key, count);
-    const [oldest] = this.counts.keys();
-    if (this.counts.size > countedSelectorsMax && oldest !== undefined) this.counts.delete(oldest);
-    return count.byNode;
-  }
-
-  private startCount(selection: PodSelection): MatchCount {
-    const count = { ...selection, byNode: new Map<string, number>() };
-    for (const placement of this.placements.values()) countMatch(count, placement, 1);
-    return count;
+  /** True when pods wait for room on any node. */
+  get hasNominated(): boolean {
+    return this.nominated.size > 0;
   }
 
   private place(pod: PodFacts, nodeName: string, assumed: boolean): void {
-    const placement = { pod, nodeName, assumed };
-    this.placements.set(pod.uid, placement);
-    this.countMatches(placement, 1);
+    const group = this.groups.add(pod, nodeName, this);
+    this.placements.set(pod.uid, { pod, nodeName, assumed, group });
+    this.held.add(pod, nodeName, { by: 1, nodes: this });
     for (const claim of pod.claims) adjust(this.claimUses, claim, 1);
     const info = this.nodes.get(nodeName);
     if (info) {
-      this.put(info, pod);
+      info.add(pod);
       return;
     }
     const strays = this.strays.get(nodeName) ?? new Map<string, PodFacts>();
@@ -188,14 +196,17 @@ export class Snapshot {
     this.strays.set(nodeName, strays);
   }
 
-  private put(info: NodeInfo, pod: PodFacts): void {
-    info.add(pod);
-    if (info.shunning.size > 0) this.shunning.add(info);
-    if (info.wishing.size > 0) this.wishing.add(info);
+  /** The same pod on the same node, of which nothing has changed that counts. */
+  private renew({ nodeName, group }: Placement, pod: PodFacts): void {
+    this.withdraw(pod.uid);
+    this.placements.set(pod.uid, { pod, nodeName, assumed: false, group });
+    const there = this.nodes.get(nodeName)?.pods ?? this.strays.get(nodeName);
+    there?.set(pod.uid, pod);
   }
 
-  private countMatches(placement: Placement, by: 1 | -1): void {
-    for (const count of this.counts.values()) countMatch(count, placement, by);
+  private reshape(): void {
+    this.shapes += 1;
+    this.topologies.clear();
   }
 
   private countImages(node: Node, by: 1 | -1): void {
@@ -203,16 +214,15 @@ export class Snapshot {
   }
 }
 
-function countMatch(count: MatchCount, { pod, nodeName }: Placement, by: 1 | -1): void {
-  if (pod.namespace !== count.namespace || (isTerminating(pod.pod) && !count.terminating)) return;
-  if (count.selector.matches(pod.pod.metadata.labels)) adjust(count.byNode, nodeName, by);
-}
-
-/** Zeros are not kept. */
-export function adjust(counts: Map<string, number>, key: string, by: number): void {
-  const count = (counts.get(key) ?? 0) + by;
-  if (count > 0) counts.set(key, count);
-  else counts.delete(key);
+/** True when one can stand for the other in every sum. What a pod says of others, its ports and its claims never change. */
+function isSameToOthers(one: PodFacts, other: PodFacts): boolean {
+  return (
+    one.requests === other.requests &&
+    isTerminating(one.pod) === isTerminating(other.pod) &&
+    one.namespace === other.namespace &&
+    one.affinities === other.affinities &&
+    deepEqual(one.pod.metadata.labels, other.pod.metadata.labels)
+  );
 }
 
 function zoneOf({ metadata }: Node): string {

@@ -19,6 +19,8 @@ export interface Plan {
   readonly node: boolean;
   /** Only what HTTP/2 itself costs, beside Node's own. */
   readonly wire: boolean;
+  /** Only what a pod costs the scheduler. */
+  readonly scheduler: boolean;
   readonly idleSeconds: number;
   readonly starts: number;
   readonly rounds: number;
@@ -30,9 +32,10 @@ export interface Plan {
   readonly folder: string;
 }
 
-export const usage = `npm run bench -- [flags]
+export const usage = `npm run bench -- [scheduler] [flags]
 
-Measures a kedge that it starts, and writes the figures into docs/bench.md.
+Measures a kedge that it starts, and writes the figures into docs/bench.md. "scheduler": only what a pod
+costs the scheduler, by the nodes and the pods that are there.
 
   --against URL        measure the API server at URL instead; twice: both of them, in turns
   --kubeconfig FILE    who one is there, and where it is when there is no --against; once for each
@@ -55,8 +58,9 @@ export function planOf(args: readonly string[]): Plan | undefined {
   const text = { type: "string" } as const;
   const texts = { type: "string", multiple: true, default: [] as string[] } as const;
   const on = { type: "boolean", default: false } as const;
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...args],
+    allowPositionals: true,
     options: {
       against: texts,
       kubeconfig: texts,
@@ -76,6 +80,9 @@ export function planOf(args: readonly string[]): Plan | undefined {
     },
   });
   if (values.help) return undefined;
+  const [part] = positionals;
+  if (positionals.length > 1 || (part !== undefined && part !== "scheduler"))
+    throw new Error(`expected "scheduler" or nothing before the flags, found "${positionals.join(" ")}"`);
   if (values.against.length > values.kubeconfig.length)
     throw new Error(
       `expected a --kubeconfig for each --against, found ${values.kubeconfig.length} for ${values.against.length}`,
@@ -88,6 +95,7 @@ export function planOf(args: readonly string[]): Plan | undefined {
     others: values.kubeconfig.map((kubeconfig, at) => other(values, kubeconfig, at)),
     compare: values.compare,
     wire: values.wire,
+    scheduler: part === "scheduler",
     node: !values["disable-agent"] && values.kubeconfig.length === 0,
     idleSeconds: count(values["idle-seconds"], "--idle-seconds"),
     starts: count(values.starts, "--starts"),

@@ -10,6 +10,7 @@ import { readTarget } from "./kubeconfig.ts";
 import { describeMachine } from "./machine.ts";
 import { idleRows, measureStart, podRows, startRows, type Start } from "./node-part.ts";
 import { measureWire } from "./wire.ts";
+import { measureScheduler, schedulerSides } from "./scheduler.ts";
 import { keep, textTable, type Report, type Row } from "./report.ts";
 
 const fullIdleSecondsMax = 60;
@@ -59,6 +60,12 @@ async function wireReport(plan: Plan): Promise<Report> {
   return report(plan, { title: "HTTP/2", sides: ["own", "node:http2", "ratio"], rows, remarks: [] });
 }
 
+function schedulerReport(plan: Plan): Report {
+  const rows = measureScheduler(plan.shapes[0] ?? "", say);
+  const remarks = ["CPU for one pod, from its coming until it is seen running on its node, without the API's part."];
+  return report(plan, { title: "The scheduler", sides: schedulerSides, rows, remarks });
+}
+
 function sideOf(kedge: Kedge): Side {
   return { name: "kedge", admin: kedge.admin, pids: () => [kedge.pid] };
 }
@@ -98,6 +105,12 @@ async function main(): Promise<number> {
   }
   if (plan.wire) {
     process.stdout.write(textTable(await wireReport(plan)));
+    return 0;
+  }
+  if (plan.scheduler) {
+    const measured = schedulerReport(plan);
+    process.stdout.write(`${measured.machine}\n\n${textTable(measured)}`);
+    if (plan.shapes.length === 0) keep(measured, new Date());
     return 0;
   }
   const made = plan.others.length === 0 ? await measureOwn(plan) : await measureOthers(plan);

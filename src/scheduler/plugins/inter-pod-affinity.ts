@@ -1,4 +1,5 @@
 /** Pods near or away from other pods, where they require it. */
+import { heldId } from "../held-terms.ts";
 import type { NodeInfo } from "../node-info.ts";
 import {
   check,
@@ -10,86 +11,136 @@ import {
   type Hint,
   type Rejection,
 } from "../plugin.ts";
+import type { DomainCount } from "../pod-count.ts";
 import type { AffinityTerm, PodAffinities, PodFacts } from "../pod-facts.ts";
-import { countsByNode, DomainCounts, mayMean, means } from "./affinity-terms.ts";
+import { countHolders, countMeant, mayMean, means } from "./affinity-terms.ts";
 
 const noTerms: PodAffinities = { required: [], requiredAnti: [], preferred: [], preferredAnti: [] };
+const notNear = unresolvable("node(s) didn't match pod affinity rules");
+const tooNear = resolvable("node(s) didn't match pod anti-affinity rules");
+const unwelcome = resolvable("node(s) didn't satisfy existing pods anti-affinity rules");
 
 export const interPodAffinity: Filter = (pod, cluster) => {
   const state = new State(pod, cluster);
   if (state.isIdle) return undefined;
-  return check((node) => state.rejection(node), { fork: () => new State(pod, cluster, state).forked() });
+  return check((node) => state.rejection(node, undefined), { fork: () => forked(state) });
 };
 
-class State {
-  private readonly pod: PodFacts;
-  private readonly cluster: Cluster;
-  private readonly required: readonly AffinityTerm[];
-  private readonly requiredAnti: readonly AffinityTerm[];
-  private readonly wanted: DomainCounts;
-  private readonly shunned: DomainCounts;
-  /** Pods there that do not want this one near. */
-  private readonly shunnedBy: DomainCounts;
+/** A term, and how many pods there are that matter to it, by domain. */
+interface Counted {
+  readonly id: string;
+  readonly term: AffinityTerm;
+  readonly count: DomainCount;
+}
 
-  constructor(pod: PodFacts, cluster: Cluster, from?: State) {
+class State {
+  readonly pod: PodFacts;
+  readonly cluster: Cluster;
+  /** Each with the pods that all of them mean. */
+  readonly required: readonly Counted[];
+  readonly requiredAnti: readonly Counted[];
+  /** Terms of pods on nodes that do not want this one near. */
+  readonly shunning: readonly Counted[];
+  private readonly isFirst: boolean;
+
+  constructor(pod: PodFacts, cluster: Cluster) {
     this.pod = pod;
     this.cluster = cluster;
     const { required, requiredAnti } = pod.affinities ?? noTerms;
-    this.required = required;
-    this.requiredAnti = requiredAnti;
-    this.wanted = new DomainCounts(from?.wanted);
-    this.shunned = new DomainCounts(from?.shunned);
-    this.shunnedBy = new DomainCounts(from?.shunnedBy);
-    if (!from) this.countAll();
+    this.required = required.map((term) => ({
+      id: term.id,
+      term,
+      count: countMeant(required, term.topologyKey, cluster),
+    }));
+    // Each once: what moves is counted by their ids.
+    this.requiredAnti = [...new Map(requiredAnti.map((term) => [term.id, term])).values()].map((term) => ({
+      id: term.id,
+      term,
+      count: countMeant([term], term.topologyKey, cluster),
+    }));
+    this.shunning = cluster.snapshot.held
+      .about(pod)
+      .filter(({ weight, term }) => weight === 0 && means(term, pod, cluster))
+      .map((held) => ({ id: held.id, term: held.term, count: countHolders(held, cluster) }))
+      .filter(({ count }) => count.total > 0);
+    // The first pod of a group that wants to be together has nobody to be near.
+    this.isFirst = required.length > 0 && required.every((term) => means(term, pod, cluster));
   }
 
   get isIdle(): boolean {
-    return this.required.length + this.requiredAnti.length === 0 && this.shunnedBy.isEmpty;
+    return this.required.length + this.requiredAnti.length + this.shunning.length === 0;
   }
 
-  rejection(node: NodeInfo): Rejection | undefined {
-    if (!this.isNearWanted(node)) return unresolvable("node(s) didn't match pod affinity rules");
-    if (this.requiredAnti.some(({ topologyKey }) => (this.shunned.get(topologyKey, node) ?? 0) > 0))
-      return resolvable("node(s) didn't match pod anti-affinity rules");
-    if (this.shunnedBy.hasAny(node)) return resolvable("node(s) didn't satisfy existing pods anti-affinity rules");
-    return undefined;
+  /** @param moved Pods that came to this node, and left it. */
+  rejection(node: NodeInfo, moved: Moved | undefined): Rejection | undefined {
+    if (this.required.length > 0 && !this.isNearWanted(node, moved?.wanted ?? 0)) return notNear;
+    for (const one of this.requiredAnti) if (isAnyNear(one, node, moved?.shunned)) return tooNear;
+    for (const one of this.shunning) if (isAnyNear(one, node, moved?.shunning)) return unwelcome;
+    return moved?.newlyShunning(node) ? unwelcome : undefined;
   }
 
-  forked(): Forked {
-    return {
-      node: (node) => this.rejection(node),
-      move: (pod, node, by) => {
-        this.countShunning(pod, node, by);
-        if (this.required.length > 0 && this.required.every((term) => means(term, pod, this.cluster)))
-          for (const { topologyKey } of this.required) this.wanted.add(topologyKey, node, by);
-        for (const term of this.requiredAnti)
-          if (means(term, pod, this.cluster)) this.shunned.add(term.topologyKey, node, by);
-      },
-    };
+  private isNearWanted(node: NodeInfo, more: number): boolean {
+    let isNear = true;
+    for (const { count } of this.required) {
+      const near = count.near(node);
+      if (near === undefined) return false;
+      if (near + more === 0) isNear = false;
+    }
+    if (isNear) return true;
+    return this.isFirst && this.required.every(({ count }) => count.total + more === 0);
+  }
+}
+
+/** A node that is in no domain of the topology is near nobody. */
+function isAnyNear({ count, id }: Counted, node: NodeInfo, moved: ReadonlyMap<string, number> | undefined): boolean {
+  const near = count.near(node);
+  return near !== undefined && near + (moved?.get(id) ?? 0) > 0;
+}
+
+/** Pods that came to a node, or left it: all of them are in the domains of this node. */
+class Moved {
+  /** More (or fewer) pods that all required terms mean. */
+  wanted = 0;
+  /** The same for each term that must not be near, by its id. */
+  readonly shunned = new Map<string, number>();
+  /** The same for pods that hold a term against this one. */
+  readonly shunning = new Map<string, number>();
+  private readonly state: State;
+  private readonly known: ReadonlySet<string>;
+  private readonly topologies = new Map<string, string>();
+
+  constructor(state: State) {
+    this.state = state;
+    this.known = new Set(state.shunning.map(({ id }) => id));
   }
 
-  private countAll(): void {
-    for (const node of this.cluster.snapshot.shunning)
-      for (const other of node.shunning.values()) this.countShunning(other, node, 1);
-    if (this.required.length > 0)
-      for (const [node, count] of countsByNode(this.required, this.cluster))
-        for (const { topologyKey } of this.required) this.wanted.add(topologyKey, node, count);
-    for (const term of this.requiredAnti)
-      for (const [node, count] of countsByNode([term], this.cluster)) this.shunned.add(term.topologyKey, node, count);
+  add(other: PodFacts, by: 1 | -1): void {
+    const { pod, cluster, required, requiredAnti } = this.state;
+    for (const term of other.affinities?.requiredAnti ?? []) {
+      if (!means(term, pod, cluster)) continue;
+      const id = heldId(term, 0);
+      this.topologies.set(id, term.topologyKey);
+      this.shunning.set(id, (this.shunning.get(id) ?? 0) + by);
+    }
+    if (required.length > 0 && required.every(({ term }) => means(term, other, cluster))) this.wanted += by;
+    for (const { term, id } of requiredAnti)
+      if (means(term, other, cluster)) this.shunned.set(id, (this.shunned.get(id) ?? 0) + by);
   }
 
-  private countShunning(other: PodFacts, node: NodeInfo, by: 1 | -1): void {
-    for (const term of other.affinities?.requiredAnti ?? [])
-      if (means(term, this.pod, this.cluster)) this.shunnedBy.add(term.topologyKey, node, by);
+  /** True when a pod came that does not want this one near, for a reason that no other pod has had. */
+  newlyShunning(node: NodeInfo): boolean {
+    for (const [id, by] of this.shunning)
+      if (by > 0 && !this.known.has(id) && Object.hasOwn(node.labels, this.topologies.get(id) ?? "")) return true;
+    return false;
   }
+}
 
-  private isNearWanted(node: NodeInfo): boolean {
-    const counts = this.required.map(({ topologyKey }) => this.wanted.get(topologyKey, node));
-    if (counts.includes(undefined)) return false;
-    if (!counts.includes(0)) return true;
-    // The first pod of a group that wants to be together has nobody to be near.
-    return this.wanted.isEmpty && this.required.every((term) => means(term, this.pod, this.cluster));
-  }
+function forked(state: State): Forked {
+  const moved = new Moved(state);
+  return {
+    node: (node) => state.rejection(node, moved),
+    move: (pod, _, by) => moved.add(pod, by),
+  };
 }
 
 export const interPodAffinityHint: Hint = (pod, event) => {

@@ -3,17 +3,15 @@ import { matchesNode, matchesNodeTerm } from "#resources/core/node-matching.ts";
 import type { PodSpec } from "#resources/core/pod-spec.ts";
 import { check, inProportion, refused, unresolvable, type Filter, type Hint, type Scorer } from "../plugin.ts";
 
+const mismatch = unresolvable("node(s) didn't match Pod's node affinity/selector");
+
 export const nodeAffinity: Filter = ({ pod }) => {
   const { spec } = pod;
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   if (!required && Object.keys(spec.nodeSelector ?? {}).length === 0) return undefined;
   const only = pinnedNames(spec);
   if (only?.size === 0) return refused("pod affinity terms conflict");
-  return check(
-    ({ node }) =>
-      matchesNode(spec, node) ? undefined : unresolvable("node(s) didn't match Pod's node affinity/selector"),
-    only ? { only } : {},
-  );
+  return check(({ node }) => (matchesNode(spec, node) ? undefined : mismatch), only ? { only } : {});
 };
 
 /**

@@ -5,6 +5,8 @@ import type { HostPort, PodFacts } from "../pod-facts.ts";
 
 const anyAddress = "0.0.0.0";
 
+const taken = resolvable("node(s) didn't have free ports for the requested pod ports");
+
 function isTaken(node: NodeInfo, { protocol, port, ip }: HostPort): boolean {
   if (ip !== anyAddress)
     return node.ports.has(portKey(protocol, port, ip)) || node.ports.has(portKey(protocol, port, anyAddress));
@@ -16,11 +18,7 @@ function isTaken(node: NodeInfo, { protocol, port, ip }: HostPort): boolean {
 
 export const nodePorts: Filter = ({ ports }) => {
   if (ports.length === 0) return undefined;
-  return check((node) =>
-    ports.some((port) => isTaken(node, port))
-      ? resolvable("node(s) didn't have free ports for the requested pod ports")
-      : undefined,
-  );
+  return check((node) => (ports.some((port) => isTaken(node, port)) ? taken : undefined));
 };
 
 function collide(one: PodFacts, other: PodFacts): boolean {

@@ -6,15 +6,15 @@ import { check, unresolvable, type Filter, type Hint } from "../plugin.ts";
 
 const cordon: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
 
+const cordoned = unresolvable("node(s) were unschedulable");
+
 function toleratesCordon({ tolerations = [] }: PodSpec): boolean {
   return tolerations.some((toleration) => tolerates(toleration, cordon));
 }
 
 export const nodeUnschedulable: Filter = ({ pod }) => {
   if (toleratesCordon(pod.spec)) return undefined;
-  return check(({ node }) =>
-    node.spec.unschedulable === true ? unresolvable("node(s) were unschedulable") : undefined,
-  );
+  return check(({ node }) => (node.spec.unschedulable === true ? cordoned : undefined));
 };
 
 export const nodeUnschedulableHint: Hint = (_, event) =>

@@ -1,103 +1,55 @@
 /** Pods spread over the domains of a topology, where they require it. */
-import { own } from "#base/own.ts";
 import type { NodeInfo } from "../node-info.ts";
-import {
-  check,
-  resolvable,
-  unresolvable,
-  type Cluster,
-  type Filter,
-  type Forked,
-  type Hint,
-  type Rejection,
-} from "../plugin.ts";
+import { check, resolvable, unresolvable, type Filter, type Forked, type Hint, type Rejection } from "../plugin.ts";
+import type { DomainCount } from "../pod-count.ts";
 import { isTerminating, type PodFacts } from "../pod-facts.ts";
-import { constraintsOf, isCounted, type SpreadConstraint } from "./spread-constraints.ts";
+import { constraintsOf, countSpread, type SpreadConstraint } from "./spread-constraints.ts";
 
-const notSpread = "node(s) didn't match pod topology spread constraints";
+const notSpread = resolvable("node(s) didn't match pod topology spread constraints");
+const outside = unresolvable("node(s) didn't match pod topology spread constraints (missing required label)");
 
 export const podTopologySpread: Filter = (pod, cluster) => {
   const constraints = constraintsOf(pod.pod, "DoNotSchedule");
   if (constraints.length === 0) return undefined;
-  const all = constraints.map((constraint) => ({
+  const needed = constraints.map(({ topologyKey }) => topologyKey);
+  const counted = constraints.map((constraint) => ({
     constraint,
-    counts: domainsOf(constraint, { pod, cluster, constraints }),
+    count: countSpread(constraint, pod, { cluster, needed }),
+    itself: constraint.selector.matches(pod.pod.metadata.labels) ? 1 : 0,
+    moved: 0,
   }));
-  const spread = new Spread(pod, all);
-  return check((node) => spread.rejection(node), { fork: () => spread.fork() });
+  return check((node) => rejection(node, counted), { fork: () => forked(pod, counted) });
 };
-
-interface Domains {
-  readonly pod: PodFacts;
-  readonly cluster: Cluster;
-  readonly constraints: readonly SpreadConstraint[];
-}
-
-function domainsOf(constraint: SpreadConstraint, { pod, cluster, constraints }: Domains): Map<string, number> {
-  const { selector, topologyKey } = constraint;
-  const byNode = cluster.snapshot.matchesByNode({ namespace: pod.namespace, selector, terminating: false });
-  const counts = new Map<string, number>();
-  for (const node of cluster.snapshot.list) {
-    const value = own(node.labels, topologyKey);
-    if (value === undefined || !hasAll(node, constraints) || !isCounted(node.node, pod.pod, constraint)) continue;
-    counts.set(value, (counts.get(value) ?? 0) + (byNode.get(node.name) ?? 0));
-  }
-  return counts;
-}
 
 interface Counted {
   readonly constraint: SpreadConstraint;
-  /** Matching pods by domain; every domain is there, if with zero. */
-  readonly counts: Map<string, number>;
+  readonly count: DomainCount;
+  /** 1 when the pod itself will be counted, else 0. */
+  readonly itself: number;
+  /** More (or fewer) pods in the domain of the one node that is looked at. */
+  readonly moved: number;
 }
 
-function hasAll(node: NodeInfo, constraints: readonly SpreadConstraint[]): boolean {
-  return constraints.every(({ topologyKey }) => own(node.labels, topologyKey) !== undefined);
+function rejection(node: NodeInfo, counted: readonly Counted[]): Rejection | undefined {
+  for (const { constraint, count, itself, moved } of counted) {
+    const there = count.near(node);
+    if (there === undefined) return outside;
+    const least = count.size < constraint.minDomains ? 0 : count.least(moved === 0 ? undefined : { node, by: moved });
+    if (there + moved + itself - least > constraint.maxSkew) return notSpread;
+  }
+  return undefined;
 }
 
-class Spread {
-  private readonly pod: PodFacts;
-  private readonly counted: readonly Counted[];
-  // The smallest count of each constraint; computed anew after pods came or went.
-  private leasts: readonly number[] | undefined;
-
-  constructor(pod: PodFacts, counted: readonly Counted[]) {
-    this.pod = pod;
-    this.counted = counted;
-  }
-
-  rejection(node: NodeInfo): Rejection | undefined {
-    this.leasts ??= this.counted.map(({ constraint, counts }) =>
-      counts.size < constraint.minDomains ? 0 : Math.min(...counts.values()),
-    );
-    for (const [at, { constraint, counts }] of this.counted.entries()) {
-      const value = own(node.labels, constraint.topologyKey);
-      if (value === undefined) return unresolvable(`${notSpread} (missing required label)`);
-      const itself = constraint.selector.matches(this.pod.pod.metadata.labels) ? 1 : 0;
-      const skew = (counts.get(value) ?? 0) + itself - (this.leasts[at] ?? 0);
-      if (skew > constraint.maxSkew) return resolvable(notSpread);
-    }
-    return undefined;
-  }
-
-  fork(): Forked {
-    const copy = new Spread(
-      this.pod,
-      this.counted.map(({ constraint, counts }) => ({ constraint, counts: new Map(counts) })),
-    );
-    return { node: (node) => copy.rejection(node), move: (pod, node, by) => copy.move(pod, node, by) };
-  }
-
-  private move(other: PodFacts, node: NodeInfo, by: 1 | -1): void {
-    const constraints = this.counted.map(({ constraint }) => constraint);
-    if (other.namespace !== this.pod.namespace || isTerminating(other.pod) || !hasAll(node, constraints)) return;
-    this.leasts = undefined;
-    for (const { constraint, counts } of this.counted) {
-      const value = own(node.labels, constraint.topologyKey) ?? "";
-      if (!constraint.selector.matches(other.pod.metadata.labels)) continue;
-      if (isCounted(node.node, this.pod.pod, constraint)) counts.set(value, (counts.get(value) ?? 0) + by);
-    }
-  }
+function forked(pod: PodFacts, counted: readonly Counted[]): Forked {
+  const changed = counted.map((one) => ({ ...one }));
+  return {
+    node: (node) => rejection(node, changed),
+    move: (other, node, by) => {
+      if (other.namespace !== pod.namespace || isTerminating(other.pod)) return;
+      for (const one of changed)
+        if (one.count.isCounted(node) && one.constraint.selector.matches(other.pod.metadata.labels)) one.moved += by;
+    },
+  };
 }
 
 export const podTopologySpreadHint: Hint = (pod, event) => {

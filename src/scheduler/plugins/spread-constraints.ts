@@ -1,9 +1,12 @@
 /** The constraints on how pods of one kind spread over the domains of a topology, and which nodes count for them. */
+import { own } from "#base/own.ts";
 import type { Selector } from "#machinery/label-selector.ts";
 import { matchesNode, untoleratedTaint } from "#resources/core/node-matching.ts";
 import type { Node } from "#resources/core/node.ts";
 import type { Pod } from "#resources/core/pod.ts";
-import { selectorFor } from "../pod-facts.ts";
+import type { Cluster } from "../plugin.ts";
+import type { DomainCount } from "../pod-count.ts";
+import { selectorFor, type PodFacts } from "../pod-facts.ts";
 import type { Related } from "../related.ts";
 
 export const hostnameKey = "kubernetes.io/hostname";
@@ -44,8 +47,28 @@ export function defaultConstraints(pod: Pod, related: Related): readonly SpreadC
   ];
 }
 
-/** True when the node's pods count for the constraint. */
-export function isCounted(node: Node, pod: Pod, { byAffinity, byTaints }: SpreadConstraint): boolean {
-  if (byAffinity && !matchesNode(pod.spec, node)) return false;
-  return !byTaints || !untoleratedTaint(node.spec.taints, pod.spec.tolerations, ["NoSchedule", "NoExecute"]);
+export interface Spreading {
+  readonly cluster: Cluster;
+  /** Labels without which a node does not count. */
+  readonly needed: readonly string[];
+}
+
+/** Pods that the constraint is about, by domain of its topology, on nodes that count for it. */
+export function countSpread(
+  { selector, topologyKey, byAffinity, byTaints }: SpreadConstraint,
+  { pod, namespace }: PodFacts,
+  { cluster, needed }: Spreading,
+): DomainCount {
+  const { nodeSelector, affinity, tolerations } = pod.spec;
+  const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  const count = cluster.snapshot.groups.count({ namespaces: new Set([namespace]), selector, terminating: false });
+  const isCounted = (node: Node, labels: Readonly<Record<string, string>>): boolean =>
+    needed.every((key) => own(labels, key) !== undefined) &&
+    (!byAffinity || matchesNode(pod.spec, node)) &&
+    (!byTaints || !untoleratedTaint(node.spec.taints, tolerations, ["NoSchedule", "NoExecute"]));
+  const conditions = [needed, byAffinity ? [nodeSelector, required] : null, byTaints ? (tolerations ?? []) : null];
+  return count.byDomain(
+    { topologyKey, condition: JSON.stringify(conditions), isCounted: ({ node, labels }) => isCounted(node, labels) },
+    cluster.snapshot,
+  );
 }

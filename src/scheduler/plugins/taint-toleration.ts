@@ -7,12 +7,13 @@ import { check, inProportion, unresolvable, type Filter, type Hint, type Scorer 
 // Effects that keep a new pod off a node.
 const repellingEffects = ["NoSchedule", "NoExecute"];
 
+const tainted = unresolvable("node(s) had untolerated taint(s)");
+
 function repels(node: Node, pod: Pod): boolean {
   return untoleratedTaint(node.spec.taints, pod.spec.tolerations, repellingEffects) !== undefined;
 }
 
-export const taintToleration: Filter = ({ pod }) =>
-  check(({ node }) => (repels(node, pod) ? unresolvable("node(s) had untolerated taint(s)") : undefined));
+export const taintToleration: Filter = ({ pod }) => check(({ node }) => (repels(node, pod) ? tainted : undefined));
 
 export const taintTolerationHint: Hint = ({ pod }, event) =>
   event.kind === "node" && !repels(event.node, pod) && (!event.old || repels(event.old, pod));
@@ -21,12 +22,16 @@ export const taintTolerationScore: Scorer = ({ pod }, _, nodes) => {
   const tolerations = (pod.spec.tolerations ?? []).filter(
     ({ effect }) => effect === undefined || effect === "PreferNoSchedule",
   );
-  const disliked = nodes.map(
-    ({ node }) =>
-      (node.spec.taints ?? []).filter(
-        (taint) =>
-          taint.effect === "PreferNoSchedule" && !tolerations.some((toleration) => tolerates(toleration, taint)),
-      ).length,
-  );
-  return inProportion(disliked, true);
+  let any = false;
+  const disliked = nodes.map(({ node }) => {
+    const { taints } = node.spec;
+    if (!taints || taints.length === 0) return 0;
+    const count = taints.filter(
+      (taint) => taint.effect === "PreferNoSchedule" && !tolerations.some((toleration) => tolerates(toleration, taint)),
+    ).length;
+    any ||= count > 0;
+    return count;
+  });
+  // Then it is the same for all of them.
+  return any ? inProportion(disliked, true) : undefined;
 };
