@@ -102,7 +102,7 @@ export function renderingOf(server: Server, request: Request, served: Served): R
       forms: served.cache !== undefined,
       stream: request.info.verb === "watch",
     }),
-    options: { nowMs: server.clock.nowMs(), includeObject: includeObjectOf(request) },
+    options: { nowMs: () => server.clock.nowMs(), includeObject: includeObjectOf(request) },
   };
 }
 

@@ -10,10 +10,16 @@ export const encodedLimits = {
   entryBytes: 128,
 } as const;
 
+export interface Encoded {
+  readonly bytes: Uint8Array;
+  /** From then on the same object has other bytes. */
+  readonly holdsUntilMs: number;
+}
+
 export class EncodedForms {
   private readonly bytesMax: number;
   // By form, and there in the order they came. No form is empty.
-  private readonly forms = new Map<string, Map<StoredObject, Uint8Array>>();
+  private readonly forms = new Map<string, Map<StoredObject, Encoded>>();
   private heldBytes = 0;
 
   constructor(bytesMax: number) {
@@ -26,15 +32,25 @@ export class EncodedForms {
 
   /** @param form Tells apart whatever makes other bytes of the same object. */
   get(object: StoredObject, form: string, make: () => Uint8Array): Uint8Array {
+    return this.getDated(object, form, { nowMs: 0, make: () => ({ bytes: make(), holdsUntilMs: Infinity }) });
+  }
+
+  /** For bytes that tell ages: made anew when one of them has changed. */
+  getDated(
+    object: StoredObject,
+    form: string,
+    dated: { readonly nowMs: number; readonly make: () => Encoded },
+  ): Uint8Array {
     const known = this.forms.get(form)?.get(object);
-    if (known) return known;
-    const made = make();
-    const ofForm = this.forms.get(form) ?? new Map<StoredObject, Uint8Array>();
+    if (known && dated.nowMs < known.holdsUntilMs) return known.bytes;
+    if (known) this.drop(form, object);
+    const made = dated.make();
+    const ofForm = this.forms.get(form) ?? new Map<StoredObject, Encoded>();
     this.forms.set(form, ofForm);
     ofForm.set(object, made);
-    this.heldBytes += made.length + encodedLimits.entryBytes;
+    this.heldBytes += made.bytes.length + encodedLimits.entryBytes;
     this.shrink(form, object);
-    return made;
+    return made.bytes;
   }
 
   /** The oldest go first, those of other forms before the last one: what was just made is wanted again in this very turn. */
@@ -53,10 +69,10 @@ export class EncodedForms {
 
   private drop(form: string, object: StoredObject): void {
     const ofForm = this.forms.get(form);
-    const bytes = ofForm?.get(object);
-    if (!ofForm || !bytes) return;
+    const encoded = ofForm?.get(object);
+    if (!ofForm || !encoded) return;
     ofForm.delete(object);
     if (ofForm.size === 0) this.forms.delete(form);
-    this.heldBytes -= bytes.length + encodedLimits.entryBytes;
+    this.heldBytes -= encoded.bytes.length + encodedLimits.entryBytes;
   }
 }

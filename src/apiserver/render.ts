@@ -5,6 +5,7 @@ import type { KubeObject } from "#machinery/meta.ts";
 import { encodeObject } from "#machinery/protobuf.ts";
 import { kind, type ResourceDefinition } from "#machinery/resource.ts";
 import type { ObjectShape } from "#machinery/shape.ts";
+import { Ages } from "#machinery/ages.ts";
 import { toTable, type IncludeObject } from "#machinery/table.ts";
 import { isLarge } from "./call.ts";
 import { mediaTypes, type Answer, type Encoding, type Form } from "./negotiate.ts";
@@ -12,7 +13,8 @@ import { shown, type Served } from "./registry.ts";
 import { StoredObject } from "./stored-object.ts";
 
 export interface RenderOptions {
-  readonly nowMs: number;
+  /** The moment that ages are told of. */
+  readonly nowMs: () => number;
   /** What a table's rows carry of their objects. */
   readonly includeObject: IncludeObject;
 }
@@ -77,8 +79,12 @@ export function protobufOf(object: StoredObject | KubeObject, rendering: Renderi
   return encodeObject(shapeOf(rendering), form.kind === "object" ? view : partial(view, form));
 }
 
-/** The object in the form of an answer, as a JSON value. */
-export function formed(object: StoredObject | KubeObject, { served, answer, options }: Rendering): unknown {
+/** The object in the form of an answer, as a JSON value. @param ages Of the moment of the answer. */
+export function formed(
+  object: StoredObject | KubeObject,
+  { served, answer, options }: Rendering,
+  ages = new Ages(options.nowMs()),
+): unknown {
   const view = viewOf(served, object);
   const { form } = answer;
   switch (form.kind) {
@@ -87,7 +93,8 @@ export function formed(object: StoredObject | KubeObject, { served, answer, opti
     case "Table": {
       const { resourceVersion } = view.metadata;
       const metadata = resourceVersion === undefined ? {} : { resourceVersion };
-      return versioned(toTable(served.definition, [view], { ...options, metadata }), form);
+      const { includeObject } = options;
+      return versioned(toTable(served.definition, [view], { ages, includeObject, metadata }), form);
     }
     case "PartialObjectMetadata":
     case "PartialObjectMetadataList":

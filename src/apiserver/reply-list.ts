@@ -8,7 +8,8 @@ import type { Turns } from "#base/turns.ts";
 import type { ListMeta } from "#machinery/meta.ts";
 import { encodeMessage } from "#machinery/protobuf.ts";
 import { protobufItemLead, protobufListFrame } from "#machinery/protobuf-list.ts";
-import { toTable } from "#machinery/table.ts";
+import { Ages } from "#machinery/ages.ts";
+import { tableRow, toTable } from "#machinery/table.ts";
 import type { Exchange, ReplyHeaders, ResponseStream } from "#wire/http.ts";
 import type { Request } from "./pipeline.ts";
 import { shown } from "./registry.ts";
@@ -229,6 +230,24 @@ async function protobufLayout(
   return { start, end, between: new Uint8Array(), sizeBytes, item: (object, at) => items.at(at) ?? encoded(object) };
 }
 
+/** Rows of a table, which stay the same until the next age changes. */
+function rowsOf(rendering: Rendering, cache: EncodedForms): ((object: StoredObject) => Uint8Array) | undefined {
+  const { served, answer, options } = rendering;
+  if (answer.form.kind !== "Table") return undefined;
+  const formName = formNameOf(rendering);
+  const nowMs = options.nowMs();
+  const { includeObject } = options;
+  return (object) =>
+    cache.getDated(object, formName, {
+      nowMs,
+      make: () => {
+        const ages = new Ages(nowMs);
+        const row = tableRow(served.definition, shown(served, object), { ages, includeObject });
+        return { bytes: utf8(JSON.stringify(row)), holdsUntilMs: ages.holdUntilMs };
+      },
+    });
+}
+
 // Stands for the items in a list that is rendered without them.
 const mark = "kedge-list-items";
 
@@ -243,15 +262,17 @@ async function textLayout(page: Page, rendering: Rendering, cache: EncodedForms)
   const bytesOf = (text: string): Uint8Array => utf8(indent === "" ? text : text.replaceAll("\n", `\n${indent}`));
   const make = (object: StoredObject): Uint8Array =>
     bytesOf(JSON.stringify(itemOf(object, rendering), null, pretty ? 2 : undefined));
-  // A table tells ages, and people's forms are rarely asked for twice.
-  const isShared = !pretty && rendering.answer.form.kind !== "Table";
   const formName = formNameOf(rendering);
+  const row = rowsOf(rendering, cache);
   const item: Layout["item"] = formatting
     ? async (object) => {
         const text = await rendering.turns.through(formatting(itemOf(object, rendering)));
         return bytesOf(text.trimEnd());
       }
-    : (object) => (isShared ? cache.get(object, formName, () => make(object)) : make(object));
+    : // People's forms are rarely asked for twice.
+      pretty
+      ? make
+      : (row ?? ((object) => cache.get(object, formName, () => make(object))));
   const [start, end] = [frame.slice(0, at), frame.slice(at + quoted.length)];
   return { start: utf8(start), end: utf8(end), between: utf8(between), item, sizeBytes: undefined };
 }
@@ -272,7 +293,10 @@ function around(items: readonly unknown[], page: Page, { served, answer, options
     case "object":
       return { kind: listKindOf(definition), apiVersion: definition.apiVersion, metadata, items };
     case "Table":
-      return { ...versioned(toTable(definition, [], { ...options, metadata }), form), rows: items };
+      return {
+        ...versioned(toTable(definition, [], { ages: new Ages(options.nowMs()), metadata }), form),
+        rows: items,
+      };
     case "PartialObjectMetadata":
     case "PartialObjectMetadataList":
       return { kind: "PartialObjectMetadataList", apiVersion: `meta.k8s.io/${form.version}`, metadata, items };
@@ -286,7 +310,10 @@ function itemOf(object: StoredObject, { served, answer, options }: Rendering): u
     case "object":
       return view;
     case "Table":
-      return toTable(served.definition, [view], options).rows[0];
+      return tableRow(served.definition, view, {
+        ages: new Ages(options.nowMs()),
+        includeObject: options.includeObject,
+      });
     case "PartialObjectMetadata":
     case "PartialObjectMetadataList":
       return partial(view, form);

@@ -1,11 +1,12 @@
 /** A watch's events as bytes on their way to a client. A frame is made once for all watchers that want it alike. */
 import { utf8 } from "#base/bytes.ts";
+import { Ages } from "#machinery/ages.ts";
 import { status as statusShape } from "#machinery/meta.ts";
 import { encodeObject, encodeWatchEvent } from "#machinery/protobuf.ts";
 import type { StatusError } from "#machinery/status.ts";
 import type { Revision } from "#storage/store.ts";
 import type { Exchange, ResponseStream } from "#wire/http.ts";
-import type { EncodedForms } from "./encoded-forms.ts";
+import type { Encoded, EncodedForms } from "./encoded-forms.ts";
 import { formed, formNameOf, jsonOf, partial, protobufOf, shapeOf, type Rendering } from "./render.ts";
 import type { StoredObject } from "./stored-object.ts";
 import type { EventType, WatchSink } from "./watch-cache.ts";
@@ -37,7 +38,12 @@ export class WatchReply implements WatchSink {
   }
 
   send(type: EventType, object: StoredObject): boolean {
-    const frame = this.frames.get(object, `${type} ${this.formName}`, () => this.frame(type, object));
+    const { answer, options } = this.rendering;
+    const name = `${type} ${this.formName}`;
+    const frame =
+      answer.form.kind === "Table"
+        ? this.frames.getDated(object, name, { nowMs: options.nowMs(), make: () => this.tableFrame(type, object) })
+        : this.frames.get(object, name, () => this.frame(type, object));
     return this.write(frame);
   }
 
@@ -90,6 +96,12 @@ export class WatchReply implements WatchSink {
     const keepsUp = stream.write(frame);
     if (stream.bufferedBytes > bufferedBytesMax) stream.reset();
     return keepsUp;
+  }
+
+  private tableFrame(type: EventType, object: StoredObject): Encoded {
+    const ages = new Ages(this.rendering.options.nowMs());
+    const bytes = utf8(`${JSON.stringify({ type, object: formed(object, this.rendering, ages) })}\n`);
+    return { bytes, holdsUntilMs: ages.holdUntilMs };
   }
 
   private frame(type: EventType, object: StoredObject): Uint8Array {

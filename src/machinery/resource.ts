@@ -9,6 +9,7 @@ import { object, of, string, type Field, type Infer, type JsonValue, type Object
 import { objectMeta } from "./meta.ts";
 import type { FieldError } from "./field-error.ts";
 import type { NameRule } from "./names.ts";
+import type { Ages } from "./ages.ts";
 
 export type Verb = "create" | "get" | "list" | "watch" | "update" | "patch" | "delete" | "deletecollection";
 
@@ -20,7 +21,7 @@ export interface Column<T> {
   readonly description?: string;
   /** 0 is always shown, 1 with `-o wide`. */
   readonly priority?: 0 | 1;
-  readonly value: (object: T, nowMs: number) => string | number | boolean | undefined;
+  readonly value: (object: T, ages: Ages) => string | number | boolean | undefined;
 }
 
 /** Where the scale subresource finds its three numbers, as paths of field names. */

@@ -4,6 +4,7 @@
  *
  * @see https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables
  */
+import type { Ages } from "./ages.ts";
 import type { KubeObject, ListMeta, ObjectMeta } from "./meta.ts";
 import type { Column, ResourceDefinition } from "./resource.ts";
 
@@ -48,43 +49,12 @@ export interface Table {
 export type IncludeObject = "None" | "Metadata" | "Object";
 
 export interface TableOptions {
-  readonly nowMs: number;
+  /** At the moment of the answer. */
+  readonly ages: Ages;
   /** Default: Metadata. */
   readonly includeObject?: IncludeObject;
   /** Of the list the objects come from. */
   readonly metadata?: ListMeta;
-}
-
-const minuteSeconds = 60;
-const hourSeconds = 60 * minuteSeconds;
-const daySeconds = 24 * hourSeconds;
-
-/** A length of time in two or three significant figures: "45s", "3m20s", "5h", "2d4h", "3y12d". */
-export function humanDuration(lengthMs: number): string {
-  const seconds = Math.trunc(lengthMs / 1000);
-  if (seconds < -1) return "<invalid>";
-  if (seconds < 0) return "0s";
-  if (seconds < 2 * minuteSeconds) return `${seconds}s`;
-  const minutes = Math.floor(seconds / minuteSeconds);
-  if (minutes < 10) return `${minutes}m${rest(seconds % 60, "s")}`;
-  if (minutes < 180) return `${minutes}m`;
-  const hours = Math.floor(seconds / hourSeconds);
-  if (hours < 8) return `${hours}h${rest(minutes % 60, "m")}`;
-  if (hours < 48) return `${hours}h`;
-  const days = Math.floor(seconds / daySeconds);
-  if (days < 8) return `${days}d${rest(hours % 24, "h")}`;
-  if (days < 365 * 2) return `${days}d`;
-  const years = Math.floor(days / 365);
-  return years < 8 ? `${years}y${rest(days % 365, "d")}` : `${years}y`;
-}
-
-function rest(count: number, unit: string): string {
-  return count === 0 ? "" : `${count}${unit}`;
-}
-
-/** How long ago an RFC 3339 time was; "<unknown>" when there is none. */
-export function since(time: string | undefined, nowMs: number): string {
-  return time === undefined || time === "" ? "<unknown>" : humanDuration(nowMs - Date.parse(time));
 }
 
 /** Columns that most kinds have. */
@@ -97,7 +67,7 @@ export const nameColumn: Column<KubeObject> = {
 export const ageColumn: Column<KubeObject> = {
   name: "Age",
   type: "string",
-  value: (object, nowMs) => since(object.metadata.creationTimestamp, nowMs),
+  value: (object, ages) => ages.since(object.metadata.creationTimestamp),
 };
 const createdColumn: Column<KubeObject> = {
   name: "Created At",
@@ -106,7 +76,7 @@ const createdColumn: Column<KubeObject> = {
 };
 const defaultColumns: readonly Column<KubeObject>[] = [nameColumn, createdColumn];
 
-type Value<T, V> = (object: T, nowMs: number) => V;
+type Value<T, V> = (object: T, ages: Ages) => V;
 
 /** A column of text. Priority 1 is shown with `-o wide` only. */
 export function text<T>(name: string, value: Value<T, string | undefined>, priority: 0 | 1 = 0): Column<T> {
@@ -141,7 +111,7 @@ export function columnDefinitions(definition: ResourceDefinition): readonly Colu
 export function tableRow(definition: ResourceDefinition, object: KubeObject, options: TableOptions): TableRow {
   const { columns, storedAs, completed } = definition;
   const shown = columns === undefined && storedAs ? storedAs.toStored(object) : object;
-  const cells = columnsOf(definition).map(({ value }) => value(shown, options.nowMs) ?? null);
+  const cells = columnsOf(definition).map(({ value }) => value(shown, options.ages) ?? null);
   const why = completed?.(object);
   const conditions: RowCondition[] = why === undefined ? [] : [{ type: "Completed", status: "True", ...why }];
   return {

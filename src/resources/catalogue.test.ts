@@ -7,6 +7,7 @@ import type { KubeObject } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import { decodeMessage, encodeMessage } from "#machinery/protobuf.ts";
 import { fieldsOf, resolved, type JsonValue, type Shape } from "#machinery/shape.ts";
+import { Ages } from "#machinery/ages.ts";
 import { toTable } from "#machinery/table.ts";
 import { catalogue } from "./catalogue.ts";
 
@@ -70,7 +71,7 @@ for (const definition of catalogue) {
   const title = `${definition.kind} of ${definition.apiVersion}`;
 
   test(`${title}: columns work on the smallest object`, () => {
-    const table = toTable(definition, [smallest(definition)], { nowMs: 0, includeObject: "None" });
+    const table = toTable(definition, [smallest(definition)], { ages: new Ages(0), includeObject: "None" });
     assert.equal(table.rows[0]?.cells.length, table.columnDefinitions.length);
     for (const cell of table.rows[0]?.cells ?? []) assert.doesNotMatch(String(cell), /undefined|NaN|\[object/);
   });

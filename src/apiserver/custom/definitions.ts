@@ -2,13 +2,14 @@
 import { must } from "#base/assert.ts";
 import { customKind, type Schema } from "#machinery/custom-kind.ts";
 import { deepFreeze } from "#machinery/freeze.ts";
+import type { Ages } from "#machinery/ages.ts";
 import { invalid, type FieldError } from "#machinery/field-error.ts";
 import { parseJsonPath } from "#machinery/json-path.ts";
 import { cellText } from "./cell-text.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import { resource, type Column, type ResourceDefinition, type ScalePaths } from "#machinery/resource.ts";
 import type { JsonObject, JsonValue } from "#machinery/shape.ts";
-import { ageColumn, nameColumn, since } from "#machinery/table.ts";
+import { ageColumn, nameColumn } from "#machinery/table.ts";
 import type {
   CustomResourceColumnDefinition,
   CustomResourceDefinition,
@@ -116,11 +117,11 @@ function columnOf(declared: CustomResourceColumnDefinition): Column<KubeObject> 
       description === "" ? `Custom resource definition column (in JSONPath format): ${jsonPath}` : description,
     // Holds because any other priority than 0 means the same.
     priority: priority === 0 ? 0 : 1,
-    value: (object, nowMs) => cellOf(type, path(asJson(object)), nowMs),
+    value: (object, ages) => cellOf(type, path(asJson(object)), ages),
   };
 }
 
-function cellOf(type: string, values: readonly JsonValue[], nowMs: number): string | number | boolean | undefined {
+function cellOf(type: string, values: readonly JsonValue[], ages: Ages): string | number | boolean | undefined {
   const [first] = values;
   if (first === undefined || first === null) return undefined;
   switch (type) {
@@ -131,14 +132,14 @@ function cellOf(type: string, values: readonly JsonValue[], nowMs: number): stri
     case "boolean":
       return typeof first === "boolean" ? first : undefined;
     case "date":
-      return typeof first === "string" ? dateCell(first, nowMs) : "<invalid>";
+      return typeof first === "string" ? dateCell(first, ages) : "<invalid>";
     default:
       return cellText(values);
   }
 }
 
-function dateCell(text: string, nowMs: number): string {
-  return Number.isNaN(Date.parse(text)) ? "<invalid>" : since(text, nowMs);
+function dateCell(text: string, ages: Ages): string {
+  return Number.isNaN(Date.parse(text)) ? "<invalid>" : ages.since(text);
 }
 
 function textOf(value: JsonValue): string {

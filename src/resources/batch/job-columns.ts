@@ -1,6 +1,7 @@
 /** The columns of jobs and cron jobs. */
 import type { Column } from "#machinery/resource.ts";
-import { ageColumn, humanDuration, integer, nameColumn, since, text } from "#machinery/table.ts";
+import { humanDuration, type Ages } from "#machinery/ages.ts";
+import { ageColumn, integer, nameColumn, text } from "#machinery/table.ts";
 import { containerImages, containerNames, selectorText } from "../column-texts.ts";
 import type { CronJob } from "./cron-job.ts";
 import type { Job } from "./job.ts";
@@ -21,10 +22,11 @@ function completionsText({ spec, status }: Job): string {
   return parallelism > 1 ? `${succeeded}/1 of ${parallelism}` : `${succeeded}/1`;
 }
 
-function durationText({ status }: Job, nowMs: number): string {
+function durationText({ status }: Job, ages: Ages): string {
   if (status.startTime === undefined) return "";
-  const endMs = status.completionTime === undefined ? nowMs : Date.parse(status.completionTime);
-  return humanDuration(endMs - Date.parse(status.startTime));
+  const startMs = Date.parse(status.startTime);
+  const { completionTime } = status;
+  return completionTime === undefined ? ages.sinceMs(startMs) : humanDuration(Date.parse(completionTime) - startMs);
 }
 
 export const jobColumns: readonly Column<Job>[] = [
@@ -49,8 +51,8 @@ export const cronJobColumns: readonly Column<CronJob>[] = [
   text("Timezone", (cronJob) => cronJob.spec.timeZone ?? "<none>"),
   { name: "Suspend", type: "boolean", value: suspendText },
   integer("Active", (cronJob) => cronJob.status.active?.length ?? 0),
-  text("Last Schedule", ({ status: { lastScheduleTime } }, nowMs) =>
-    lastScheduleTime === undefined ? "<none>" : since(lastScheduleTime, nowMs),
+  text("Last Schedule", ({ status: { lastScheduleTime } }, ages) =>
+    lastScheduleTime === undefined ? "<none>" : ages.since(lastScheduleTime),
   ),
   ageColumn,
   text("Containers", (cronJob) => containerNames(cronJob.spec.jobTemplate.spec.template.spec.containers), 1),

@@ -15,7 +15,8 @@ import {
   time,
   type Infer,
 } from "#machinery/shape.ts";
-import { ageColumn, nameColumn, text, humanDuration } from "#machinery/table.ts";
+import { humanDuration } from "#machinery/ages.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 import { orNone } from "../column-texts.ts";
 import { checkSigningRequest } from "./signing-request-rules.ts";
 

@@ -1,6 +1,6 @@
 /** The columns of events. */
 import type { Column } from "#machinery/resource.ts";
-import { nameColumn, since, text } from "#machinery/table.ts";
+import { nameColumn, text } from "#machinery/table.ts";
 import type { Event } from "./event.ts";
 
 const firstSeen = (event: Event): string | undefined => event.firstTimestamp ?? event.eventTime;
@@ -20,14 +20,14 @@ function sourceText({ source, reportingComponent, reportingInstance }: Event): s
 }
 
 export const eventColumns: readonly Column<Event>[] = [
-  text("Last Seen", (event, nowMs) => since(lastSeen(event), nowMs)),
+  text("Last Seen", (event, ages) => ages.since(lastSeen(event))),
   text("Type", (event) => event.type ?? ""),
   text("Reason", (event) => event.reason ?? ""),
   text("Object", objectText),
   text("Subobject", (event) => event.involvedObject.fieldPath ?? "", 1),
   text("Source", sourceText, 1),
   text("Message", (event) => (event.message ?? "").trim()),
-  text("First Seen", (event, nowMs) => since(firstSeen(event), nowMs), 1),
+  text("First Seen", (event, ages) => ages.since(firstSeen(event)), 1),
   text("Count", (event) => String((event.series ? event.series.count : event.count) || (event.series ? 0 : 1)), 1),
   { ...nameColumn, priority: 1 },
 ];

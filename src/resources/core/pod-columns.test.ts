@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Ages } from "#machinery/ages.ts";
 import { decode } from "#machinery/decode.ts";
 import type { JsonObject, JsonValue } from "#machinery/shape.ts";
 import { podColumns } from "./pod-columns.ts";
@@ -13,7 +14,7 @@ function cells(pod: { spec?: JsonObject; status?: JsonObject; metadata?: JsonObj
   const decoded = decode(podShape, value).object as unknown as Pod;
   return podColumns
     .slice(1, 4)
-    .map((column) => column.value(decoded, nowMs))
+    .map((column) => column.value(decoded, new Ages(nowMs)))
     .join(" ");
 }
 

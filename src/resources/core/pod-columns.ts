@@ -1,5 +1,6 @@
 /** The columns of pods: one line that says how a pod with all its containers fares. */
-import { ageColumn, nameColumn, since, text } from "#machinery/table.ts";
+import type { Ages } from "#machinery/ages.ts";
+import { ageColumn, nameColumn, text } from "#machinery/table.ts";
 import type { Column } from "#machinery/resource.ts";
 import { orNone } from "../column-texts.ts";
 import type { Pod } from "./pod.ts";
@@ -117,9 +118,9 @@ function summaryOf(pod: Pod): Summary {
   return last.summary;
 }
 
-function restartsText(pod: Pod, nowMs: number): string {
+function restartsText(pod: Pod, ages: Ages): string {
   const { restarts, restartedAt } = summaryOf(pod);
-  return restarts === 0 || restartedAt === "" ? String(restarts) : `${restarts} (${since(restartedAt, nowMs)} ago)`;
+  return restarts === 0 || restartedAt === "" ? String(restarts) : `${restarts} (${ages.since(restartedAt)} ago)`;
 }
 
 function gatesText(pod: Pod): string {
