@@ -24,6 +24,7 @@ import {
   type ServerCertificateOptions,
   type ServerCertificates,
 } from "./certificates.ts";
+import { clockBehind } from "./certificates/clock-behind.ts";
 import { writeSecret } from "./certificates/files.ts";
 import { Renewable, renewal, type Renewed } from "./certificates/renewal.ts";
 import { serviceAddress, type Config } from "./config.ts";
@@ -87,6 +88,7 @@ async function runStages(run: ServerRun, { life, disk }: Life, signal: AbortSign
   const names = apiNames(config, nodeName, address);
   const made = { folder: join(config.dataDir, "server/tls"), clock, names, first: founding.first };
   const certificates = new Renewable(certificatesOf(made), run.log);
+  tellOfClock(certificates.now, run.log);
   const password = ensureTokens({
     folder: join(config.dataDir, "server"),
     caPem: certificates.now.serverCa.certificate,
@@ -243,9 +245,16 @@ function renewCertificates(
   log: Log,
 ): void {
   const fresh = ensureServerCertificates({ ...options, known: certificates.now });
+  tellOfClock(fresh, log);
   if (fresh.renewed.length === 0) return;
   log.info("certificates renewed", { names: fresh.renewed.join(" ") });
   certificates.replace(fresh);
+}
+
+/** A machine without a clock of its own starts in the past and is set later: no reason not to start. */
+function tellOfClock(certificates: ServerCertificates, log: Log): void {
+  const behind = clockBehind(certificates, clock.nowMs());
+  if (behind !== undefined) log.error("the clock of this machine is behind", { why: behind });
 }
 
 function tlsOf({ serving, clientCa }: ServerCertificates): TlsMaterial {
