@@ -87,8 +87,7 @@ async function runStages(run: ServerRun, { life, disk }: Life, signal: AbortSign
   const founding = foundingOf(config.dataDir);
   const names = apiNames(config, nodeName, address);
   const made = { folder: join(config.dataDir, "server/tls"), clock, names, first: founding.first };
-  const certificates = new Renewable(certificatesOf(made), run.log);
-  tellOfClock(certificates.now, run.log);
+  const certificates = new Renewable(certificatesOf(made, run.log), run.log);
   const password = ensureTokens({
     folder: join(config.dataDir, "server"),
     caPem: certificates.now.serverCa.certificate,
@@ -231,9 +230,11 @@ function apiNames(config: Config, nodeName: string, address: string): readonly s
   });
 }
 
-function certificatesOf(options: ServerCertificateOptions): ServerCertificates {
+function certificatesOf(options: ServerCertificateOptions, log: Log): ServerCertificates {
   try {
-    return ensureServerCertificates(options);
+    const certificates = ensureServerCertificates(options);
+    tellOfClock(certificates, log);
+    return certificates;
   } catch (error) {
     throw new StartError(messageOf(error));
   }
