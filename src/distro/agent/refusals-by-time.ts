@@ -43,7 +43,7 @@ function reasonIn(
   const endMs = Math.min(...read.map(({ notAfterMs }) => notAfterMs));
   // Both are false when the server did not say what time it is.
   if (serverMs < beginMs)
-    return `the server's clock says "${rfc3339(serverMs)}", and this node's certificate holds from "${rfc3339(beginMs)}" on; the server's clock is likely behind: set it there`;
+    return `the server's clock says "${rfc3339(serverMs)}", before this node's certificate begins at "${rfc3339(beginMs)}"; the server's clock is likely behind: set it there`;
   if (serverMs > endMs)
     return `the server's clock says "${rfc3339(serverMs)}", this machine's says "${rfc3339(nowMs)}", and this node's certificate holds until "${rfc3339(endMs)}"; one of the clocks is likely wrong: set it`;
   return undefined;
