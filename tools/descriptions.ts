@@ -6,7 +6,16 @@
  * checksum in package-lock.json.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { run } from "../src/host/processes.ts";
@@ -73,7 +82,10 @@ try {
     if (Object.keys(words).length > 0) all[file.slice(0, -".d.ts".length)] = words;
   }
   const compressed = gzipSync(JSON.stringify(all), { level: 9 });
-  writeFileSync(target, compressed);
+  // Whole or not at all: what has this name is never made again.
+  const draft = join(scratch, "descriptions.json.gz");
+  writeFileSync(draft, compressed, { flush: true });
+  renameSync(draft, target);
   console.log(`${Object.keys(all).length} types, ${compressed.length} bytes: ${target}`);
 } finally {
   rmSync(scratch, { recursive: true, force: true });

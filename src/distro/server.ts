@@ -24,6 +24,7 @@ import {
   type ServerCertificateOptions,
   type ServerCertificates,
 } from "./certificates.ts";
+import { clockBehind } from "./certificates/clock-behind.ts";
 import { writeSecret } from "./certificates/files.ts";
 import { Renewable, renewal, type Renewed } from "./certificates/renewal.ts";
 import { serviceAddress, type Config } from "./config.ts";
@@ -87,7 +88,7 @@ async function runStages(run: ServerRun, { life, disk }: Life, signal: AbortSign
   const founding = foundingOf(config.dataDir);
   const names = apiNames(config, nodeName, address);
   const made = { folder: join(config.dataDir, "server/tls"), clock, names, first: founding.first };
-  const certificates = new Renewable(certificatesOf(made), run.log);
+  const certificates = new Renewable(certificatesOf(made, run.log), run.log);
   const password = ensureTokens({
     folder: join(config.dataDir, "server"),
     caPem: certificates.now.serverCa.certificate,
@@ -231,9 +232,11 @@ function apiNames(config: Config, nodeName: string, address: string): readonly s
   });
 }
 
-function certificatesOf(options: ServerCertificateOptions): ServerCertificates {
+function certificatesOf(options: ServerCertificateOptions, log: Log): ServerCertificates {
   try {
-    return ensureServerCertificates(options);
+    const certificates = ensureServerCertificates(options);
+    tellOfClock(certificates, log);
+    return certificates;
   } catch (error) {
     throw new StartError(messageOf(error));
   }
@@ -245,9 +248,16 @@ function renewCertificates(
   log: Log,
 ): void {
   const fresh = ensureServerCertificates({ ...options, known: certificates.now });
+  tellOfClock(fresh, log);
   if (fresh.renewed.length === 0) return;
   log.info("certificates renewed", { names: fresh.renewed.join(" ") });
   certificates.replace(fresh);
+}
+
+/** A machine without a clock of its own starts in the past and is set later: no reason not to start. */
+function tellOfClock(certificates: ServerCertificates, log: Log): void {
+  const behind = clockBehind(certificates, clock.nowMs());
+  if (behind !== undefined) log.error("the clock of this machine is behind", { why: behind });
 }
 
 function tlsOf({ serving, clientCa }: ServerCertificates): TlsMaterial {

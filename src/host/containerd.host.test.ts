@@ -19,7 +19,7 @@ import type { ContainerEvent, PodSandboxConfig } from "./cri.ts";
 import { listMounts } from "./mounts.ts";
 import { Nftables } from "./nftables.ts";
 import { commandLineOf, run } from "./processes.ts";
-import { locateBundle, type RuntimeBundle } from "./runtime-bundle.ts";
+import { locateBundle, pauseImageName, type RuntimeBundle } from "./runtime-bundle.ts";
 
 const root = join(import.meta.dirname, "../..");
 const never = new AbortController().signal;
@@ -187,6 +187,19 @@ test("strangers whose arguments name containerd's files are neither taken for it
   started = start();
   await started.containerd.ready(never);
   assert.equal(containerdPid(), pid);
+});
+
+test("no sandbox is made, and no registry asked for its image, before the image of the bundle is there", async () => {
+  await started.stop();
+  const { runtime, folders } = started.containerd;
+  const ctr = ["-a", folders.socket, "-n", "k8s.io", "images", "rm", "--sync", pauseImageName];
+  await run(bundle().ctr, ctr, { timeoutMs: 60_000 });
+  // containerd itself runs, as it does in a start that has not come to its images yet.
+  const asked = runtime.runPodSandbox({ config: sandboxConfig, runtimeHandler: "" }, never);
+  await assert.rejects(asked, { name: "RuntimeError", code: "Unavailable" });
+  started = start();
+  await started.containerd.ready(never);
+  assert.ok(await started.containerd.runtime.imageStatus({ image: pauseImageName }, never));
 });
 
 test("a killed containerd comes back, and its pods never went", async () => {

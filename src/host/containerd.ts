@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { abortReason, type Clock } from "#base/clock.ts";
+import { abortReason, type Clock, deadline } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import { GrpcClient } from "#wire/grpc.ts";
@@ -24,6 +24,8 @@ import { pauseImageName, type RuntimeBundle } from "./runtime-bundle.ts";
 
 const readyPauseMs = 20;
 const readyMs = 60_000;
+// Who wants a sandbox comes again, with pauses; it is longer than the image of sandboxes takes.
+const sandboxesMs = 5_000;
 const stopPauseMs = 20;
 const stopMs = 10_000;
 
@@ -117,12 +119,26 @@ export class Containerd implements Component {
   constructor(options: ContainerdOptions) {
     this.options = options;
     this.folders = containerdFolders(options.dataFolder);
-    this.runtime = new CriRuntime(this.folders.socket);
+    this.runtime = new CriRuntime(this.folders.socket, (signal) => this.readyForSandboxes(signal));
   }
 
   /** Resolves while, or as soon as, containerd is ready to run pods. */
   ready(signal: AbortSignal): Promise<void> {
     return this.state.is(true, signal);
+  }
+
+  /** containerd serves before it has been given the pause image, for a moment in each first start. */
+  private async readyForSandboxes(signal: AbortSignal): Promise<void> {
+    using limit = deadline(this.options.clock, sandboxesMs, signal);
+    try {
+      await this.ready(limit.signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw new RuntimeError(
+        "Unavailable",
+        `expected containerd to be ready within ${sandboxesMs / 1000} s, found that it is not`,
+      );
+    }
   }
 
   /** Resolves while, or as soon as, it is not: what the runtime was asked to report is then lost. */

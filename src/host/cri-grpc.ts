@@ -46,9 +46,12 @@ interface Call {
 export class CriRuntime implements ContainerRuntime, Disposable {
   private readonly client: GrpcClient;
   private readonly codec = new MessageCodec(schema);
+  private readonly mayMakeSandbox: (signal: AbortSignal) => Promise<void>;
 
-  constructor(socketPath: string) {
+  /** @param mayMakeSandbox Awaited before each sandbox: without its image a runtime would look for that in a registry. */
+  constructor(socketPath: string, mayMakeSandbox: (signal: AbortSignal) => Promise<void>) {
     this.client = new GrpcClient(socketPath);
+    this.mayMakeSandbox = mayMakeSandbox;
   }
 
   [Symbol.dispose](): void {
@@ -66,6 +69,7 @@ export class CriRuntime implements ContainerRuntime, Disposable {
   }
 
   async runPodSandbox(request: Request<"runPodSandbox">, signal: AbortSignal): Promise<string> {
+    await this.mayMakeSandbox(signal);
     return (await this.call<{ podSandboxId: string }>({ method: "RunPodSandbox" }, request, signal)).podSandboxId;
   }
 

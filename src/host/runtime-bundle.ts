@@ -10,12 +10,14 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 /** What the bundle is made of. Its hash and that of the locked packages name the folder: a change is another bundle. */
 export const recipe = {
@@ -104,6 +106,9 @@ export function locateBundle(root: string): RuntimeBundle | undefined {
   };
 }
 
+/** Then comes the process that writes it. */
+const draftEnding = ".draft-";
+
 export const relocationsFile = "relocations.json";
 
 /** The places inside the programs that hold absolute paths into the bundle. */
@@ -126,9 +131,11 @@ export function relocate(folder: string, finalFolder = folder): void {
   // The build alone writes this file, below.
   const relocations = JSON.parse(readFileSync(listed, "utf8")) as Relocations;
   if (relocations.folder === finalFolder) return;
+  for (const file of [relocationsFile, ...relocations.places.map((place) => place.file)])
+    removeDrafts(join(folder, file));
   for (const file of new Set(relocations.places.map((place) => place.file))) {
     const path = join(folder, file);
-    const fresh = `${path}.${process.pid}`;
+    const fresh = `${path}${draftEnding}${process.pid}`;
     // A running program cannot be written to, but its file can be replaced.
     copyFileSync(path, fresh);
     const descriptor = openSync(fresh, "r+");
@@ -148,7 +155,16 @@ export function relocate(folder: string, finalFolder = folder): void {
     closeSync(descriptor);
     renameSync(fresh, path);
   }
-  const fresh = `${listed}.${process.pid}`;
+  const fresh = `${listed}${draftEnding}${process.pid}`;
   writeFileSync(fresh, JSON.stringify({ ...relocations, folder: finalFolder } satisfies Relocations), { flush: true });
   renameSync(fresh, listed);
+}
+
+/** What a process left that was cut off while it wrote the file. Another one may be at it at this moment. */
+function removeDrafts(path: string): void {
+  const start = `${basename(path)}${draftEnding}`;
+  for (const name of readdirSync(dirname(path))) {
+    const writer = name.startsWith(start) ? name.slice(start.length) : "";
+    if (/^\d+$/.test(writer) && !existsSync(`/proc/${writer}`)) rmSync(join(dirname(path), name), { force: true });
+  }
 }

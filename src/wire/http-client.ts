@@ -8,6 +8,7 @@ import { type Duplex, PassThrough, pipeline, type Readable, type Writable } from
 import { abortReason } from "#base/clock.ts";
 import { own } from "#base/own.ts";
 import { collect } from "./http/body.ts";
+import { explained } from "./http/certificate-times.ts";
 import { dial, dialSignal, type DialOptions, targetOf } from "./http/dial.ts";
 import { Sessions } from "./http/sessions.ts";
 
@@ -18,6 +19,8 @@ export interface HttpClientOptions extends DialOptions {
   readonly protocol: "h2" | "h1";
   /** From an HTTP/1.1 request to the head of its reply. Absent: as long as the caller waits. */
   readonly headMs?: number;
+  /** Told the head of each reply. */
+  readonly onHead?: (code: number, headers: IncomingHttpHeaders) => void;
 }
 
 export interface HttpRequest {
@@ -70,7 +73,9 @@ export class HttpClient {
   /** Resolves with the reply's head. @throws Error that names the request when there is no reply. */
   async request(request: HttpRequest): Promise<HttpReply> {
     try {
-      return this.sessions ? await this.requestHttp2(this.sessions, request) : await this.requestHttp1(request);
+      const reply = this.sessions ? await this.requestHttp2(this.sessions, request) : await this.requestHttp1(request);
+      this.options.onHead?.(reply.status, reply.headers);
+      return reply;
     } catch (error) {
       throw this.failure(request, error);
     }
@@ -189,7 +194,7 @@ export class HttpClient {
 
   private failure({ method, target, signal }: HttpRequest, error: unknown): Error {
     if (signal.aborted) return abortReason(signal);
-    return new Error(`${method} ${this.origin}${target}`, { cause: error });
+    return new Error(`${method} ${this.origin}${target}`, { cause: explained(error, Date.now()) });
   }
 }
 

@@ -23,6 +23,7 @@ import {
   relocationsFile,
 } from "../../src/host/runtime-bundle.ts";
 import { writeTar } from "../../src/wire/tar.ts";
+import { clearCutOff, scratchPrefix } from "./cut-off.ts";
 import { DebianArchive, unpack } from "./debian.ts";
 import { runsUnderLock } from "./lock.ts";
 import { writeOciArchive } from "./oci.ts";
@@ -37,11 +38,12 @@ const root = join(import.meta.dirname, "../..");
 
 async function build(): Promise<void> {
   const folder = bundleFolder(root);
-  mkdirSync(dirname(folder), { recursive: true });
-  const fresh = mkdtempSync(join(dirname(folder), ".building-"));
+  const cache = join(root, ".kedge/cache/debian");
+  clearCutOff(dirname(folder), cache);
+  const fresh = mkdtempSync(join(dirname(folder), scratchPrefix));
   try {
     const bundle = join(fresh, "bundle");
-    const archive = new DebianArchive(join(root, ".kedge/cache/debian"));
+    const archive = new DebianArchive(cache);
     await stage("read Debian's package index", async () =>
       (await archive.refresh()) ? "" : "offline, the older index is used",
     );

@@ -13,9 +13,18 @@ let known: WeakRef<Descriptions> | undefined;
 export function readDescriptions(): Descriptions {
   const held = known?.deref();
   if (held) return held;
-  const file = join(installRoot, ".kedge/descriptions.json.gz");
-  if (!existsSync(file)) return noDescriptions;
-  const read = descriptionsFrom(gunzipSync(readFileSync(file)).toString());
+  const read = descriptionsIn(join(installRoot, ".kedge/descriptions.json.gz"));
   known = new WeakRef(read);
   return read;
+}
+
+/** What is in the file; nothing when there is none, or a damaged one: every kubectl apply reads OpenAPI first. */
+export function descriptionsIn(file: string): Descriptions {
+  if (!existsSync(file)) return noDescriptions;
+  try {
+    return descriptionsFrom(gunzipSync(readFileSync(file)).toString());
+  } catch {
+    // Cut short, as by a machine that lost power while it was made: kubectl explain shows types only.
+    return noDescriptions;
+  }
 }
