@@ -47,7 +47,8 @@ import { ensureTokens, givenToken, TokenVerifier } from "./tokens.ts";
 // What requests under way get when the server ends; watches and connections end at once.
 const closeGraceMs = 2_000;
 // Far beyond any start that works; a store that cannot be read would otherwise be waited for without end.
-const readyMsMax = 60_000;
+// A machine may be a hundred times slower than ours; a start that hangs says so some day.
+const readyMsMax = 300_000;
 
 /** What one stage hands to the next. */
 interface Started extends ServerRun {
@@ -192,7 +193,7 @@ async function becomeReady(started: Started, signal: AbortSignal): Promise<void>
   } catch (error) {
     if (signal.aborted || !limit.signal.aborted) throw error;
     throw new StartError(
-      `expected the API to be ready within ${readyMsMax / 1000} s, found that it is not; the lines above say why. If what is stored is damaged, restore ${config.dataDir}/server from a backup`,
+      `expected the API to be ready within ${readyMsMax / 1000} s, found that it is not. A machine that is busy may need longer, and starts again; if the log says that what is stored is damaged, restore ${config.dataDir}/server from a backup`,
     );
   }
   await takeOwnName(started);
