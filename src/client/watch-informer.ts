@@ -6,7 +6,6 @@ import { Backoff } from "#base/backoff.ts";
 import { messageOf } from "#base/assert.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
-import { turnsOf, type Turns } from "#base/turns.ts";
 import { keyOf, keyText, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
 import { isReason } from "#machinery/status.ts";
@@ -30,7 +29,6 @@ export interface Selection {
 export class WatchInformer<T extends KubeObject> implements Informer<T> {
   readonly resource: ResourceDefinition<T>;
   private readonly parts: InformerParts;
-  private readonly turns: Turns;
   private readonly selection: Selection;
   private readonly cache: ObjectCache<T>;
   private readonly handlers = new Set<(change: Change<T>) => void>();
@@ -45,7 +43,6 @@ export class WatchInformer<T extends KubeObject> implements Informer<T> {
     this.resource = resource;
     this.selection = selection;
     this.parts = parts;
-    this.turns = turnsOf(parts.clock);
     this.cache = new ObjectCache((index, error) =>
       parts.log.error("an index failed", { resource: resource.id, index, error: messageOf(error) }),
     );
@@ -112,9 +109,6 @@ export class WatchInformer<T extends KubeObject> implements Informer<T> {
     for await (const event of this.parts.client.watch(this.resource, { ...this.selection, ...from }, signal)) {
       any ||= this.beginning === undefined;
       this.take(event);
-      // An object of fifty thousand values takes milliseconds, and many changes come at once.
-      const rest = this.turns.rest();
-      if (rest) await rest;
     }
     return any;
   }
