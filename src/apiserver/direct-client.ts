@@ -76,7 +76,7 @@ class DirectClient implements Client {
   async get<T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey, signal?: AbortSignal): Promise<T> {
     await this.turn();
     const call = this.call(resource, { verb: "get", key, signal });
-    return shownAs(resource, { served: call.served, object: await get(call, "") });
+    return this.shownOf(resource, call, await get(call, ""));
   }
 
   async list<T extends KubeObject>(
@@ -209,13 +209,14 @@ class DirectClient implements Client {
     if (rest) await rest;
   }
 
-  /** A large object that was written is decoded in turns of its own. */
+  /** A large object that is not at hand is decoded in turns of its own. */
   private async shownOf<T extends KubeObject>(
     resource: ResourceDefinition<T>,
     { served }: Call,
     object: StoredObject | KubeObject,
   ): Promise<T> {
-    if (object instanceof StoredObject && isLarge(object.jsonBytes)) await object.decode(this.server.turns);
+    if (object instanceof StoredObject && isLarge(object.jsonBytes) && !object.isDecoded)
+      await object.decode(this.server.turns);
     return shownAs(resource, { served, object });
   }
 
