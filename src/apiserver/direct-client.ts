@@ -18,7 +18,7 @@ import type { JsonObject, JsonValue } from "#machinery/shape.ts";
 import { badRequest, StatusError } from "#machinery/status.ts";
 import type { User } from "./access.ts";
 import { redecoding, replace } from "./answer-resource.ts";
-import type { Call, WriteCall } from "./call.ts";
+import { isLarge, type Call, type WriteCall } from "./call.ts";
 import { refusal } from "./identify.ts";
 import { WatchStream } from "./direct-client/watch-stream.ts";
 import { patchScale, replaceScale } from "./direct-client/scale.ts";
@@ -27,6 +27,7 @@ import { viewOf } from "./render.ts";
 import { listMetaOf } from "./reply-list.ts";
 import { selectedName } from "./request-info.ts";
 import type { Server } from "./server.ts";
+import { StoredObject } from "./stored-object.ts";
 import { create } from "./verbs/create.ts";
 import { decodeDraft } from "./verbs/decode.ts";
 import { removeCollection } from "./verbs/delete-collection.ts";
@@ -75,7 +76,7 @@ class DirectClient implements Client {
   async get<T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey, signal?: AbortSignal): Promise<T> {
     await this.turn();
     const call = this.call(resource, { verb: "get", key, signal });
-    return shownAs(resource, { served: call.served, object: await get(call, "") });
+    return this.shownOf(resource, call, await get(call, ""));
   }
 
   async list<T extends KubeObject>(
@@ -132,7 +133,8 @@ class DirectClient implements Client {
     const answers = this.server.created.get(resource.id);
     // Both hold because the draft is of this kind.
     if (answers) return (await answers(decode() as unknown as KubeObject, call)) as T;
-    return shownAs(resource, { served: call.served, object: (await create(this.server, call, decode)).object });
+    const { object: made } = await create(this.server, call, decode);
+    return this.shownOf(resource, call, made);
   }
 
   async update<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, options?: WriteOptions): Promise<T> {
@@ -143,7 +145,7 @@ class DirectClient implements Client {
     // Holds because a scale is asked for by its own type.
     if (isScale(call)) return (await replaceScale(this.server, call, jsonOf(object))) as unknown as T;
     const written = await replace(this.server, call, { json: jsonOf(object), problems: [] });
-    return shownAs(resource, { served: call.served, object: written.object });
+    return this.shownOf(resource, call, written.object);
   }
 
   async patch<T extends KubeObject>(
@@ -156,7 +158,7 @@ class DirectClient implements Client {
     const read = patchBodyOf(target.resource, body);
     // Holds because a scale is asked for by its own type.
     if (isScale(call)) return (await patchScale(this.server, call, read)) as unknown as T;
-    return shownAs(target.resource, { served: call.served, object: (await patch(this.server, call, read)).object });
+    return this.shownOf(target.resource, call, (await patch(this.server, call, read)).object);
   }
 
   async delete<T extends KubeObject>(
@@ -205,6 +207,17 @@ class DirectClient implements Client {
   private async turn(): Promise<void> {
     const rest = this.server.turns.rest();
     if (rest) await rest;
+  }
+
+  /** A large object that is not at hand is decoded in turns of its own. */
+  private async shownOf<T extends KubeObject>(
+    resource: ResourceDefinition<T>,
+    { served }: Call,
+    object: StoredObject | KubeObject,
+  ): Promise<T> {
+    if (object instanceof StoredObject && isLarge(object.jsonBytes) && !object.isDecoded)
+      await object.decode(this.server.turns);
+    return shownAs(resource, { served, object });
   }
 
   /** @throws StatusError 403, 404 */

@@ -46,13 +46,13 @@ export function formNameOf({ served, answer, options }: Rendering): string {
   return `${id} ${encoding} ${form.kind} ${version}`;
 }
 
-/** One object in the encoding and form of an answer. A large one takes a turn to be decoded, and one to be encoded. */
+/** One object in the encoding and form of an answer. A large one takes turns to be decoded, and one to be encoded. */
 export async function renderObject(object: StoredObject | KubeObject, rendering: Rendering): Promise<Uint8Array> {
   const { served, answer, turns } = rendering;
   const { encoding, form } = answer;
   if (form.kind === "object" && encoding === "json" && !answer.pretty) return jsonOf(served, object);
   if (object instanceof StoredObject && isLarge(object.jsonBytes)) {
-    await turns.next();
+    await object.decode(turns);
     const view = shown(served, object);
     await turns.next();
     return encoded(view, rendering);

@@ -7,6 +7,7 @@
  */
 import { messageOf } from "#base/assert.ts";
 import { textOf, utf8 } from "#base/bytes.ts";
+import type { Turns } from "#base/turns.ts";
 import { deepFreeze } from "#machinery/freeze.ts";
 import { readWrittenJson } from "#machinery/json-reader.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
@@ -122,6 +123,26 @@ export class StoredObject {
     const made = deepFreeze(parsed);
     this.decoded = new WeakRef(made);
     return made;
+  }
+
+  /** True when `object` costs nothing. */
+  get isDecoded(): boolean {
+    return this.decoded?.deref() !== undefined;
+  }
+
+  /**
+   * Makes `object`, which is then at hand for as long as whoever waits for this goes on without a pause. For a large
+   * one: reading it and freezing it each take a turn of the event loop.
+   *
+   * @throws what `object` throws
+   */
+  async decode(turns: Turns): Promise<void> {
+    await turns.next();
+    if (this.isDecoded) return;
+    const parsed = this.parsed();
+    parsed.metadata.resourceVersion = String(this.revision);
+    await turns.next();
+    if (!this.isDecoded) this.decoded = new WeakRef(deepFreeze(parsed));
   }
 
   /** Why it cannot be read: its value begins well, and goes on as nothing that we wrote. */

@@ -108,6 +108,12 @@ test("indexes follow the objects, whenever they were declared", async () => {
   await informer.whenSeen(updated.metadata.resourceVersion ?? "", signal);
   assert.deepEqual(informer.byIndex("data", "x"), []);
   assert.deepEqual(informer.byIndex("data", "y"), [updated]);
+  const c = await client.create(configMaps, map("c", "default", { y: "" }));
+  await informer.whenSeen(c.metadata.resourceVersion ?? "", signal);
+  assert.deepEqual(informer.byIndex("data", "y"), [updated, c]);
+  const last = await client.update(configMaps, { ...updated, data: {} });
+  await informer.whenSeen(last.metadata.resourceVersion ?? "", signal);
+  assert.deepEqual(informer.byIndex("data", "y"), [c]);
 });
 
 test("waiting stops with the signal's reason", async () => {

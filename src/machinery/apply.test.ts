@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
+import { atOnce } from "#base/turns.ts";
 import { applyPatch, asksReset, sameButTimes, trackUpdate, type FieldWrite } from "./apply.ts";
 import {
   shownPaths,
   union,
+  uniting,
   difference,
-  intersection,
+  intersecting,
+  subtracting,
   without,
   parsedSet,
   setOf,
@@ -379,7 +382,7 @@ test("field sets obey the laws of sets and survive their JSON", () => {
       const inA = new Set(left.map((path) => `.${path.join(".")}`));
       const inB = new Set(right.map((path) => `.${path.join(".")}`));
       assert.deepEqual(sorted(union(a, b)), [...inA.union(inB)].toSorted());
-      assert.deepEqual(sorted(intersection(a, b)), [...inA.intersection(inB)].toSorted());
+      assert.deepEqual(sorted(atOnce(intersecting(a, b))), [...inA.intersection(inB)].toSorted());
       assert.deepEqual(sorted(difference(a, b)), [...inA.difference(inB)].toSorted());
       const under = (path: string): boolean => [...inB].some((other) => path === other || path.startsWith(`${other}.`));
       assert.deepEqual(sorted(without(a, b)), [...inA].filter((path) => !under(path)).toSorted());
@@ -411,3 +414,22 @@ test("thousands of managers, items and keys take a time that grows with them", (
 function managersOf(object: JsonObject): readonly unknown[] {
   return Object(object["metadata"]).managedFields as readonly unknown[];
 }
+
+for (const [name, work] of Object.entries({ uniting, subtracting, intersecting }))
+  test(`${name} sets of thousands of steps rests after each thousand`, () => {
+    let [looked, most, rests] = [0, 0, 0];
+    const stepsTo = (value: string): FieldSet =>
+      Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`k:{"name":"e${at}"}`, { [`f:${value}`]: {} }]));
+    const get = (target: FieldSet, element: string): unknown => {
+      looked += 1;
+      return target[element];
+    };
+    const counted = new Proxy(stepsTo("b"), { get });
+    for (const _ of work({ "f:list": stepsTo("a") }, { "f:list": counted })) {
+      most = Math.max(most, looked);
+      looked = 0;
+      rests += 1;
+    }
+    assert.ok(rests >= 10, `expected a rest after each thousand steps, found ${rests}`);
+    assert.ok(most <= 1_000, `expected at most a look a step, found ${most} without a rest`);
+  });

@@ -8,20 +8,20 @@
  */
 import { atOnce } from "#base/turns.ts";
 import { appliedSet } from "./apply/applied-set.ts";
-import { problemsOf } from "./apply/check.ts";
-import { changedIn, comparingObjects, type Difference } from "./apply/compare.ts";
+import { findingProblems } from "./apply/check.ts";
+import { changesIn, comparingObjects, type Difference } from "./apply/compare.ts";
 import { conflictError, type Conflict } from "./apply/conflict.ts";
-import { intersection, isEmpty, leaf, union, unionOf, without, type FieldSet } from "./apply/field-set.ts";
+import { intersecting, isEmpty, leaf, uniting, unitingAll, without, type FieldSet } from "./apply/field-set.ts";
 import { interned } from "./apply/intern.ts";
-import { allowedByLastApplied, withLastApplied } from "./apply/last-applied.ts";
+import { allowingByLastApplied, withLastApplied } from "./apply/last-applied.ts";
 import {
-  capUpdaters,
+  cappingUpdaters,
   idOf,
   managed,
   ManagersError,
   parsingManagers,
   readManagers,
-  release,
+  releasing,
   timeText,
   writeManagers,
   type Manager,
@@ -74,14 +74,15 @@ export function* tracking(write: FieldUpdate, updated: JsonObject): Generator<un
   const found = yield* comparedFor(write, before, withManagedFields(updated, managedFieldsOf(before)));
   if (!found) return withManagedFields(updated, entries ?? stored);
   yield;
-  const changed = changedIn(found);
+  const changed = yield* changesIn(found);
   yield;
-  release(managers, changed, undefined);
+  yield* releasing(managers, changed, undefined);
   yield;
-  release(managers, found.removed, undefined);
+  yield* releasing(managers, found.removed, undefined);
   yield;
-  claim(managers, write, managed(changed));
-  capUpdaters(managers);
+  yield* claiming(managers, write, managed(changed));
+  yield;
+  yield* cappingUpdaters(managers);
   yield;
   return withManagedFields(updated, written(managers));
 }
@@ -106,7 +107,7 @@ export function applyPatch(write: FieldApply, applied: JsonObject): JsonObject {
 
 /** What `applyPatch` does, as work that may rest where it yields. */
 export function* applying(write: FieldApply, applied: JsonObject): Generator<undefined, JsonObject> {
-  checkApplied(write, applied);
+  yield* checkingApplied(write, applied);
   yield;
   const live = write.live ?? zeroObject(write.kind.shape);
   const managers = yield* managersBeforeApply(write, live);
@@ -118,7 +119,7 @@ export function* applying(write: FieldApply, applied: JsonObject): Generator<und
   const set = without(appliedSet(applied, shape), resetFields(write.kind, write.subresource));
   managers.set(id, { ...mine, time: last?.time, set });
   yield;
-  const held = unionOf([...managers.values()].map(({ set }) => set));
+  const held = yield* unitingAll([...managers.values()].map(({ set }) => set));
   yield;
   const together = mergeApplied(live, applied, shape);
   yield;
@@ -127,13 +128,13 @@ export function* applying(write: FieldApply, applied: JsonObject): Generator<und
   const found = yield* comparedFor(write, live, merged);
   yield;
   if (found) {
-    const conflicts = conflictsIn(managers, changedIn(found), id);
+    const conflicts = yield* findingConflicts(managers, yield* changesIn(found), id);
     yield;
-    const fields = unionOf(conflicts.map((conflict) => conflict.fields));
+    const fields = yield* unitingAll(conflicts.map((conflict) => conflict.fields));
     yield;
-    if (conflicts.length > 0 && !write.force && !allowedByLastApplied(write, live, fields))
+    if (conflicts.length > 0 && !write.force && !(yield* allowingByLastApplied(write, live, fields)))
       throw conflictError(conflicts);
-    release(managers, union(fields, found.removed), id);
+    yield* releasing(managers, yield* uniting(fields, found.removed), id);
   }
   yield;
   settle(managers, id, deepEqual(live, merged) ? undefined : timeText(write.nowMs));
@@ -198,13 +199,13 @@ function managerOf(write: FieldWrite, operation: Operation): Omit<Manager, "set"
   };
 }
 
-function claim(managers: Managers, write: FieldWrite, changed: FieldSet): void {
+function* claiming(managers: Managers, write: FieldWrite, changed: FieldSet): Generator<undefined, void> {
   const set = without(changed, resetFields(write.kind, write.subresource));
   if (isEmpty(set)) return;
   const mine = managerOf(write, "Update");
   const id = idOf(mine);
   const known = managers.get(id);
-  managers.set(id, { ...mine, time: timeText(write.nowMs), set: known ? union(known.set, set) : set });
+  managers.set(id, { ...mine, time: timeText(write.nowMs), set: known ? yield* uniting(known.set, set) : set });
 }
 
 /** An object without managers, from before apply was known, belongs to "before-first-apply" as it stands. */
@@ -212,16 +213,23 @@ function* managersBeforeApply(write: FieldWrite, live: JsonObject): Generator<un
   const managers = readManagers(managedFieldsOf(write.live));
   if (managers.size > 0) return managers;
   const found = yield* comparedFor(write, zeroObject(write.kind.shape), live);
-  if (found) claim(managers, { ...write, manager: "before-first-apply" }, managed(changedIn(found)));
+  if (!found) return managers;
+  yield* claiming(managers, { ...write, manager: "before-first-apply" }, managed(yield* changesIn(found)));
   return managers;
 }
 
-function conflictsIn(managers: Managers, changed: FieldSet, mine: string): readonly Conflict[] {
-  return [...managers]
-    .filter(([id]) => id !== mine)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, manager]) => ({ manager, fields: intersection(manager.set, changed) }))
-    .filter(({ fields }) => !isEmpty(fields));
+function* findingConflicts(
+  managers: Managers,
+  changed: FieldSet,
+  mine: string,
+): Generator<undefined, readonly Conflict[]> {
+  const others = [...managers].filter(([id]) => id !== mine).sort(([a], [b]) => (a < b ? -1 : 1));
+  const conflicts: Conflict[] = [];
+  for (const [, manager] of others) {
+    const fields = yield* intersecting(manager.set, changed);
+    if (!isEmpty(fields)) conflicts.push({ manager, fields });
+  }
+  return conflicts;
 }
 
 /** Leaves the applier what it manages, with a new time when the object changed. */
@@ -233,13 +241,13 @@ function settle(managers: Managers, id: string, time: string | undefined): void 
   else managers.set(id, { ...manager, set, time: time ?? manager.time });
 }
 
-function checkApplied(write: FieldWrite, applied: JsonObject): void {
+function* checkingApplied(write: FieldWrite, applied: JsonObject): Generator<undefined, void> {
   const { apiVersion, kind, shape } = write.kind;
   if (applied["apiVersion"] !== apiVersion || applied["kind"] !== kind)
     throw badRequest(`invalid object type: ${kindText(text(applied["apiVersion"]), text(applied["kind"]))}`);
   const sent = managedFieldsOf(applied);
   if (sent !== undefined && sent !== null) throw badRequest("metadata.managedFields must be nil");
-  const problems = problemsOf(applied, shape);
+  const problems = yield* findingProblems(applied, shape);
   if (problems.length === 0) return;
   const metadata = isObject(applied["metadata"]) ? applied["metadata"] : {};
   const which = `${text(metadata["namespace"])}/${text(metadata["name"])}; ${kindText(apiVersion, kind)}`;

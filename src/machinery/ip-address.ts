@@ -16,7 +16,7 @@ const partDigitsMax = 10;
 const [zero, nine, dot] = [0x30, 0x39, 0x2e];
 
 /** Character by character: an object may have sixty thousand of them. */
-function parseV4(text: string): bigint | undefined {
+function numberOfV4(text: string): number | undefined {
   let [value, part, digits, dots] = [0, 0, 0, 0];
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
@@ -32,7 +32,12 @@ function parseV4(text: string): bigint | undefined {
     digits += 1;
     if (code < zero || code > nine || digits > partDigitsMax || part > 255) return undefined;
   }
-  return digits === 0 || dots !== 3 ? undefined : BigInt(value * 256 + part);
+  return digits === 0 || dots !== 3 ? undefined : value * 256 + part;
+}
+
+function parseV4(text: string): bigint | undefined {
+  const value = numberOfV4(text);
+  return value === undefined ? undefined : BigInt(value);
 }
 
 function groups(text: string): readonly bigint[] | undefined {
@@ -113,6 +118,20 @@ const unusable: readonly (readonly [readonly IpRange[], string])[] = [
   [ranges("169.254.0.0/16", "fe80::/10"), "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
   [ranges("224.0.0.0/24", "ff02::/16"), "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
 ];
+
+/** The same for IPv4, each by its first and last address. */
+const unusableV4 = unusable.flatMap(([taken]) =>
+  taken.flatMap(({ address, prefixBits }) =>
+    address.family === 4 ? [[Number(address.value), Number(address.value) + 2 ** (32 - prefixBits) - 1] as const] : [],
+  ),
+);
+
+/** True for an IPv4 address that `checkEndpointIp` finds nothing wrong with. */
+export function isEndpointV4(text: string): boolean {
+  const value = numberOfV4(text);
+  if (value === undefined || value === 0) return false;
+  return !unusableV4.some(([first, last]) => value >= first && value <= last);
+}
 
 /** What is wrong with an address as that of an endpoint, which others must be able to reach. @param ip The address, if it was read before. */
 export function checkEndpointIp(path: string, text: string, ip = parseIp(text)): FieldError[] {

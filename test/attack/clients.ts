@@ -267,6 +267,9 @@ export async function* clientAttacks(attacked: Attacked, isWanted: IsWanted): As
     const name = `clients: ${what}`;
     if (isWanted(name)) yield await observed(attacked, { name, promised }, attack);
   }
-  await ask(admin, { method: "DELETE", path: `/api/v1/namespaces/${namespace}` });
   admin.destroy();
+  // On a connection of its own: the other may have been cut meanwhile.
+  const leaving = open();
+  await ask(leaving, { method: "DELETE", path: `/api/v1/namespaces/${namespace}` });
+  leaving.destroy();
 }

@@ -23,6 +23,7 @@ import {
   type PodStatus,
   type Stage,
 } from "./pod-stage.ts";
+import { image } from "./server.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -218,18 +219,18 @@ async function largeKey(stage: Stage): Promise<AttackOutcome> {
 }
 
 /** Most of them start while another pod of the node is served. */
-async function many(stage: Stage): Promise<AttackOutcome> {
-  await start(stage, "many", {
-    containers: list(300, (index) => container("busybox sleep 60", { name: `c${index}` })),
-  });
-  const { outcome, broken } = await other(stage);
-  await sleep(manyMs);
-  // The status tells of them when all were started; their logs stand there as soon as each is.
-  const logs = join(stage.server.dataFolder, "agent/pod-logs");
-  const started = readdirSync(logs)
-    .filter((folder) => folder.includes("_many_"))
-    .flatMap((folder) => readdirSync(join(logs, folder))).length;
-  return { outcome: `${started} started, ${outcome}`, broken: broken || started === 0 };
+function many(name: string, spec: object): Attack {
+  return async (stage) => {
+    await start(stage, name, spec);
+    const { outcome, broken } = await other(stage);
+    await sleep(manyMs);
+    // The status tells of them when all were started; their logs stand there as soon as each is.
+    const logs = join(stage.server.dataFolder, "agent/pod-logs");
+    const started = readdirSync(logs)
+      .filter((folder) => folder.includes(`_${name}_`))
+      .flatMap((folder) => readdirSync(join(logs, folder))).length;
+    return { outcome: `${started} started, ${outcome}`, broken: broken || started === 0 };
+  };
 }
 
 type Attack = (stage: Stage) => Promise<AttackOutcome>;
@@ -266,7 +267,14 @@ const attacks: Readonly<Record<string, Attack>> = {
   "a gRPC probe answered without end": probes,
   "a page of open tags through the proxy": page,
   [`${followsMax} followed logs of one node`]: follows,
-  "300 containers": many,
+  "300 containers": many("many", {
+    containers: list(300, (index) => container("busybox sleep 60", { name: `c${index}` })),
+  }),
+  // As many as an object may have of values; they end one after another for as long as the row goes on.
+  "4,000 init containers": many("stairs", {
+    initContainers: list(4_000, (index) => ({ name: `i${index}`, image, command: ["busybox", "true"] })),
+    containers: [container("echo served")],
+  }),
 };
 
 export const costlyPods: Readonly<Record<string, readonly [promised: string, attack: Attack]>> = Object.fromEntries(

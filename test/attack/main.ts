@@ -18,6 +18,7 @@ const usage = `npm run attack -- [flags]
   --row TEXT       only rows with this in their name, of the parts that need a server; several times for several (all)
   --seed TEXT      of the fuzzers, to repeat a run (chosen and printed)
   --budget SECONDS of each of the fuzzers (45)
+  --profile FOLDER where the server leaves a profile of its processor time, and the stalls of its loop
 `;
 
 const { values } = parseArgs({
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     only: { type: "string", multiple: true, default: [] },
     row: { type: "string", multiple: true, default: [] },
     seed: { type: "string", default: String(Math.floor(Math.random() * 1e9)) },
+    profile: { type: "string" },
     budget: { type: "string", default: "45" },
     help: { type: "boolean", default: false },
   },
@@ -49,7 +51,7 @@ async function* rowsOf(chosen: ReadonlySet<Part>): AsyncGenerator<Row> {
   for (const part of alone)
     if (chosen.has(part)) yield* await fuzz(part, { seed: values.seed, budgetSeconds: Number(values.budget) });
   if (!servers.some(([part]) => chosen.has(part))) return;
-  await using server = await startAttacked();
+  await using server = await startAttacked(values.profile);
   const isWanted = (name: string): boolean => values.row.length === 0 || values.row.some((text) => name.includes(text));
   const later: Promise<Row>[] = [];
   try {

@@ -7,6 +7,7 @@ import { messageOf } from "#base/assert.ts";
 import type { Target } from "../bench/h2-client.ts";
 import type { Asking } from "./bystander.ts";
 import type { Row } from "./report.ts";
+import { stallsShown, type Stalls } from "./stalls.ts";
 
 /** What is attacked. */
 export interface Attacked {
@@ -14,6 +15,7 @@ export interface Attacked {
   readonly target: Target;
   readonly pid: number;
   readonly isRunning: () => boolean;
+  readonly stalls: Stalls;
 }
 
 export interface AttackOutcome {
@@ -40,7 +42,7 @@ export async function observed(
   row: Pick<Row, "name" | "promised">,
   attack: () => Promise<AttackOutcome>,
 ): Promise<Row> {
-  const { pid, isRunning, target } = attacked;
+  const { pid, isRunning, target, stalls } = attacked;
   const before = memoryMegabytes(pid);
   const asking: Asking = { target, pid };
   const worker = new Worker(new URL("bystander.ts", import.meta.url), { workerData: asking });
@@ -53,6 +55,7 @@ export async function observed(
   });
   await Promise.race([once(worker, "message"), once(worker, "exit")]);
   longestMs = 0;
+  const place = stalls.place();
   const late = AbortSignal.timeout(limits.attackMs);
   const found = await Promise.race([
     attack().catch((error: unknown) => ({ outcome: `could not be played: ${messageOf(error)}`, broken: true })),
@@ -73,5 +76,6 @@ export async function observed(
     broken: found.broken || faults.length > 0,
     memory: { before, most, after },
     longestMs,
+    stalls: stallsShown(stalls.since(place)),
   };
 }

@@ -16,6 +16,8 @@ export interface KedgeOptions {
   readonly node: boolean;
   /** Puts files into the data directory before the start. */
   readonly prepare?: (dataFolder: string) => void;
+  /** Beside this process's own. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface Kedge extends AsyncDisposable {
@@ -35,7 +37,7 @@ export interface Kedge extends AsyncDisposable {
 }
 
 /** Resolves as soon as the API is ready. @throws Error with what it printed */
-export async function startKedge({ folder, port, node, prepare }: KedgeOptions): Promise<Kedge> {
+export async function startKedge({ folder, port, node, prepare, environment }: KedgeOptions): Promise<Kedge> {
   const dataFolder = mkdtempSync(join(folder, "kedge-bench-"));
   const kubeconfig = join(dataFolder, "admin.yaml");
   prepare?.(dataFolder);
@@ -48,7 +50,7 @@ export async function startKedge({ folder, port, node, prepare }: KedgeOptions):
       ranges,
       node ? [] : ["--disable-agent"],
     ),
-    { stdio: ["ignore", "pipe", "pipe"] },
+    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } },
   );
   const said: string[] = [];
   const hear = (pattern: RegExp): Promise<number> =>

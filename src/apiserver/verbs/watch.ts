@@ -22,7 +22,8 @@ export interface WatchOptions {
   readonly timeoutSeconds: number;
 }
 
-// A watch that does not say ends after 30 to 60 minutes, so that not all come back at once.
+// A watch that does not say ends after 30 to 60 minutes, so that not all come back at once. It is whole seconds: the
+// engine keeps a list for each length of time, and thousands of watches end when their connections do.
 const lengthMinMs = 30 * 60_000;
 const bookmarkEveryMs = 60_000;
 
@@ -54,7 +55,7 @@ export async function watch(core: Core, call: Call, { options, sink }: { options
   if (signal.aborted) return;
   const lengthMs =
     options.timeoutSeconds === 0
-      ? lengthMinMs * (1 + core.random.fraction())
+      ? lengthMinMs + 1000 * Math.floor((lengthMinMs / 1000) * core.random.fraction())
       : Math.max(options.timeoutSeconds, 0) * 1000;
   const end = core.clock.after(lengthMs, () => ended.abort());
   signal.addEventListener("abort", () => end.cancel(), { once: true });

@@ -47,7 +47,8 @@ async function tryWrite(
   const rest = (): Promise<void> | undefined => (call.isLarge ? core.turns.next() : undefined);
   if (!current && (change.creates === "never" || (change.creates === "missing" && call.subresource !== "")))
     throw notFound(targetOf(call));
-  await rest();
+  if (call.isLarge && current) await current.decode(core.turns);
+  else await rest();
   const old = current && shown(call.served, current);
   await rest();
   const draft = await change.make(old, call);
@@ -62,6 +63,7 @@ async function tryWrite(
   await rest();
   if (old) checkUpdate(call, draft, old);
   else checkNew(call, draft);
+  await rest();
   if (old) keepTimes(draft, old);
   await rest();
   await core.admission.validate(admissionOf(call, draft, old));

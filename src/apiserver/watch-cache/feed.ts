@@ -120,6 +120,7 @@ export class Feed {
   private async begin({ objects, bookmark, past }: Start): Promise<void> {
     const { sink } = this.parts;
     for (const object of objects) {
+      if (isLarge(object.jsonBytes) && !object.isDecoded) await decoded(object, this.parts.turns);
       if (this.closed) return;
       if (!this.passInitial(object)) await sink.drained();
       const rest = this.parts.turns.rest();
@@ -138,7 +139,7 @@ export class Feed {
   private async resume(first: CacheEvent | undefined): Promise<void> {
     try {
       if (first) {
-        await turnOf(first, this.parts.turns);
+        await decodedOnce(first, this.parts.turns);
         if (!this.closed) this.pass(first);
       }
       await this.parts.sink.drained();
@@ -157,7 +158,7 @@ export class Feed {
         this.live = true;
         return;
       }
-      if (isLargeEvent(event)) await turnOf(event, this.parts.turns);
+      if (isLargeEvent(event)) await decodedOnce(event, this.parts.turns);
       if (this.closed) return;
       this.sentTo = event.revision;
       if (!this.pass(event)) await sink.drained();
@@ -207,12 +208,18 @@ export function isLargeEvent({ current, previous }: CacheEvent): boolean {
 // One event reaches many watchers: what it costs is decoding it, which the first of them does.
 const turnsOf = new WeakMap<CacheEvent, Promise<void>>();
 
-function turnOf(event: CacheEvent, turns: Turns): Promise<void> {
+/** What cannot be read is told to whoever passes it on. */
+function decodedOnce(event: CacheEvent, turns: Turns): Promise<void> {
   const known = turnsOf.get(event);
   if (known) return known;
-  const turn = turns.next();
+  const object = event.current ?? event.previous;
+  const turn = object ? decoded(object, turns) : turns.next();
   turnsOf.set(event, turn);
   return turn;
+}
+
+function decoded(object: StoredObject, turns: Turns): Promise<void> {
+  return object.decode(turns).catch(() => undefined);
 }
 
 // One event leaves many watchers: the object is made once.

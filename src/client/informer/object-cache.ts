@@ -5,7 +5,8 @@ import type { Change, IndexFunction } from "../informer.ts";
 interface Index<T extends KubeObject> {
   /** Never throws. */
   readonly of: IndexFunction<T>;
-  readonly byValue: Map<string, Set<T>>;
+  /** Most values have one object, which then stands there by itself: an object may have fifty thousand values. */
+  readonly byValue: Map<string, T | Set<T>>;
 }
 
 /** Hears of an index function that threw; the object then stands under no value of that index. */
@@ -51,7 +52,8 @@ export class ObjectCache<T extends KubeObject> {
   }
 
   byIndex(name: string, value: string): readonly T[] {
-    return [...(this.indexes.get(name)?.byValue.get(value) ?? nothing)];
+    const found = this.indexes.get(name)?.byValue.get(value);
+    return found === undefined ? nothing : found instanceof Set ? [...found] : [found];
   }
 
   /** The change as the cache sees it: an object that was there is modified. Undefined when nothing changed. */
@@ -101,16 +103,20 @@ export class ObjectCache<T extends KubeObject> {
 
 function addTo<T extends KubeObject>({ of, byValue }: Index<T>, object: T): void {
   for (const value of of(object)) {
-    const objects = byValue.get(value);
-    if (objects) objects.add(object);
-    else byValue.set(value, new Set([object]));
+    const known = byValue.get(value);
+    if (known === undefined) byValue.set(value, object);
+    else if (known instanceof Set) known.add(object);
+    else if (known !== object) byValue.set(value, new Set([known, object]));
   }
 }
 
 function removeFrom<T extends KubeObject>({ of, byValue }: Index<T>, object: T): void {
   for (const value of of(object)) {
-    const objects = byValue.get(value);
-    objects?.delete(object);
-    if (objects?.size === 0) byValue.delete(value);
+    const known = byValue.get(value);
+    if (known === object) byValue.delete(value);
+    if (!(known instanceof Set)) continue;
+    known.delete(object);
+    const [last] = known;
+    if (known.size === 1 && last !== undefined) byValue.set(value, last);
   }
 }

@@ -6,17 +6,38 @@ import { fieldElement, itemElement, PathError, shownElement } from "./path-eleme
 // More of them say nothing new.
 const problemsMax = 50;
 
-/** `.spec.foo: field not declared in schema`, one a problem. */
-export function problemsOf(value: JsonValue, shape: Shape): readonly string[] {
+// Looking at so many values takes a few milliseconds.
+const valuesAtOnce = 1_000;
+
+/** Where a value stands. Shown only for a mistake: an object has thousands of places, and few mistakes. */
+interface Place {
+  readonly above: Place | undefined;
+  /** The step from there, shown. */
+  readonly step: () => string;
+}
+
+const top: Place = { above: undefined, step: () => "" };
+
+function shownPlace({ above, step }: Place): string {
+  return above ? shownPlace(above) + step() : step();
+}
+
+/** `.spec.foo: field not declared in schema`, one a problem. May rest where it yields. */
+export function* findingProblems(value: JsonValue, shape: Shape): Generator<undefined, readonly string[]> {
   const checker = new Checker();
-  checker.check(value, shape, "");
+  yield* checker.check(value, shape, top);
   return checker.problems;
 }
 
+type Checking = Generator<undefined, void>;
+
 class Checker {
   readonly problems: string[] = [];
+  private looked = 0;
 
-  check(value: JsonValue | undefined, shape: Shape, path: string): void {
+  *check(value: JsonValue | undefined, shape: Shape, path: Place): Checking {
+    this.looked += 1;
+    if (this.looked % valuesAtOnce === 0) yield;
     if (value === null || value === undefined || this.problems.length >= problemsMax) return;
     const at = resolved(shape);
     switch (at.kind) {
@@ -24,19 +45,21 @@ class Checker {
         this.checkScalar(value, at.type, path);
         return;
       case "list":
-        if (isList(value)) this.checkItems(value, at, path);
+        if (isList(value)) yield* this.checkItems(value, at, path);
         else this.refuse(path, `expected list, got ${JSON.stringify(value)}`);
         return;
       case "map":
         if (!isObject(value)) this.refuse(path, `expected map, got ${JSON.stringify(value)}`);
-        else for (const name of Object.keys(value)) this.check(value[name], at.value, `${path}.${name}`);
+        else
+          for (const name of Object.keys(value))
+            yield* this.check(value[name], at.value, { above: path, step: () => `.${name}` });
         return;
       case "object":
-        this.checkMembers(value, at, path);
+        yield* this.checkMembers(value, at, path);
     }
   }
 
-  private checkMembers(value: JsonValue, shape: ObjectShape, path: string): void {
+  private *checkMembers(value: JsonValue, shape: ObjectShape, path: Place): Checking {
     if (!isObject(value)) {
       this.refuse(path, `expected map, got ${JSON.stringify(value)}`);
       return;
@@ -44,31 +67,31 @@ class Checker {
     const fields = fieldsOf(shape);
     for (const name of Object.keys(value)) {
       if (value[name] === undefined) continue;
-      const inner = path + shownElement(fieldElement(name));
+      const inner = { above: path, step: () => shownElement(fieldElement(name)) };
       const field = fields.get(name);
-      if (field) this.check(value[name], field.shape, inner);
+      if (field) yield* this.check(value[name], field.shape, inner);
       else if (shape.open !== true) this.refuse(inner, "field not declared in schema");
     }
   }
 
-  private checkItems(list: readonly JsonValue[], shape: ListShape, path: string): void {
+  private *checkItems(list: readonly JsonValue[], shape: ListShape, path: Place): Checking {
     const seen = new Set<string>();
     for (const [index, item] of list.entries()) {
       if (shape.listType === "atomic") {
-        this.check(item, shape.item, `${path}[${index}]`);
+        yield* this.check(item, shape.item, { above: path, step: () => `[${index}]` });
         continue;
       }
       const element = this.elementOf(item, { shape, index, path });
       if (element === undefined) return;
       if (seen.has(element)) this.refuse(path, `duplicate entries for key ${shownElement(element)}`);
       seen.add(element);
-      this.check(item, shape.item, path + shownElement(element));
+      yield* this.check(item, shape.item, { above: path, step: () => shownElement(element) });
     }
   }
 
   private elementOf(
     item: JsonValue,
-    at: { readonly shape: ListShape; readonly index: number; readonly path: string },
+    at: { readonly shape: ListShape; readonly index: number; readonly path: Place },
   ): string | undefined {
     try {
       return itemElement(at.shape, item);
@@ -79,7 +102,7 @@ class Checker {
     }
   }
 
-  private checkScalar(value: JsonValue, type: string, path: string): void {
+  private checkScalar(value: JsonValue, type: string, path: Place): void {
     switch (type) {
       case "int32":
       case "int64":
@@ -102,7 +125,8 @@ class Checker {
     }
   }
 
-  private refuse(path: string, why: string): void {
+  private refuse(place: Place, why: string): void {
+    const path = shownPlace(place);
     this.problems.push(path === "" ? why : `${path}: ${why}`);
   }
 }

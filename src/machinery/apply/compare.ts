@@ -6,7 +6,7 @@ import { atOnce } from "#base/turns.ts";
 import { deepEqual } from "../equal.ts";
 import { isList, isObject, member } from "../json-object.ts";
 import { fieldsOf, resolved, type JsonObject, type JsonValue, type ListShape, type Shape } from "../shape.ts";
-import { finished, isEmpty, leaf, startedSet, union, type FieldSet, type FieldSetDraft } from "./field-set.ts";
+import { finishing, isEmpty, leaf, startedSet, uniting, type FieldSet, type FieldSetDraft } from "./field-set.ts";
 import { fieldElement, storedElement } from "./path-element.ts";
 
 export interface Difference {
@@ -115,7 +115,7 @@ function* comparing(before: JsonValue, after: JsonValue, shape: Shape | undefine
   // Free JSON may have become another kind of value, whether or not its shape says that it is free.
   const isFixed = shape !== undefined && shapeWalk(shape) !== "free";
   const other = isFixed && walk.kind !== "leaf" ? walk : walkOf(shape, after);
-  if (walk.kind !== other.kind) return kindChanged(before, after);
+  if (walk.kind !== other.kind) return yield* kindChanged(before, after);
   if (walk.kind === "map") {
     const [old, now] = [isObject(before) ? before : nothing, isObject(after) ? after : nothing];
     if (!hasMembers(old) && !hasMembers(now)) return deepEqual(before, after) ? undefined : modifiedHere;
@@ -130,9 +130,9 @@ function* comparing(before: JsonValue, after: JsonValue, shape: Shape | undefine
 }
 
 /** In free JSON, an object became something else, or the other way round. */
-function kindChanged(before: JsonValue, after: JsonValue): Below {
-  const removed = isObject(before) ? membersSet(before, freeMap) : leaf;
-  const added = isObject(after) ? membersSet(after, freeMap) : leaf;
+function* kindChanged(before: JsonValue, after: JsonValue): Generator<undefined, Below> {
+  const removed = isObject(before) ? yield* membersSet(before, freeMap) : leaf;
+  const added = isObject(after) ? yield* membersSet(after, freeMap) : leaf;
   return { modified: leaf, ...(isEmpty(removed) ? {} : { removed }), ...(isEmpty(added) ? {} : { added }) };
 }
 
@@ -146,16 +146,16 @@ function* compareMembers(before: JsonObject, after: JsonObject, walk: MapWalk): 
     const now = member(after, name);
     if (old === now) continue;
     const shape = walk.of(name);
-    const found = now === undefined ? { removed: wholeSet(old, shape) } : compare(old, now, shape);
+    const found = now === undefined ? { removed: yield* wholeSet(old, shape) } : compare(old, now, shape);
     note(draft, fieldElement(name), isWork(found) ? yield* found : found);
   }
   for (const name in after) {
     if (++looked % membersAtOnce === 0) yield;
     const now = after[name];
     if (now !== undefined && member(before, name) === undefined)
-      note(draft, fieldElement(name), { added: wholeSet(now, walk.of(name)) });
+      note(draft, fieldElement(name), { added: yield* wholeSet(now, walk.of(name)) });
   }
-  return done(draft);
+  return yield* done(draft);
 }
 
 function* compareItems(before: readonly JsonValue[], after: readonly JsonValue[], shape: ListShape): Comparing {
@@ -166,14 +166,14 @@ function* compareItems(before: readonly JsonValue[], after: readonly JsonValue[]
   for (const [element, was] of old) {
     if (++looked % membersAtOnce === 0) yield;
     const is = now.get(element);
-    const found = is === undefined ? { removed: itemSet(was, shape) } : compareItem(was, is, shape);
+    const found = is === undefined ? { removed: yield* itemSet(was, shape) } : compareItem(was, is, shape);
     note(draft, element, isWork(found) ? yield* found : found);
   }
   for (const [element, is] of now) {
     if (++looked % membersAtOnce === 0) yield;
-    if (!old.has(element)) note(draft, element, { added: itemSet(is, shape) });
+    if (!old.has(element)) note(draft, element, { added: yield* itemSet(is, shape) });
   }
-  return done(draft);
+  return yield* done(draft);
 }
 
 /** Items that share a step. More than one is a mistake that stored objects may hold: they count as one field. */
@@ -185,10 +185,6 @@ class Duplicates {
   constructor(items: JsonValue[]) {
     this.items = items;
   }
-}
-
-function itemsOf(list: readonly JsonValue[], shape: ListShape): Map<string, Same> {
-  return atOnce(itemsAmong(list, shape));
 }
 
 function* itemsAmong(list: readonly JsonValue[], shape: ListShape): Generator<undefined, Map<string, Same>> {
@@ -206,34 +202,51 @@ function* itemsAmong(list: readonly JsonValue[], shape: ListShape): Generator<un
   return items;
 }
 
-function itemSet(item: Same, shape: ListShape): FieldSet {
-  return item instanceof Duplicates ? leaf : wholeSet(item, shape.item);
+type Growing = Generator<undefined, FieldSet>;
+
+function* itemSet(item: Same, shape: ListShape): Growing {
+  return item instanceof Duplicates ? leaf : yield* wholeSet(item, shape.item);
 }
 
 function compareItem(was: Same, is: Same, shape: ListShape): Comparing | Below | undefined {
   if (was instanceof Duplicates && is instanceof Duplicates)
     return deepEqual(was.items, is.items) ? undefined : modifiedHere;
-  if (was instanceof Duplicates) return { removed: leaf, added: itemSet(is, shape) };
-  if (is instanceof Duplicates) return { added: leaf, removed: itemSet(was, shape) };
+  if (was instanceof Duplicates || is instanceof Duplicates) return becameOne(was, is, shape);
   return compare(was, is, shape.item);
 }
 
-/** The set of a value that was not there before: itself and all it holds, to stand behind its step. */
-function wholeSet(value: JsonValue, shape: Shape | undefined): FieldSet {
-  const walk = walkOf(shape, value);
-  if (walk.kind === "map" && isObject(value)) return hasMembers(value) ? membersSet(value, walk, startedSet()) : leaf;
-  if (walk.kind !== "list" || !isList(value) || value.length === 0) return leaf;
-  const draft = startedSet();
-  for (const [element, item] of itemsOf(value, walk.shape)) draft[element] = itemSet(item, walk.shape);
-  return finished(draft);
+/** Several items of one step became a single one, or the other way round. */
+function* becameOne(was: Same, is: Same, shape: ListShape): Comparing {
+  if (was instanceof Duplicates) return { removed: leaf, added: yield* itemSet(is, shape) };
+  return { added: leaf, removed: yield* itemSet(was, shape) };
 }
 
-function membersSet(value: JsonObject, walk: MapWalk, draft: FieldSetDraft = {}): FieldSet {
-  for (const name in value) {
-    const inner = value[name];
-    if (inner !== undefined) draft[fieldElement(name)] = wholeSet(inner, walk.of(name));
+/** The set of a value that was not there before: itself and all it holds, to stand behind its step. */
+function* wholeSet(value: JsonValue, shape: Shape | undefined): Growing {
+  const walk = walkOf(shape, value);
+  if (walk.kind === "map" && isObject(value))
+    return hasMembers(value) ? yield* membersSet(value, walk, startedSet()) : leaf;
+  if (walk.kind !== "list" || !isList(value) || value.length === 0) return leaf;
+  const draft = startedSet();
+  let looked = 0;
+  for (const [element, item] of yield* itemsAmong(value, walk.shape)) {
+    if (++looked % membersAtOnce === 0) yield;
+    draft[element] = yield* itemSet(item, walk.shape);
   }
-  return finished(draft);
+  return yield* finishing(draft);
+}
+
+function* membersSet(value: JsonObject, walk: MapWalk, draft: FieldSetDraft = {}): Growing {
+  let looked = 0;
+  for (const name in value) {
+    if (++looked % membersAtOnce === 0) yield;
+    const inner = value[name];
+    if (inner === undefined) continue;
+    const shape = walk.of(name);
+    // Most are leaves, which need no work of their own.
+    draft[fieldElement(name)] = walkOf(shape, inner).kind === "leaf" ? leaf : yield* wholeSet(inner, shape);
+  }
+  return yield* finishing(draft);
 }
 
 function note(draft: Draft, element: string, found: Below | undefined): void {
@@ -244,18 +257,18 @@ function note(draft: Draft, element: string, found: Below | undefined): void {
   }
 }
 
-function done(draft: Draft): Below | undefined {
+function* done(draft: Draft): Comparing {
   if (!draft.added && !draft.modified && !draft.removed) return undefined;
   return {
-    ...(draft.added ? { added: finished(draft.added) } : {}),
-    ...(draft.modified ? { modified: finished(draft.modified) } : {}),
-    ...(draft.removed ? { removed: finished(draft.removed) } : {}),
+    ...(draft.added ? { added: yield* finishing(draft.added) } : {}),
+    ...(draft.modified ? { modified: yield* finishing(draft.modified) } : {}),
+    ...(draft.removed ? { removed: yield* finishing(draft.removed) } : {}),
   };
 }
 
 /** Everything that is new or other. */
-export function changedIn(found: Difference): FieldSet {
-  return union(found.modified, found.added);
+export function changesIn(found: Difference): Generator<undefined, FieldSet> {
+  return uniting(found.modified, found.added);
 }
 
 function hasMembers(object: JsonObject): boolean {

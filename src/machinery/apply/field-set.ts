@@ -9,7 +9,7 @@ import { own } from "#base/own.ts";
 import { atOnce } from "#base/turns.ts";
 import { isObject } from "../json-object.ts";
 import type { JsonObject, JsonValue } from "../shape.ts";
-import { canonicalElement, self, shownElement, sortedElements } from "./path-element.ts";
+import { canonicalElement, self, shownElement, sortingElements } from "./path-element.ts";
 
 export interface FieldSet {
   readonly [element: string]: FieldSet;
@@ -29,8 +29,13 @@ export type FieldSetDraft = Record<string, FieldSet>;
 
 /** The set of a draft's steps in canonical order. */
 export function finished(draft: FieldSetDraft): FieldSet {
+  return atOnce(finishing(draft));
+}
+
+/** What `finished` does, as work that may rest where it yields. */
+export function* finishing(draft: FieldSetDraft): Generator<undefined, FieldSet> {
   const elements = Object.keys(draft);
-  const sorted = sortedElements(elements);
+  const sorted = yield* sortingElements(elements);
   if (sorted === elements) return draft;
   const ordered: FieldSetDraft = {};
   for (const element of sorted) ordered[element] = own(draft, element) ?? leaf;
@@ -50,40 +55,71 @@ function closed(node: FieldSet): FieldSet | undefined {
   return elements === 1 && Object.hasOwn(node, self) ? leaf : node;
 }
 
+// Looking at so many steps takes a few milliseconds.
+const stepsAtOnce = 1_000;
+
+/** How far a piece of work has come, at all levels together. */
+class Pace {
+  private steps = 0;
+
+  /** Asked at each step. True when it is time to rest. */
+  isOver(): boolean {
+    this.steps = (this.steps + 1) % stepsAtOnce;
+    return this.steps === 0;
+  }
+}
+
 export function union(a: FieldSet, b: FieldSet): FieldSet {
+  return atOnce(uniting(a, b));
+}
+
+/** What `union` does, as work that may rest where it yields. */
+export function* uniting(a: FieldSet, b: FieldSet, pace = new Pace()): Generator<undefined, FieldSet> {
   if (a === b || isEmpty(b)) return a;
   if (isEmpty(a)) return b;
   let draft: FieldSetDraft | undefined;
+  let isOrdered = true;
   for (const element in b) {
+    if (pace.isOver()) yield;
     const theirs = b[element] ?? leaf;
     const ours = own(a, element);
-    const both = ours === undefined ? theirs : unionBelow(ours, theirs);
+    const both = ours === undefined ? theirs : isOneLeaf(ours, theirs) ? ours : yield* unitingBelow(ours, theirs, pace);
     if (both === ours) continue;
     draft ??= { ...a };
     draft[element] = both;
+    isOrdered &&= ours !== undefined;
   }
-  return draft ? finished(draft) : a;
+  if (!draft) return a;
+  return isOrdered ? draft : yield* finishing(draft);
 }
 
-/** All paths of many sets: halves first, so that each path is copied few times. */
-export function unionOf(sets: readonly FieldSet[]): FieldSet {
+/** All paths of many sets, halves first, so that each path is copied few times. May rest where it yields. */
+export function* unitingAll(sets: readonly FieldSet[]): Generator<undefined, FieldSet> {
   if (sets.length < 2) return sets[0] ?? leaf;
   const half = sets.length >>> 1;
-  return union(unionOf(sets.slice(0, half)), unionOf(sets.slice(half)));
+  return yield* uniting(yield* unitingAll(sets.slice(0, half)), yield* unitingAll(sets.slice(half)));
 }
 
-function unionBelow(a: FieldSet, b: FieldSet): FieldSet {
-  if (isEmpty(a) && isEmpty(b)) return a;
-  const both = union(opened(a), opened(b));
+/** Most steps are leaves in both sets: these need no work of their own. */
+function isOneLeaf(a: FieldSet, b: FieldSet): boolean {
+  return a === b || (isEmpty(a) && isEmpty(b));
+}
+
+function* unitingBelow(a: FieldSet, b: FieldSet, pace: Pace): Generator<undefined, FieldSet> {
+  const both = yield* uniting(opened(a), opened(b), pace);
   return both === opened(a) ? a : both;
 }
 
-export function intersection(a: FieldSet, b: FieldSet): FieldSet {
+/** The paths that are in both, as work that may rest where it yields. */
+export function* intersecting(a: FieldSet, b: FieldSet, pace = new Pace()): Generator<undefined, FieldSet> {
   const draft: FieldSetDraft = {};
   for (const element in a) {
+    if (pace.isOver()) yield;
+    const ours = a[element] ?? leaf;
     const theirs = own(b, element);
     if (theirs === undefined) continue;
-    const both = element === self ? leaf : closed(intersection(opened(a[element] ?? leaf), opened(theirs)));
+    const isLeaf = element === self || isOneLeaf(ours, theirs);
+    const both = isLeaf ? (closed(ours) ?? leaf) : closed(yield* intersecting(opened(ours), opened(theirs), pace));
     if (both) draft[element] = both;
   }
   return draft;
@@ -91,12 +127,19 @@ export function intersection(a: FieldSet, b: FieldSet): FieldSet {
 
 /** The paths of `a` that are not in `b`. Takes time by the size of `a`: many small sets lose one large one. */
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
+  return atOnce(subtracting(a, b));
+}
+
+/** What `difference` does, as work that may rest where it yields. */
+export function* subtracting(a: FieldSet, b: FieldSet, pace = new Pace()): Generator<undefined, FieldSet> {
   let draft: FieldSetDraft | undefined;
   for (const element in a) {
+    if (pace.isOver()) yield;
     const ours = a[element] ?? leaf;
     const theirs = own(b, element);
     if (theirs === undefined) continue;
-    const rest = element === self ? undefined : closed(difference(opened(ours), opened(theirs)));
+    const isGone = element === self || isOneLeaf(ours, theirs);
+    const rest = isGone ? undefined : closed(yield* subtracting(opened(ours), opened(theirs), pace));
     if (rest === ours) continue;
     draft ??= { ...a };
     if (rest) draft[element] = rest;
@@ -165,9 +208,6 @@ export function shownPaths(set: FieldSet, most = Number.POSITIVE_INFINITY): stri
 // No object is this deep; a request that claims so is not read further.
 const depthMax = 200;
 
-// Reading so many steps takes a few milliseconds.
-const stepsAtOnce = 1_000;
-
 /**
  * The set that a client wrote, in canonical form; steps of a kind that is not known are dropped.
  *
@@ -178,21 +218,18 @@ export function parsedSet(value: JsonValue | undefined): FieldSet {
 }
 
 /** What `parsedSet` does, as work that may rest where it yields. */
-export function* parsing(value: JsonValue | undefined, depth = 0): Generator<undefined, FieldSet> {
+export function* parsing(value: JsonValue | undefined, depth = 0, pace = new Pace()): Generator<undefined, FieldSet> {
   const draft: FieldSetDraft = {};
   if (!isObject(value) || depth > depthMax) return draft;
-  let read = 0;
   for (const text of Object.keys(value)) {
-    read += 1;
-    if (read % stepsAtOnce === 0) yield;
+    if (pace.isOver()) yield;
     const element = text === self ? (depth === 0 ? undefined : self) : canonicalElement(text);
     if (element === undefined) continue;
     const inner = value[text];
-    const set = isObject(inner) && !isEmptyObject(inner) ? yield* parsing(inner, depth + 1) : leaf;
+    const set = isObject(inner) && !isEmptyObject(inner) ? yield* parsing(inner, depth + 1, pace) : leaf;
     draft[element] = closed(opened(set)) ?? leaf;
   }
-  yield;
-  return finished(draft);
+  return yield* finishing(draft);
 }
 
 function isEmptyObject(object: JsonObject): boolean {

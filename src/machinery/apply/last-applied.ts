@@ -7,9 +7,9 @@ import { isObject, type JsonDraft } from "../json-object.ts";
 import { JsonError, readJson } from "../json-reader.ts";
 import type { JsonObject, ObjectShape } from "../shape.ts";
 import { appliedSet } from "./applied-set.ts";
-import { problemsOf } from "./check.ts";
-import { compareObjects } from "./compare.ts";
-import { difference, isEmpty, type FieldSet } from "./field-set.ts";
+import { findingProblems } from "./check.ts";
+import { comparingObjects } from "./compare.ts";
+import { isEmpty, subtracting, type FieldSet } from "./field-set.ts";
 
 const annotation = "kubectl.kubernetes.io/last-applied-configuration";
 const kubectl = "kubectl";
@@ -19,16 +19,22 @@ interface Write {
   readonly kind: { readonly apiVersion: string; readonly shape: ObjectShape };
 }
 
-/** True when kubectl may take these fields: they are as its client-side apply left them. */
-export function allowedByLastApplied(write: Write, live: JsonObject, conflicting: FieldSet): boolean {
+/** True when kubectl may take these fields: they are as its client-side apply left them. May rest where it yields. */
+export function* allowingByLastApplied(
+  write: Write,
+  live: JsonObject,
+  conflicting: FieldSet,
+): Generator<undefined, boolean> {
   if (write.manager !== kubectl) return false;
   const last = readLastApplied(annotationsOf(live)[annotation]);
   const { apiVersion, shape } = write.kind;
-  if (!last || last["apiVersion"] !== apiVersion || problemsOf(last, shape).length > 0) return false;
+  if (!last || last["apiVersion"] !== apiVersion) return false;
+  if ((yield* findingProblems(last, shape)).length > 0) return false;
+  yield;
   let allowed = appliedSet(last, shape);
-  const found = compareObjects(last, live, shape);
-  if (found) for (const set of [found.modified, found.added, found.removed]) allowed = difference(allowed, set);
-  return isEmpty(difference(conflicting, allowed));
+  const found = yield* comparingObjects(last, live, shape);
+  if (found) for (const set of [found.modified, found.added, found.removed]) allowed = yield* subtracting(allowed, set);
+  return isEmpty(yield* subtracting(conflicting, allowed));
 }
 
 /** The object with the annotation set to what was applied, when kubectl applied it and it has the annotation. */

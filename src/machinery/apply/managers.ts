@@ -7,7 +7,7 @@ import { deepEqual } from "../equal.ts";
 import { isList, isObject } from "../json-object.ts";
 import type { ManagedFieldsEntry } from "../meta.ts";
 import type { JsonValue } from "../shape.ts";
-import { difference, isEmpty, parsing, setOf, union, type FieldSet } from "./field-set.ts";
+import { difference, isEmpty, parsing, setOf, subtracting, uniting, type FieldSet } from "./field-set.ts";
 
 export type Operation = "Apply" | "Update";
 
@@ -154,20 +154,24 @@ export function timeText(nowMs: number): string {
   return rfc3339(nowMs);
 }
 
-/** Takes the paths from every manager but `except`; a manager without any left is gone. */
-export function release(managers: Managers, paths: FieldSet, except: string | undefined): void {
+/** Takes the paths from every manager but `except`; a manager without any left is gone. May rest where it yields. */
+export function* releasing(
+  managers: Managers,
+  paths: FieldSet,
+  except: string | undefined,
+): Generator<undefined, void> {
   if (isEmpty(paths)) return;
   for (const [id, manager] of managers) {
     if (id === except) continue;
-    const set = difference(manager.set, paths);
+    const set = yield* subtracting(manager.set, paths);
     if (set === manager.set) continue;
     if (isEmpty(set)) managers.delete(id);
     else managers.set(id, { ...manager, set });
   }
 }
 
-/** Merges the oldest updaters of each version into one, until there are no more than `updatersMax`. */
-export function capUpdaters(managers: Managers): void {
+/** Merges the oldest updaters of each version into one, until there are no more than `updatersMax`. May rest where it yields. */
+export function* cappingUpdaters(managers: Managers): Generator<undefined, void> {
   const updaters = [...managers].filter(([, manager]) => manager.operation === "Update");
   if (updaters.length <= updatersMax) return;
   updaters.sort(([a, one], [b, other]) => secondsOf(one) - secondsOf(other) || compareText(a, b));
@@ -186,7 +190,7 @@ export function capUpdaters(managers: Managers): void {
     const held = managers.get(bucket) ?? managers.get(first);
     if (!managers.has(bucket)) managers.delete(first);
     managers.delete(id);
-    managers.set(bucket, { ...bucketOf, time: manager.time, set: union(manager.set, held?.set ?? {}) });
+    managers.set(bucket, { ...bucketOf, time: manager.time, set: yield* uniting(manager.set, held?.set ?? {}) });
     count -= 1;
   }
 }

@@ -5,7 +5,7 @@
  * @see https://kubernetes.io/docs/reference/using-api/server-side-apply/
  */
 import { isObject, member } from "../json-object.ts";
-import { JsonError, readJson } from "../json-reader.ts";
+import { JsonError, readJson, readWrittenJson } from "../json-reader.ts";
 import { fieldsOf, resolved, type JsonObject, type JsonValue, type ListShape } from "../shape.ts";
 
 /** The step that says "this itself", beside steps that lead deeper. */
@@ -136,16 +136,22 @@ export function shownElement(element: string): string {
 
 const kindOrder = ".fkvi";
 
+// Reading so many steps takes a few milliseconds.
+const stepsAtOnce = 1_000;
+
 /**
  * The steps in upstream's order: members by name, then keys and values by value, then indices. The very array when
- * they are in order already.
+ * they are in order already. May rest where it yields.
  */
-export function sortedElements(elements: readonly string[]): readonly string[] {
+export function* sortingElements(elements: readonly string[]): Generator<undefined, readonly string[]> {
   // Names, with or without "." before them, are in the order of their texts.
   if (elements.every((element) => element.startsWith("f") || element === self))
     return isSorted(elements) ? elements : elements.toSorted();
   // Each is read once: comparing reads none.
-  const steps = elements.map(stepOf);
+  const steps: Step[] = [];
+  for (const element of elements) {
+    if (steps.push(stepOf(element)) % stepsAtOnce === 0) yield;
+  }
   for (let index = 1; index < steps.length; index += 1) {
     const [one, two] = [steps[index - 1], steps[index]];
     if (one && two && compareSteps(one, two) > 0) return steps.sort(compareSteps).map(({ element }) => element);
@@ -168,7 +174,7 @@ interface Step {
 
 function stepOf(element: string): Step {
   const kind = kindOrder.indexOf(element[0] ?? "");
-  return { element, kind, value: kind < 2 ? null : jsonIn(element.slice(2)) };
+  return { element, kind, value: kind < 2 ? null : readWrittenJson(element.slice(2)) };
 }
 
 function compareSteps(a: Step, b: Step): number {

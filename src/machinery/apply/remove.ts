@@ -5,12 +5,12 @@ import { walkOf, type ListWalk, type MapWalk } from "./compare.ts";
 import { appliedSet } from "./applied-set.ts";
 import {
   below,
-  difference,
   finished,
   holds,
-  intersection,
+  intersecting,
   isEmpty,
-  union,
+  subtracting,
+  uniting,
   withSelf,
   type FieldSet,
   type FieldSetDraft,
@@ -31,7 +31,7 @@ export interface Pruning {
  * of it belongs to nobody; fields that were never in `last` stay. May rest where it yields.
  */
 export function* pruningReleased({ merged, shape, last, held }: Pruning): Generator<undefined, JsonObject> {
-  if (isEmpty(difference(last, held))) return merged;
+  if (isEmpty(yield* subtracting(last, held))) return merged;
   yield;
   const named = function* (set: FieldSet): Generator<undefined, FieldSet> {
     const made = withNamed(set, shape);
@@ -47,14 +47,14 @@ export function* pruningReleased({ merged, shape, last, held }: Pruning): Genera
   const all = yield* ofObject(merged);
   // First everything of `last` goes, then what is held comes back, then what was never in `last`.
   const bare = removed(merged, released, shape);
-  const kept = union(yield* ofObject(bare), yield* named(held));
+  const kept = yield* uniting(yield* ofObject(bare), yield* named(held));
   yield;
-  const lost = difference(all, kept);
+  const lost = yield* subtracting(all, kept);
   yield;
   const withHeld = removed(merged, lost, shape);
-  const gone = difference(all, yield* ofObject(withHeld));
+  const gone = yield* subtracting(all, yield* ofObject(withHeld));
   yield;
-  return removed(merged, intersection(gone, released), shape);
+  return removed(merged, yield* intersecting(gone, released), shape);
 }
 
 /** A set in which every declared field that leads to a path is a path itself. */

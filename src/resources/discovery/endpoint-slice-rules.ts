@@ -1,6 +1,6 @@
 /** Rules of endpoint slices. */
 import { child, duplicate, invalid, notSupported, required, tooMany, type FieldError } from "#machinery/field-error.ts";
-import { checkEndpointIp, checkIp, parseIp } from "#machinery/ip-address.ts";
+import { checkEndpointIp, checkIp, isEndpointV4, parseIp } from "#machinery/ip-address.ts";
 import { dnsLabel, dnsSubdomain, portNumber, qualifiedName } from "#machinery/names.ts";
 import { checked, checkImmutable } from "#machinery/object-meta-rules.ts";
 import type { CheckContext } from "#machinery/resource.ts";
@@ -20,20 +20,29 @@ function checkAddress(path: string, address: string, type: string): FieldError[]
   return checkEndpointIp(path, address, ip);
 }
 
+/** True when nothing is wrong with them. A slice has up to a hundred thousand: places are named for mistakes alone. */
+function areSound(addresses: readonly string[], type: string): boolean {
+  return type === "IPv4" && addresses.every(isEndpointV4) && new Set(addresses).size === addresses.length;
+}
+
+function checkAddresses(where: string, addresses: readonly string[], type: string): FieldError[] {
+  const seen = new Set<string>();
+  return each(where, addresses, (path, address) => {
+    const errors = checkAddress(path, address, type);
+    if (seen.has(address)) errors.push(duplicate(path, address));
+    seen.add(address);
+    return errors;
+  });
+}
+
 function checkEndpoint(path: string, endpoint: Endpoint, type: string): FieldError[] {
   const { addresses, hostname, nodeName } = endpoint;
   const where = child(path, "addresses");
   const errors = addresses.length === 0 ? [required(where, "must contain at least 1 address")] : [];
   if (addresses.length > addressesMax) errors.push(tooMany(where, addresses.length, addressesMax));
-  const seen = new Set<string>();
   return [
     ...errors,
-    ...each(where, addresses, (addressPath, address) => {
-      const errors = checkAddress(addressPath, address, type);
-      if (seen.has(address)) errors.push(duplicate(addressPath, address));
-      seen.add(address);
-      return errors;
-    }),
+    ...(areSound(addresses, type) ? [] : checkAddresses(where, addresses, type)),
     ...(nodeName === undefined ? [] : checked(child(path, "nodeName"), nodeName, dnsSubdomain)),
     ...(hostname === undefined ? [] : checked(child(path, "hostname"), hostname, dnsLabel)),
   ];
