@@ -62,7 +62,9 @@ export async function storeNew(core: Core, call: WriteCall, made: NewObject): Pr
     const { name = "", namespace = "" } = object.metadata;
     const key = cache.kind.storeKey({ namespace, name });
     const value = encoded(call, cache.kind, object);
+    if (call.isLarge) await core.turns.next();
     checkStored(call, object, value);
+    if (call.isLarge) await core.turns.next();
     checkDefinition(core, call.served);
     const change: StoreChange = {
       request: admissionOf(call, draft, undefined),
