@@ -42,8 +42,17 @@ export function resourceQuota(core: Pick<Core, "registry">): AdmissionPlugin {
 }
 
 function chargesOf(cache: WatchCache, request: AdmissionRequest): readonly Companion[] {
-  if (cache.size === 0) return none;
+  if (cache.size === 0 || !mayGrow(request)) return none;
   return cache.inNamespace(request.key.namespace).map(({ storeKey }) => new Charge(cache, storeKey, request));
+}
+
+/** Most updates use no more than before, whatever a quota counts; of pods also which quotas count them may change. */
+function mayGrow({ resource, object, old }: AdmissionRequest): boolean {
+  if (!object || !old || resource.id === "pods") return true;
+  const before = usageOf(resource.id, old);
+  return [...usageOf(resource.id, object)].some(
+    ([name, amount]) => amount.compare(before.get(name) ?? Quantity.zero) > 0,
+  );
 }
 
 /** What one write takes of one quota. */
