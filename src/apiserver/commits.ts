@@ -7,10 +7,11 @@ import { timeout } from "#machinery/status.ts";
 import { absent, type CommitOutcome, type Entry, type Revision, type Store, type Write } from "#storage/store.ts";
 import type { Companion } from "./access.ts";
 
-/** Objects in one commit. */
+/** What one commit may have. */
 const togetherMax = 100;
-/** Beyond this, writers are told to come back. */
-const waitingMax = 20_000;
+const togetherBytesMax = 4 * 1024 * 1024;
+/** Beyond this, writers of a namespace are told to come back. */
+const waitingMax = 5_000;
 /** A commit whose companions change under it this often is fought by something. */
 const triesMax = 100;
 
@@ -31,8 +32,8 @@ type Staged = Map<string, Shared>;
 
 export class Commits {
   private readonly store: Store;
-  private waiting: Waiting[] = [];
-  private working = false;
+  // Namespaces in which somebody waits: as many as there are requests under way at most.
+  private readonly lines = new Map<string, Line>();
 
   constructor(store: Store) {
     this.store = store;
@@ -41,22 +42,44 @@ export class Commits {
   /**
    * Writes `own`, which must be of no companion's key, together with what its companions say.
    *
+   * @param namespace Those of one are put together; those of another never wait for them.
    * @returns A conflict of its own key, or "lost" when a companion says so.
    * @throws StatusError of the companion that refuses, StoreUnavailableError.
    */
-  commit(own: Write, companions: readonly Companion[]): Promise<CommitOutcome | "lost"> {
-    if (this.waiting.length >= waitingMax)
-      throw timeout(`expected at most ${waitingMax} writes that wait for quotas and addresses, found more; try again`);
-    return new Promise((done, failed) => {
-      this.waiting.push({ own, companions, done, failed });
-      if (!this.working) void this.work();
-    });
+  commit(namespace: string, own: Write, companions: readonly Companion[]): Promise<CommitOutcome | "lost"> {
+    const line = this.lines.get(namespace) ?? new Line(this.store, () => this.lines.delete(namespace));
+    this.lines.set(namespace, line);
+    return line.commit(own, companions);
   }
 
   /** What `commit` would refuse. @throws as `commit` */
   async check(companions: readonly Companion[]): Promise<void> {
     const staged: Staged = new Map();
     for (const companion of companions) await stage(companion, staged, absent);
+  }
+}
+
+class Line {
+  private readonly store: Store;
+  private readonly emptied: () => void;
+  private waiting: Waiting[] = [];
+  private working = false;
+
+  /** @param emptied Called when nobody waits any more. */
+  constructor(store: Store, emptied: () => void) {
+    this.store = store;
+    this.emptied = emptied;
+  }
+
+  commit(own: Write, companions: readonly Companion[]): Promise<CommitOutcome | "lost"> {
+    if (this.waiting.length >= waitingMax)
+      throw timeout(
+        `expected at most ${waitingMax} writes of a namespace that wait for its quotas, found more; try again`,
+      );
+    return new Promise((done, failed) => {
+      this.waiting.push({ own, companions, done, failed });
+      if (!this.working) void this.work();
+    });
   }
 
   private async work(): Promise<void> {
@@ -70,15 +93,20 @@ export class Commits {
       }
     }
     this.working = false;
+    this.emptied();
   }
 
   /** Those that wait, of different keys. */
   private takeNext(): Waiting[] {
     const taken = new Map<string, Waiting>();
     const left: Waiting[] = [];
-    for (const one of this.waiting)
-      if (taken.size < togetherMax && !taken.has(one.own.key)) taken.set(one.own.key, one);
+    let bytes = 0;
+    for (const one of this.waiting) {
+      bytes += one.own.value?.length ?? 0;
+      const fits = taken.size === 0 || (taken.size < togetherMax && bytes <= togetherBytesMax);
+      if (fits && !taken.has(one.own.key)) taken.set(one.own.key, one);
       else left.push(one);
+    }
     this.waiting = left;
     return [...taken.values()];
   }

@@ -5,7 +5,7 @@ import type { Client } from "#client/client.ts";
 import type { Log } from "#base/log.ts";
 import { Metrics } from "#base/metrics.ts";
 import type { Random } from "#base/random.ts";
-import { Turns } from "#base/turns.ts";
+import { turnsOf } from "#base/turns.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import { noDescriptions, type Descriptions } from "#machinery/openapi.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
@@ -110,7 +110,7 @@ const computed = new Set(["bindings", "componentstatuses"]);
 export function createApiServer(options: ApiServerOptions, signal: AbortSignal): ApiServer {
   const { store, clock, random, log, authenticators, authorizer } = options;
   const metrics = options.metrics ?? new Metrics();
-  const turns = new Turns(clock);
+  const turns = turnsOf(clock);
   const damaged = new DamagedEntries(log.for("storage"), metrics);
   const registry = new Registry({
     damaged,

@@ -30,7 +30,7 @@ interface Waiting {
   readonly alone: boolean;
 }
 
-// Those who are given the same clock share one line: the kubelet, the controllers. An API server has a line of its own.
+// Those who are given the same clock share one line: the API server, the kubelet, the controllers. No two of them have a long piece in one turn.
 const byClock = new WeakMap<Clock, Turns>();
 
 /** The turns of all who ask for those of this clock. */

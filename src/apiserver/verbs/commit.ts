@@ -142,7 +142,7 @@ export async function put(core: Core, change: StoreChange): Promise<CommitOutcom
   }
   const outcome = await (companions.length === 0
     ? core.store.commit([write], options)
-    : core.commits.commit(write, companions));
+    : core.commits.commit(request.key.namespace, write, companions));
   if (outcome !== "lost" && outcome.kind === "committed") core.admission.stored(request);
   return outcome;
 }
