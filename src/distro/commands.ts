@@ -3,9 +3,11 @@ import { resolve } from "node:path";
 import { messageOf } from "#base/assert.ts";
 import { machineClock } from "#base/clock.ts";
 import { createLog, type Log } from "#base/log.ts";
+import { supervise } from "#base/component.ts";
 import { fileErrorOf } from "#host/file-error.ts";
 import { ConfigError, readConfig, type Config, type Role } from "./config.ts";
 import { StartError } from "./data-folder.ts";
+import { idleMemory, ownMemory } from "./idle-memory.ts";
 import { LastResort } from "./last-resort.ts";
 import { LogFile, lineWriter } from "./log-file.ts";
 import { Stages } from "./stages.ts";
@@ -61,6 +63,9 @@ async function runRole(role: Role, config: Config, say: (line: string) => void):
   stages.reached(`kedge ${role} starts, data in ${config.dataDir}`);
   const start = role === "server" ? (await import("./server.ts")).runServer : (await import("./agent.ts")).runAgent;
   stages.reached("code loaded");
+  const memory = ownMemory();
+  if (memory)
+    void supervise(idleMemory(memory, { clock: machineClock, log }), { clock: machineClock, log }, life.signal);
   try {
     await start({ config, log, stages, say }, life.signal);
   } catch (error) {

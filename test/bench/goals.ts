@@ -31,11 +31,12 @@ export const frugality = 6;
 export const upstreamMemoryBytes = 870e6;
 
 export const budgets = {
-  apiReadyMs: 1_000,
-  nodeReadyMs: 2_000,
-  firstPodMs: 3_000,
-  kedgeBytes: 150e6,
-  allBytes: 220e6,
-  idleCpuShare: 0.01,
-  idleWrittenBytesPerSecond: 1_000,
+  helpMs: 150,
+  apiReadyMs: 600,
+  nodeReadyMs: 1_200,
+  firstPodMs: 2_000,
+  kedgeBytes: 100e6,
+  allBytes: 150e6,
+  idleCpuShare: 0.003,
+  idleWrittenBytesPerSecond: 500,
 } as const;

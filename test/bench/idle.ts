@@ -5,6 +5,7 @@ import { figuresOf, type ProcessFigures } from "./machine.ts";
 export interface Held {
   readonly rssBytes: number;
   readonly pssBytes: number;
+  readonly dirtyBytes: number;
 }
 
 export interface Idle {
@@ -17,6 +18,7 @@ export function held(processes: readonly ProcessFigures[]): Held {
   return {
     rssBytes: processes.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
     pssBytes: processes.reduce((sum, { pssBytes }) => sum + pssBytes, 0),
+    dirtyBytes: processes.reduce((sum, { dirtyBytes }) => sum + dirtyBytes, 0),
   };
 }
 

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import type { Target } from "./h2-client.ts";
 import { readTarget } from "./kubeconfig.ts";
 
-const launcher = join(import.meta.dirname, "../../kedge");
+export const launcher = join(import.meta.dirname, "../../kedge");
 const startMs = 120_000;
 
 export interface KedgeOptions {

@@ -22,6 +22,8 @@ export interface ProcessFigures {
   readonly rssBytes: number;
   /** Pages shared with others count by their share. */
   readonly pssBytes: number;
+  /** Of no file and shared with nobody: what the machine has back when the process ends. */
+  readonly dirtyBytes: number;
   readonly cpuMs: number;
   /** Handed to the file system for the disk since the process began. */
   readonly writtenBytes: number;
@@ -56,6 +58,7 @@ function figuresOfOne(pid: number): ProcessFigures {
     name: nameOf(pid),
     rssBytes: kibibytes(smaps, "Rss"),
     pssBytes: kibibytes(smaps, "Pss"),
+    dirtyBytes: kibibytes(smaps, "Private_Dirty"),
     cpuMs: (Number(fields[11]) + Number(fields[12])) * tickMs,
     writtenBytes: written("write_bytes") - written("cancelled_write_bytes"),
   };

@@ -8,7 +8,7 @@ import { planOf, usage, type Plan } from "./arguments.ts";
 import { startKedge, type Kedge } from "./kedge.ts";
 import { readTarget } from "./kubeconfig.ts";
 import { describeMachine } from "./machine.ts";
-import { idleRows, measureStart, podRows, startRows, type Start } from "./node-part.ts";
+import { helpRow, idleRows, measureStart, podRows, startRows, type Start } from "./node-part.ts";
 import { measureWire } from "./wire.ts";
 import { measureScheduler, schedulerSides } from "./scheduler.ts";
 import { keep, textTable, type Report, type Row } from "./report.ts";
@@ -32,7 +32,7 @@ async function measureOwn(plan: Plan): Promise<Report> {
   starts.push(await measureStart(kedge, plan.node));
   say(`idle for ${plan.idleSeconds} s`);
   await new Promise((resolve) => setTimeout(resolve, settleSeconds * 1_000));
-  const rows: Row[] = [...startRows(starts), ...(await idleRows(kedge, plan.idleSeconds))];
+  const rows: Row[] = [await helpRow(), ...startRows(starts), ...(await idleRows(kedge, plan.idleSeconds))];
   if (plan.node) rows.push(...(await podRows(kedge.admin)));
   const api = await measureApi({ ...apiPlan(plan), sides: [sideOf(kedge)], say });
   return report(plan, { title: "One node", sides: ["kedge"], rows: [...rows, ...api.rows], remarks: api.remarks });

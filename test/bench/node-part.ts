@@ -1,11 +1,13 @@
 /** One whole node, as rows of the table: how soon it is there, what it holds, what it does when idle, how soon pods run. */
+import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { pauseImageName } from "#host/runtime-bundle.ts";
 import { percentile } from "./figures.ts";
 import { budgets } from "./goals.ts";
 import { H2Client, type Target } from "./h2-client.ts";
-import { held, idleSum, watchIdle } from "./idle.ts";
-import type { Kedge } from "./kedge.ts";
+import { type Held, held, idleSum, watchIdle } from "./idle.ts";
+import { launcher, type Kedge } from "./kedge.ts";
 import { clusterProcesses, figuresOf } from "./machine.ts";
 import { refusal } from "./drive.ts";
 import { megabytes, rounded, type Row } from "./report.ts";
@@ -14,6 +16,7 @@ const pods = "/api/v1/namespaces/default/pods";
 const podMs = 60_000;
 const retryPauseMs = 10;
 const latencyPods = 15;
+const helps = 9;
 
 /** One cold start. */
 export interface Start {
@@ -32,6 +35,24 @@ export async function measureStart(kedge: Kedge, node: boolean): Promise<Start> 
   const firstPodMs = await firstPod;
   await endPod(admin, "first");
   return { apiMs, nodeMs, firstPodMs };
+}
+
+/** A command that needs no cluster: what every command waits for before it begins. */
+export async function helpRow(): Promise<Row> {
+  const times: number[] = [];
+  // The first one may make the pack.
+  for (let at = 0; at <= helps; at += 1) {
+    const startMs = performance.now();
+    await promisify(execFile)(launcher, ["help"]);
+    if (at > 0) times.push(performance.now() - startMs);
+  }
+  const ms = percentile(times, 0.5);
+  return {
+    what: "kedge help",
+    cells: [`${rounded(ms)} ms`],
+    goal: `${rounded(budgets.helpMs)} ms`,
+    met: ms <= budgets.helpMs,
+  };
 }
 
 export function startRows(starts: readonly Start[]): Row[] {
@@ -68,8 +89,8 @@ export async function idleRows(kedge: Kedge, idleSeconds: number): Promise<Row[]
   const own = held(figures.filter(({ pid }) => pid === kedge.pid));
   const all = held(figures);
   const sum = idleSum(idle.values());
-  const sizes = (one: { readonly rssBytes: number; readonly pssBytes: number }): string =>
-    `${megabytes(one.rssBytes)} (PSS ${megabytes(one.pssBytes)})`;
+  const sizes = (one: Held): string =>
+    `${megabytes(one.rssBytes)} (PSS ${megabytes(one.pssBytes)}, private ${megabytes(one.dirtyBytes)})`;
   const others = figures
     .filter(({ pid }) => pid !== kedge.pid)
     .map((one): Row => ({ what: `- ${one.name}`, cells: [sizes(one)] }));

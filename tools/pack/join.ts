@@ -36,7 +36,9 @@ export function joinSources(folder: string): Joined {
     `--metafile=${note}`,
     "--sourcemap=external",
     "--sources-content=false",
-    "--legal-comments=eof",
+    "--minify-whitespace",
+    "--line-limit=120",
+    "--legal-comments=none",
     "--log-level=error",
     "--inject:tools/pack/positions.ts",
     "--alias:node:http=./tools/pack/node-http.ts",
@@ -68,14 +70,14 @@ function threadsOf(paths: readonly string[]): readonly string[] {
 
 /** Its URL names the file of the pack; as long as before, so that the maps fit. */
 function nameThread(folder: string, files: readonly string[], thread: string): void {
-  const name = basename(thread);
+  const source = new RegExp(
+    `(?<=new URL\\(\\s*"${RegExp.escape(basename(thread, "ts"))})ts(?=",\\s*import\\.meta\\.url)`,
+    "g",
+  );
   for (const file of files) {
     const path = join(folder, file);
     const text = readFileSync(path, "utf8");
-    const named = text.replaceAll(
-      `new URL("${name}", import.meta.url)`,
-      `new URL("${name.replace(/\.ts$/, ".js")}", import.meta.url)`,
-    );
+    const named = text.replaceAll(source, "js");
     if (named !== text) writeFileSync(path, named);
   }
 }

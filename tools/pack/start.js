@@ -6,6 +6,7 @@
 import { accessSync, constants, existsSync, openSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { currentPack, noteName, root, workFolder } from "./facts.js";
 
 const found = currentPack();
@@ -17,7 +18,7 @@ if (folder === undefined) {
   // Held open until kedge ends: who makes the next pack sees by it that this one is in use, and leaves it.
   openSync(join(folder, noteName), "r");
   enableCompileCache(join(folder, "cache"));
-  await import(join(folder, "main.js"));
+  await import(pathToFileURL(join(folder, "main.js")).href);
 }
 
 /** Somebody else's checkout, or one on a disk that is read-only, is nothing to speak of at each command. */

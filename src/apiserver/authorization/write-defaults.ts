@@ -24,14 +24,21 @@ const apiVersion = `${rbacGroup}/v1`;
 
 /** @throws StatusError when the API server refuses; the caller starts it anew. */
 export async function writeDefaultRoles(client: Client, signal: AbortSignal): Promise<void> {
-  const existingRoles = await byName(client.list(clusterRoles, {}, signal));
-  for (const role of [...defaultClusterRoles, ...controllerRoles])
-    await writeRole(client, role, existingRoles.get(role.name));
-  const existingBindings = await byName(client.list(clusterRoleBindings, {}, signal));
-  for (const binding of [...defaultClusterRoleBindings, ...controllerRoleBindings])
-    await writeBinding(client, binding, existingBindings.get(binding.name));
-  for (const role of namespacedRoles) await ignoreExisting(client.create(roles, role));
-  for (const binding of namespacedBindings) await ignoreExisting(client.create(roleBindings, binding));
+  const [existingRoles, existingBindings] = await Promise.all([
+    byName(client.list(clusterRoles, {}, signal)),
+    byName(client.list(clusterRoleBindings, {}, signal)),
+  ]);
+  // Side by side, so that all of them are on the disk with one flush: one after the other, a slow disk takes seconds.
+  await Promise.all([
+    ...[...defaultClusterRoles, ...controllerRoles].map((role) =>
+      writeRole(client, role, existingRoles.get(role.name)),
+    ),
+    ...[...defaultClusterRoleBindings, ...controllerRoleBindings].map((binding) =>
+      writeBinding(client, binding, existingBindings.get(binding.name)),
+    ),
+    ...namespacedRoles.map((role) => ignoreExisting(client.create(roles, role))),
+    ...namespacedBindings.map((binding) => ignoreExisting(client.create(roleBindings, binding))),
+  ]);
 }
 
 async function byName<T extends { readonly metadata: { readonly name?: string | undefined } }>(

@@ -110,7 +110,7 @@ function isDateTime(text: string): boolean {
   return isDay(day) && hour !== "" && hour <= "23" && minute <= "59" && second <= "59";
 }
 
-const units = /^(?:ns|us|µs|ms|s|m|h|hr|d|w|wk|nano.*|micro.*|milli.*|sec.*|min.*|hour.*|day.*|week.*)$/i;
+const units = /^(?:ns|us|\u00b5s|ms|s|m|h|hr|d|w|wk|nano.*|micro.*|milli.*|sec.*|min.*|hour.*|day.*|week.*)$/i;
 const amountMax = 2 ** 63;
 
 /** Go's form, or anywhere in the text whole numbers with units, of which one is known. */
@@ -153,7 +153,7 @@ function endOf(text: string, start: number, fits: (character: string) => boolean
 
 const isDigit = (character: string): boolean => character >= "0" && character <= "9";
 const isSpace = (character: string): boolean => " \t\n\f\r".includes(character);
-const isUnitLetter = (character: string): boolean => /^[A-Za-zµ]$/.test(character);
+const isUnitLetter = (character: string): boolean => /^[A-Za-z\u00b5]$/.test(character);
 
 function isCidr(text: string): boolean {
   const [address = "", length = "", more] = text.split("/");
