@@ -26,11 +26,24 @@ export class NodeInfo {
   private has: ReadonlyMap<string, number> = new Map();
   private imageBytes: ReadonlyMap<string, number> | undefined;
 
-  constructor(node: Node) {
+  constructor(node: Node, from?: NodeInfo) {
     this.name = node.metadata.name ?? "";
     this.current = node;
     this.labels = node.metadata.labels ?? {};
-    this.size(node);
+    if (!from) {
+      this.size(node);
+      return;
+    }
+    this.slot = from.slot;
+    this.has = from.has;
+    this.imageBytes = from.imageBytes;
+    this.allocatableCpu = from.allocatableCpu;
+    this.allocatableMemory = from.allocatableMemory;
+    this.podsMax = from.podsMax;
+    this.requestedCpu = from.requestedCpu;
+    this.requestedMemory = from.requestedMemory;
+    this.usedCpu = from.usedCpu;
+    this.usedMemory = from.usedMemory;
   }
 
   get node(): Node {
@@ -80,9 +93,10 @@ export class NodeInfo {
 
   /** The same node, to try out other pods on it. */
   copy(): NodeInfo {
-    const copy = new NodeInfo(this.current);
-    copy.slot = this.slot;
-    for (const pod of this.pods.values()) copy.add(pod);
+    const copy = new NodeInfo(this.current, this);
+    for (const [uid, pod] of this.pods) copy.pods.set(uid, pod);
+    for (const [name, amount] of this.others) copy.others.set(name, amount);
+    for (const [key, holders] of this.ports) copy.ports.set(key, holders);
     return copy;
   }
 
