@@ -1,8 +1,12 @@
 /** A node and what is on it: what a filter looks at. Sums are kept as pods come and go. */
-import type { Node } from "#resources/core/node.ts";
+import type { Node, Taint } from "#resources/core/node.ts";
 import { amountsOf } from "./amounts.ts";
 import type { PodFacts } from "./pod-facts.ts";
 
+const none: readonly never[] = [];
+
+// What every pod asks of thousands of nodes stands here, not behind the node's object, which is another one after each
+// heartbeat: most of what a look at a node costs is to fetch it from memory.
 export class NodeInfo {
   readonly name: string;
   /** By uid. */
@@ -14,6 +18,10 @@ export class NodeInfo {
   requestedCpu = 0;
   requestedMemory = 0;
   labels: Readonly<Record<string, string>>;
+  /** Empty for most nodes. */
+  taints: readonly Taint[];
+  /** True when it takes no new pods. */
+  cordoned: boolean;
   usedCpu = 0;
   usedMemory = 0;
   /** How many pods hold a port. One port can be held under several addresses. */
@@ -30,6 +38,8 @@ export class NodeInfo {
     this.name = node.metadata.name ?? "";
     this.current = node;
     this.labels = node.metadata.labels ?? {};
+    this.taints = node.spec.taints ?? none;
+    this.cordoned = node.spec.unschedulable === true;
     if (!from) {
       this.size(node);
       return;
@@ -54,6 +64,8 @@ export class NodeInfo {
     const { allocatable, images } = this.current.status;
     this.current = node;
     this.labels = node.metadata.labels ?? {};
+    this.taints = node.spec.taints ?? none;
+    this.cordoned = node.spec.unschedulable === true;
     if (node.status.allocatable !== allocatable) this.size(node);
     if (node.status.images !== images) this.imageBytes = undefined;
   }
