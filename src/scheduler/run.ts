@@ -1,7 +1,7 @@
 /** One run of the scheduler: the loop over the queue, and what follows from each decision. */
 import { messageOf } from "#base/assert.ts";
 import type { Timer } from "#base/clock.ts";
-import { turnsOf, type Turns } from "#base/turns.ts";
+import { atOnce, turnsOf, type Turns } from "#base/turns.ts";
 import { parseKey } from "#machinery/meta.ts";
 import { nodes } from "#resources/core/node.ts";
 import { isReason } from "#machinery/status.ts";
@@ -87,7 +87,8 @@ export class SchedulerRun {
     }
   }
 
-  private async cycle(queued: QueuedPod): Promise<void> {
+  /** @param inOneGo Whether room is looked for without a rest, so that nothing changes meanwhile. */
+  private async cycle(queued: QueuedPod, inOneGo = false): Promise<void> {
     const { pod } = queued;
     if (isTerminating(pod.pod)) {
       const message = `skip schedule deleting pod: ${pod.key}`;
@@ -103,7 +104,10 @@ export class SchedulerRun {
       const volumes = this.reserveVolumes(pod, outcome.node);
       this.write(() => this.bound(queued, { nodeName: outcome.node.name, volumes, startMs }));
     } else {
-      await this.unplaceable(queued, outcome.diagnosis);
+      const { shape } = this.snapshot;
+      await this.unplaceable(queued, outcome.diagnosis, inOneGo);
+      // Nodes came or went while room was looked for: what was found of them does not hold, and was not followed.
+      if (this.snapshot.shape !== shape && this.isAtWork(queued)) return this.cycle(queued, true);
       this.observed(queued, "unschedulable", startMs);
     }
   }
@@ -172,16 +176,24 @@ export class SchedulerRun {
     return current?.metadata.uid === pod.uid && (current.spec.nodeName ?? "") === "" ? current : undefined;
   }
 
-  private async unplaceable({ pod }: QueuedPod, diagnosis: Diagnosis): Promise<void> {
+  /** True while nothing has been decided of the pod, and it still waits. */
+  private isAtWork({ pod }: QueuedPod): boolean {
+    return this.queue.get(pod.uid)?.state === "scheduling";
+  }
+
+  private async unplaceable({ pod }: QueuedPod, diagnosis: Diagnosis, inOneGo: boolean): Promise<void> {
     if (diagnosis.nodeCount === 0) {
       // Any node that comes is worth a try.
       this.turnedDown(pod, ["NodeName"], { reason: "Unschedulable", message: "no nodes available to schedule pods" });
       return;
     }
     const { random } = this.parts;
-    const preemption = await this.turns.through(preempt(pod, { cluster: this.cluster, diagnosis, random }));
+    const { shape } = this.snapshot;
+    const work = preempt(pod, { cluster: this.cluster, diagnosis, random });
+    const preemption = inOneGo ? atOnce(work) : await this.turns.through(work);
     // It was deleted, or somebody else gave it a node, while room was looked for.
     if (!this.waiting(pod)) return this.queue.remove(pod.uid);
+    if (this.snapshot.shape !== shape) return;
     if (preemption.kind === "victims") {
       this.makeRoom(pod, preemption);
       const nominatedNodeName = preemption.node.name;

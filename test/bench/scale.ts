@@ -62,7 +62,8 @@ function tell(rows: Row[], row: Row, say: Say): void {
 async function restart(options: KedgeOptions, row: (row: Row) => void): Promise<void> {
   await using kedge = await startKedge(options);
   const seconds = kedge.apiMs / 1_000;
-  const cells = [`${rounded(seconds)} s, ${megabytes(held(kedge).rssBytes)}`];
+  const { rssBytes, cpuMs } = held(kedge);
+  const cells = [`${rounded(seconds)} s (CPU ${rounded(cpuMs / 1_000)} s), ${megabytes(rssBytes)}`];
   row({ what: "restart until the API is ready", cells, ...goalOf(seconds, goals.restartSeconds) });
 }
 
@@ -81,6 +82,8 @@ class ScaleRun {
   async grow(): Promise<void> {
     const { nodes, pods } = this.plan;
     await this.step(`${rounded(nodes)} nodes registered`, undefined, () => this.nodesThere(nodes));
+    // First, for later there is room that garbage has left.
+    await this.watches();
     const first = Math.min(goals.deployment.pods, pods);
     const goal = first === goals.deployment.pods ? goals.deployment.seconds : undefined;
     await this.step(`a Deployment of ${rounded(first)} pods complete`, goal, () => this.deploy("first", first));
@@ -90,7 +93,6 @@ class ScaleRun {
     await this.quiet();
     await this.load();
     await this.namespace();
-    await this.watches();
   }
 
   /** Wall time, and CPU of the server. */
