@@ -82,6 +82,8 @@ export class WorkQueue {
   private readonly working = new Set<string>();
   private readonly again = new Set<string>();
   private readonly delayed = new Map<string, { readonly dueMs: number; readonly timer: Timer }>();
+  // Keys that are done and rest: they are in `working` until then.
+  private readonly resting = new Map<string, Timer>();
   private wakers: (() => void)[] = [];
 
   constructor(clock: Clock) {
@@ -137,7 +139,18 @@ export class WorkQueue {
     }
   }
 
-  done(key: string): void {
+  /** @param restMs The key is not given out again before so long, whoever adds it meanwhile. */
+  done(key: string, restMs = 0): void {
+    if (restMs > 0) {
+      this.resting.set(
+        key,
+        this.clock.after(restMs, () => {
+          this.resting.delete(key);
+          this.done(key);
+        }),
+      );
+      return;
+    }
     this.working.delete(key);
     if (this.again.delete(key)) this.add(key);
   }
@@ -146,5 +159,7 @@ export class WorkQueue {
   close(): void {
     for (const { timer } of this.delayed.values()) timer.cancel();
     this.delayed.clear();
+    for (const timer of this.resting.values()) timer.cancel();
+    this.resting.clear();
   }
 }

@@ -23,8 +23,19 @@ export function isReady(pod: Pod): boolean {
 export function readySinceMs(pod: Pod): number | undefined {
   const condition = pod.status.conditions?.find(({ type }) => type === "Ready");
   if (condition?.status !== "True") return undefined;
-  const since = Date.parse(condition.lastTransitionTime ?? "");
-  return Number.isNaN(since) ? 0 : since;
+  return timeOf(condition.lastTransitionTime ?? "");
+}
+
+// Pods of one workload become ready in the same few seconds.
+let lastText = "";
+let lastMs = 0;
+
+function timeOf(text: string): number {
+  if (text === lastText) return lastMs;
+  const ms = Date.parse(text);
+  lastText = text;
+  lastMs = Number.isNaN(ms) ? 0 : ms;
+  return lastMs;
 }
 
 /** Ready for at least `minReadySeconds`. */
@@ -39,6 +50,29 @@ export function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number):
   if (since === undefined) return undefined;
   const left = since + minReadySeconds * 1000 - nowMs;
   return left > 0 ? left : undefined;
+}
+
+export interface Readiness {
+  readonly ready: number;
+  /** Ready for long enough. */
+  readonly available: number;
+  /** Until the next of the ready ones is; undefined when all of them are. */
+  readonly nextInMs: number | undefined;
+}
+
+/** Of thousands of pods, each looked at once. */
+export function readinessOf(pods: readonly Pod[], minReadySeconds: number, nowMs: number): Readiness {
+  let [ready, available] = [0, 0];
+  let nextInMs: number | undefined;
+  for (const pod of pods) {
+    const since = readySinceMs(pod);
+    if (since === undefined) continue;
+    ready += 1;
+    const left = since + minReadySeconds * 1000 - nowMs;
+    if (left <= 0) available += 1;
+    else nextInMs = Math.min(nextInMs ?? left, left);
+  }
+  return { ready, available, nextInMs };
 }
 
 const phaseRank: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };

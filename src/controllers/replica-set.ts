@@ -16,7 +16,7 @@ import { create, each, normal, patch, ramp, remove, sequence, updateStatus, warn
 import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
 import { claim } from "./ownership.ts";
 import { podFromTemplate } from "./pod-from-template.ts";
-import { availableInMs, byDeletion, isActive, isAvailable, isEnding, isReady } from "./pod-state.ts";
+import { byDeletion, isActive, isEnding, readinessOf, type Readiness } from "./pod-state.ts";
 import { byOwner, ownKind, ownedBy, ownerIndex } from "./watches.ts";
 
 type Owner = ReplicaSet | ReplicationController;
@@ -97,11 +97,12 @@ export function planReplicas({ owner, resource, selector, candidates, related, n
   const ending = candidates.filter((pod) => isEnding(pod) && controllerOf(pod)?.uid === owner.metadata.uid);
   const scaling =
     owner.metadata.deletionTimestamp === undefined ? scale({ owner, resource, owned, related, wanted, nowMs }) : [];
-  const status = statusAction({ owner, resource, owned, nowMs, ending });
-  const waits = owned.map((pod) => availableInMs(pod, minReady, nowMs)).filter((ms) => ms !== undefined);
+  const readiness = readinessOf(owned, minReady, nowMs);
+  const status = statusAction({ owner, resource, owned, readiness, ending });
   const actions = [...claimed.actions, ...status, ...scaling];
-  if (actions.length === 0 && waits.length === 0) return nothing;
-  return waits.length === 0 ? { actions } : { actions, againAfterMs: Math.min(...waits) };
+  const { nextInMs } = readiness;
+  if (actions.length === 0 && nextInMs === undefined) return nothing;
+  return nextInMs === undefined ? { actions } : { actions, againAfterMs: nextInMs };
 }
 
 interface Scaling {
@@ -155,18 +156,19 @@ function failureActions({ owner, resource, nowMs }: Scaling, error: StatusError)
   return [patch({ resource, object: owner }, body, "status")];
 }
 
-interface Seen extends Omit<Scaling, "wanted" | "related"> {
+interface Seen extends Omit<Scaling, "wanted" | "related" | "nowMs"> {
+  readonly readiness: Readiness;
   /** Owned pods that were deleted and have not ended. */
   readonly ending: readonly Pod[];
 }
 
-function statusAction({ owner, resource, owned, ending, nowMs }: Seen): Action[] {
+function statusAction({ owner, resource, owned, ending, readiness }: Seen): Action[] {
   const templateLabels = selectorOfMap(owner.spec.template?.metadata.labels ?? {});
   const counts = {
     replicas: owned.length,
     fullyLabeledReplicas: owned.filter((pod) => templateLabels.matches(pod.metadata.labels ?? {})).length,
-    readyReplicas: owned.filter(isReady).length,
-    availableReplicas: owned.filter((pod) => isAvailable(pod, owner.spec.minReadySeconds ?? 0, nowMs)).length,
+    readyReplicas: readiness.ready,
+    availableReplicas: readiness.available,
     observedGeneration: owner.metadata.generation,
   };
   const wanted = owner.spec.replicas ?? 1;

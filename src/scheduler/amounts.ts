@@ -24,30 +24,40 @@ const leastMemory = String(200 * 1024 * 1024);
 
 /**
  * What the pod holds on its node. While a resize is under way, that is the larger of what is wanted and what is given.
+ * Pods that say the same share the same answer.
  */
 export function requestsOf(pod: Pod): PodRequests {
   const actual = withGivenResources(pod);
-  const all = numbersOf(podAmounts(actual, "requests"));
-  const used = asksForAll(actual) ? all : numbersOf(podAmounts(withLeastRequests(actual), "requests"));
-  return shared({ ...partsOf(all), usedCpu: used.get("cpu") ?? 0, usedMemory: used.get("memory") ?? 0 });
+  const text = textOf(actual);
+  const same = known.get(text);
+  if (same) return same;
+  if (known.size >= sharedMax) known.clear();
+  const requests = readRequests(actual);
+  known.set(text, requests);
+  return requests;
+}
+
+// Most pods say the same as many others, and share what it means: it is the largest part of what is kept of a pod.
+const sharedMax = 1_000;
+const known = new Map<string, PodRequests>();
+
+/** Everything of the pod that counts here. */
+function textOf({ spec }: Pod): string {
+  const { containers, initContainers = [], overhead, resources } = spec;
+  const requests = containers.map((one) => one.resources.requests);
+  const first = initContainers.map((one) => [one.restartPolicy, one.resources.requests]);
+  return JSON.stringify([requests, first, overhead, resources?.requests]);
+}
+
+function readRequests(pod: Pod): PodRequests {
+  const all = numbersOf(podAmounts(pod, "requests"));
+  const used = asksForAll(pod) ? all : numbersOf(podAmounts(withLeastRequests(pod), "requests"));
+  return { ...partsOf(all), usedCpu: used.get("cpu") ?? 0, usedMemory: used.get("memory") ?? 0 };
 }
 
 function partsOf(all: Amounts): Pick<PodRequests, "all" | "cpu" | "memory" | "others"> {
   const others = [...all].filter(([name]) => name !== "cpu" && name !== "memory");
   return { all, cpu: all.get("cpu") ?? 0, memory: all.get("memory") ?? 0, others };
-}
-
-// Most pods ask for the same as many others, and share what says so: it is the largest part of what is kept of a pod.
-const sharedMax = 1_000;
-const known = new Map<string, PodRequests>();
-
-function shared(requests: PodRequests): PodRequests {
-  const key = [requests.usedCpu, requests.usedMemory, ...[...requests.all].flat()].join(" ");
-  const same = known.get(key);
-  if (same) return same;
-  if (known.size >= sharedMax) known.clear();
-  known.set(key, requests);
-  return requests;
 }
 
 /** The amounts of a node's status. */

@@ -1,8 +1,12 @@
 /** A node and what is on it: what a filter looks at. Sums are kept as pods come and go. */
-import type { Node } from "#resources/core/node.ts";
+import type { Node, Taint } from "#resources/core/node.ts";
 import { amountsOf } from "./amounts.ts";
 import type { PodFacts } from "./pod-facts.ts";
 
+const none: readonly never[] = [];
+
+// What every pod asks of thousands of nodes stands here, not behind the node's object, which is another one after each
+// heartbeat: most of what a look at a node costs is to fetch it from memory.
 export class NodeInfo {
   readonly name: string;
   /** By uid. */
@@ -14,6 +18,10 @@ export class NodeInfo {
   requestedCpu = 0;
   requestedMemory = 0;
   labels: Readonly<Record<string, string>>;
+  /** Empty for most nodes. */
+  taints: readonly Taint[];
+  /** True when it takes no new pods. */
+  cordoned: boolean;
   usedCpu = 0;
   usedMemory = 0;
   /** How many pods hold a port. One port can be held under several addresses. */
@@ -26,11 +34,26 @@ export class NodeInfo {
   private has: ReadonlyMap<string, number> = new Map();
   private imageBytes: ReadonlyMap<string, number> | undefined;
 
-  constructor(node: Node) {
+  constructor(node: Node, from?: NodeInfo) {
     this.name = node.metadata.name ?? "";
     this.current = node;
     this.labels = node.metadata.labels ?? {};
-    this.size(node);
+    this.taints = node.spec.taints ?? none;
+    this.cordoned = node.spec.unschedulable === true;
+    if (!from) {
+      this.size(node);
+      return;
+    }
+    this.slot = from.slot;
+    this.has = from.has;
+    this.imageBytes = from.imageBytes;
+    this.allocatableCpu = from.allocatableCpu;
+    this.allocatableMemory = from.allocatableMemory;
+    this.podsMax = from.podsMax;
+    this.requestedCpu = from.requestedCpu;
+    this.requestedMemory = from.requestedMemory;
+    this.usedCpu = from.usedCpu;
+    this.usedMemory = from.usedMemory;
   }
 
   get node(): Node {
@@ -41,6 +64,8 @@ export class NodeInfo {
     const { allocatable, images } = this.current.status;
     this.current = node;
     this.labels = node.metadata.labels ?? {};
+    this.taints = node.spec.taints ?? none;
+    this.cordoned = node.spec.unschedulable === true;
     if (node.status.allocatable !== allocatable) this.size(node);
     if (node.status.images !== images) this.imageBytes = undefined;
   }
@@ -80,9 +105,10 @@ export class NodeInfo {
 
   /** The same node, to try out other pods on it. */
   copy(): NodeInfo {
-    const copy = new NodeInfo(this.current);
-    copy.slot = this.slot;
-    for (const pod of this.pods.values()) copy.add(pod);
+    const copy = new NodeInfo(this.current, this);
+    for (const [uid, pod] of this.pods) copy.pods.set(uid, pod);
+    for (const [name, amount] of this.others) copy.others.set(name, amount);
+    for (const [key, holders] of this.ports) copy.ports.set(key, holders);
     return copy;
   }
 

@@ -1,4 +1,7 @@
 /** Turns what the informers tell into changes of the snapshot and the queue, and events for pods that wait. */
+import { messageOf } from "#base/assert.ts";
+import type { Log } from "#base/log.ts";
+import type { Turns } from "#base/turns.ts";
 import type { Change, InformerFactory } from "#client/informer.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
@@ -14,10 +17,40 @@ export interface Observed {
   readonly queue: SchedulingQueue;
 }
 
-/** Calls back at once for all there is, then for every change, until the signal is aborted. */
-export function observe(observed: Observed, informers: InformerFactory, signal: AbortSignal): void {
-  informers.informer(nodes).onChange((change) => nodeChanged(observed, change), signal);
-  informers.informer(pods).onChange((change) => podChanged(observed, change), signal);
+export interface ObserveParts {
+  readonly informers: InformerFactory;
+  readonly turns: Turns;
+  readonly log: Log;
+}
+
+/** Resolves when all there is was taken, piece by piece; from then on each change is, until the signal is aborted. */
+export async function observe(
+  observed: Observed,
+  { informers, turns, log }: ObserveParts,
+  signal: AbortSignal,
+): Promise<void> {
+  // What there is, and what changes while it is taken: in the order it came. Undefined once all of it was.
+  let backlog: (() => void)[] | undefined = [];
+  const take = (work: () => void): void => {
+    if (backlog) backlog.push(work);
+    else work();
+  };
+  informers.informer(nodes).onChange((change) => take(() => nodeChanged(observed, change)), signal);
+  informers.informer(pods).onChange((change) => take(() => podChanged(observed, change)), signal);
+  await turns.through(all(backlog, log));
+  backlog = undefined;
+}
+
+/** What fails says so, and keeps nothing else from being taken: as informers do. */
+function* all(backlog: readonly (() => void)[], log: Log): Generator<undefined, void> {
+  for (let at = 0; at < backlog.length; at += 1) {
+    try {
+      backlog[at]?.();
+    } catch (error) {
+      log.error("a change could not be taken", { error: messageOf(error) });
+    }
+    yield;
+  }
 }
 
 function nodeChanged({ snapshot, queue }: Observed, change: Change<Node>): void {

@@ -4,7 +4,7 @@
  * @see https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
  */
 import type { Random } from "#base/random.ts";
-import { selectorOf } from "#machinery/label-selector.ts";
+import { selectorOf, type Selector } from "#machinery/label-selector.ts";
 import type { PodDisruptionBudget } from "#resources/policy/pod-disruption-budget.ts";
 import { nominatedAhead, TryOut } from "./feasibility.ts";
 import type { NodeInfo } from "./node-info.ts";
@@ -34,13 +34,17 @@ export interface PreemptionInput {
 const triedShare = 0.1;
 const triedMin = 100;
 
-export function preempt(pod: PodFacts, { cluster, diagnosis, random }: PreemptionInput): Preemption {
+/** Yields after each node that was tried out: what it looks at may change meanwhile, and so may what it says be late. */
+export function* preempt(
+  pod: PodFacts,
+  { cluster, diagnosis, random }: PreemptionInput,
+): Generator<undefined, Preemption> {
   const refusal = ineligible(pod, cluster, diagnosis);
   if (refusal) return { kind: "none", why: refusal, hopeless: false };
   const nodes = cluster.snapshot.list.filter(
     (node) => (diagnosis.rejections.get(node) ?? diagnosis.others).resolvable && diagnosis.refusal === undefined,
   );
-  const { candidates, rejections } = tryOut(pod, nodes, { cluster, diagnosis, random });
+  const { candidates, rejections } = yield* tryOut(pod, nodes, { cluster, diagnosis, random });
   const chosen = bestOf(candidates);
   if (chosen) return { kind: "victims", node: chosen.node, victims: chosen.victims };
   const others = unresolvable("Preemption is not helpful for scheduling");
@@ -72,10 +76,10 @@ interface Tried {
   readonly rejections: ReadonlyMap<NodeInfo, Rejection>;
 }
 
-function tryOut(pod: PodFacts, nodes: readonly NodeInfo[], input: PreemptionInput): Tried {
+function* tryOut(pod: PodFacts, nodes: readonly NodeInfo[], input: PreemptionInput): Generator<undefined, Tried> {
   const wanted = Math.min(nodes.length, Math.max(Math.trunc(nodes.length * triedShare), triedMin));
   const offset = Math.trunc(input.random.fraction() * nodes.length);
-  const budgets = input.cluster.related.disruptionBudgets();
+  const budgets = budgetsOf(input.cluster.related.disruptionBudgets());
   const candidates: Candidate[] = [];
   const rejections = new Map<NodeInfo, Rejection>();
   let harmless = false;
@@ -88,6 +92,7 @@ function tryOut(pod: PodFacts, nodes: readonly NodeInfo[], input: PreemptionInpu
       candidates.push(answer);
       harmless ||= answer.violations === 0;
     }
+    yield;
   }
   return { candidates, rejections };
 }
@@ -96,7 +101,7 @@ function tryOut(pod: PodFacts, nodes: readonly NodeInfo[], input: PreemptionInpu
 function victimsOn(
   node: NodeInfo,
   pod: PodFacts,
-  { cluster, diagnosis, budgets }: PreemptionInput & { readonly budgets: readonly PodDisruptionBudget[] },
+  { cluster, diagnosis, budgets }: PreemptionInput & { readonly budgets: readonly Budget[] },
 ): Candidate | Rejection {
   const lower = [...node.pods.values()].filter((other) => other.priority < pod.priority);
   if (lower.length === 0) return unresolvable("No preemption victims found for incoming pod");
@@ -114,15 +119,18 @@ function victimsOn(
     victims.push(other);
     return false;
   };
-  const { violating, harmless } = splitByBudgets(lower.toSorted(byImportance), budgets);
+  const { violating, harmless } = splitByBudgets(sortedByImportance(lower), budgets);
   const violations = violating.filter((other) => !reprieve(other)).length;
   for (const other of harmless) reprieve(other);
-  return { node, victims: victims.toSorted(byImportance), violations };
+  return { node, victims: sortedByImportance(victims), violations };
 }
 
 /** Higher priority first, then the longer running. */
-function byImportance(a: PodFacts, b: PodFacts): number {
-  return b.priority - a.priority || startMs(a) - startMs(b);
+function sortedByImportance(some: readonly PodFacts[]): readonly PodFacts[] {
+  return some
+    .map((pod) => ({ pod, start: startMs(pod) }))
+    .sort((a, b) => b.pod.priority - a.pod.priority || a.start - b.start)
+    .map(({ pod }) => pod);
 }
 
 /** A pod that has not started is the newest. */
@@ -130,11 +138,15 @@ function startMs({ pod }: PodFacts): number {
   return pod.status.startTime === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(pod.status.startTime);
 }
 
-function splitByBudgets(
-  sorted: readonly PodFacts[],
-  budgets: readonly PodDisruptionBudget[],
-): { readonly violating: readonly PodFacts[]; readonly harmless: readonly PodFacts[] } {
-  const left = budgets
+interface Budget {
+  readonly namespace: string;
+  readonly selector: Selector;
+  readonly disrupted: Readonly<Record<string, unknown>>;
+  readonly allowed: number;
+}
+
+function budgetsOf(budgets: readonly PodDisruptionBudget[]): readonly Budget[] {
+  return budgets
     .map(({ metadata, spec, status }) => ({
       namespace: metadata.namespace ?? "",
       selector: selectorOf(spec.selector),
@@ -142,17 +154,26 @@ function splitByBudgets(
       allowed: status.disruptionsAllowed,
     }))
     .filter(({ selector }) => !selector.matchesEverything);
+}
+
+function splitByBudgets(
+  sorted: readonly PodFacts[],
+  budgets: readonly Budget[],
+): { readonly violating: readonly PodFacts[]; readonly harmless: readonly PodFacts[] } {
+  if (budgets.length === 0) return { violating: [], harmless: sorted };
+  const left = new Map(budgets.map((budget) => [budget, budget.allowed]));
   const violating: PodFacts[] = [];
   const harmless: PodFacts[] = [];
   for (const one of sorted) {
     const { labels, name = "" } = one.pod.metadata;
     let violates = false;
-    for (const budget of left) {
+    for (const budget of budgets) {
       if (budget.namespace !== one.namespace || !budget.selector.matches(labels)) continue;
       // Its disruption has been counted.
       if (Object.hasOwn(budget.disrupted, name)) continue;
-      budget.allowed -= 1;
-      violates ||= budget.allowed < 0;
+      const allowed = (left.get(budget) ?? 0) - 1;
+      left.set(budget, allowed);
+      violates ||= allowed < 0;
     }
     (violates ? violating : harmless).push(one);
   }

@@ -45,6 +45,15 @@ test("a pod that was turned down waits for an event that helps the plugin that d
   assert.equal(queue.get("a")?.state, "backoff");
 });
 
+test("what happens while a pod is looked at counts when it is turned down", () => {
+  const { queue, add } = start();
+  add("a", { hostPorts: [80] });
+  queue.pop();
+  queue.event(gone({ hostPorts: [80] }));
+  queue.rejected("a", ["NodePorts"]);
+  assert.equal(queue.get("a")?.state, "backoff");
+});
+
 test("a pod that backs off is tried at once when nothing else is to do, and else in its time", async () => {
   const { clock, queue, add } = start();
   add("a", { priority: 1 });

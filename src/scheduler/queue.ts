@@ -46,6 +46,8 @@ const backoffMaxMs = 10_000;
 // A pod that no event has helped is tried again all the same, should an event have been misjudged.
 const unschedulableMaxMs = 300_000;
 const flushEveryMs = 30_000;
+// While one pod is looked at; if more happens, it is worth another look in any case.
+const missedMax = 1_000;
 
 const isUrgent = (a: Ticket, b: Ticket): boolean =>
   a.entry.pod.priority === b.entry.pod.priority
@@ -62,6 +64,8 @@ export class SchedulingQueue {
   private readonly backoff = new Heap<Ticket>(isDueFirst);
   // Pods whose last try failed for another reason than the cluster's state: these wait in any case.
   private readonly failed = new Heap<Ticket>(isDueFirst);
+  // What has happened since the pod that is looked at was taken, for the case that it is turned down.
+  private missed: ClusterEvent[] = [];
   private order = 0;
   private wake: (() => void) | undefined;
   private failedTimer: Timer | undefined;
@@ -104,6 +108,7 @@ export class SchedulingQueue {
     if (!ticket) return undefined;
     this.leave(ticket.entry);
     ticket.entry.state = "scheduling";
+    this.missed = [];
     ticket.entry.attempts += 1;
     return ticket.entry;
   }
@@ -134,6 +139,9 @@ export class SchedulingQueue {
     entry.rejectedBy = by;
     entry.state = "unschedulable";
     this.unschedulable.add(entry);
+    const { missed } = this;
+    this.missed = [];
+    if (missed.length >= missedMax || missed.some((event) => this.helps(entry, event))) this.requeue(entry);
     this.flushTimer ??= this.clock.after(flushEveryMs, () => this.flush());
   }
 
@@ -156,8 +164,12 @@ export class SchedulingQueue {
 
   /** Pods for which the event may have changed the outcome are tried again. */
   event(event: ClusterEvent): void {
-    for (const entry of this.unschedulable)
-      if (entry.rejectedBy.some((plugin) => this.hints[plugin](entry.pod, event))) this.requeue(entry);
+    if (this.missed.length < missedMax) this.missed.push(event);
+    for (const entry of this.unschedulable) if (this.helps(entry, event)) this.requeue(entry);
+  }
+
+  private helps({ pod, rejectedBy }: Entry, event: ClusterEvent): boolean {
+    return rejectedBy.some((plugin) => this.hints[plugin](pod, event));
   }
 
   /** How many pods are in each state. */

@@ -1,6 +1,7 @@
 /** One run of the scheduler: the loop over the queue, and what follows from each decision. */
 import { messageOf } from "#base/assert.ts";
 import type { Timer } from "#base/clock.ts";
+import { atOnce, turnsOf, type Turns } from "#base/turns.ts";
 import { parseKey } from "#machinery/meta.ts";
 import { nodes } from "#resources/core/node.ts";
 import { isReason } from "#machinery/status.ts";
@@ -23,8 +24,6 @@ import { claimKey, claimsOf, planVolumes, type VolumePlan } from "./volumes.ts";
 
 // Pods whose outcome is being written at one time: enough to keep the log busy, and a bound on what a restart repeats.
 const writesMax = 64;
-// After so much work in one go, everything else in the process gets its turn.
-const turnMsMax = 10;
 // A pod that was bound and is not seen on its node for so long is not there.
 const assumedMsMax = 30_000;
 
@@ -39,6 +38,7 @@ export class SchedulerRun {
   private readonly signal: AbortSignal;
   private readonly snapshot = new Snapshot();
   private readonly queue: SchedulingQueue;
+  private readonly turns: Turns;
   private readonly related: RelatedObjects;
   private readonly cluster: Cluster;
   private readonly metrics: AttemptMetrics | undefined;
@@ -52,6 +52,7 @@ export class SchedulerRun {
   constructor(parts: SchedulerParts, signal: AbortSignal) {
     this.parts = parts;
     this.signal = signal;
+    this.turns = turnsOf(parts.clock);
     this.queue = new SchedulingQueue(parts.clock, hints);
     this.related = new RelatedObjects(parts.informers);
     this.cluster = { snapshot: this.snapshot, related: this.related };
@@ -59,7 +60,7 @@ export class SchedulerRun {
   }
 
   async run(): Promise<void> {
-    const { clock, informers } = this.parts;
+    const { informers, log } = this.parts;
     const end = new AbortController();
     const signal = AbortSignal.any([this.signal, end.signal]);
     try {
@@ -68,19 +69,16 @@ export class SchedulerRun {
         informers.informer(pods).whenSynced(signal),
         this.related.whenSynced(signal),
       ]);
-      observe({ snapshot: this.snapshot, queue: this.queue }, informers, signal);
+      await observe({ snapshot: this.snapshot, queue: this.queue }, { informers, turns: this.turns, log }, signal);
       this.related.onEvent((event) => this.queue.event(event), signal);
-      let turnMs = clock.monotonicMs();
       for (;;) {
-        // Who waited has let others work.
-        if (await this.queue.whenReady(signal)) turnMs = clock.monotonicMs();
+        await this.queue.whenReady(signal);
         await this.whenWriterFree(signal);
-        if (clock.monotonicMs() - turnMs > turnMsMax) {
-          await clock.sleep(0, signal);
-          turnMs = clock.monotonicMs();
-        }
+        const rest = this.turns.rest();
+        if (rest) await rest;
+        signal.throwIfAborted();
         const next = this.queue.pop();
-        if (next) this.cycle(next);
+        if (next) await this.cycle(next);
       }
     } finally {
       end.abort();
@@ -89,7 +87,8 @@ export class SchedulerRun {
     }
   }
 
-  private cycle(queued: QueuedPod): void {
+  /** @param inOneGo Whether room is looked for without a rest, so that nothing changes meanwhile. */
+  private async cycle(queued: QueuedPod, inOneGo = false): Promise<void> {
     const { pod } = queued;
     if (isTerminating(pod.pod)) {
       const message = `skip schedule deleting pod: ${pod.key}`;
@@ -105,7 +104,10 @@ export class SchedulerRun {
       const volumes = this.reserveVolumes(pod, outcome.node);
       this.write(() => this.bound(queued, { nodeName: outcome.node.name, volumes, startMs }));
     } else {
-      this.unplaceable(queued, outcome.diagnosis);
+      const { shape } = this.snapshot;
+      await this.unplaceable(queued, outcome.diagnosis, inOneGo);
+      // Nodes came or went while room was looked for: what was found of them does not hold, and was not followed.
+      if (this.snapshot.shape !== shape && this.isAtWork(queued)) return this.cycle(queued, true);
       this.observed(queued, "unschedulable", startMs);
     }
   }
@@ -174,13 +176,24 @@ export class SchedulerRun {
     return current?.metadata.uid === pod.uid && (current.spec.nodeName ?? "") === "" ? current : undefined;
   }
 
-  private unplaceable({ pod }: QueuedPod, diagnosis: Diagnosis): void {
+  /** True while nothing has been decided of the pod, and it still waits. */
+  private isAtWork({ pod }: QueuedPod): boolean {
+    return this.queue.get(pod.uid)?.state === "scheduling";
+  }
+
+  private async unplaceable({ pod }: QueuedPod, diagnosis: Diagnosis, inOneGo: boolean): Promise<void> {
     if (diagnosis.nodeCount === 0) {
       // Any node that comes is worth a try.
       this.turnedDown(pod, ["NodeName"], { reason: "Unschedulable", message: "no nodes available to schedule pods" });
       return;
     }
-    const preemption = preempt(pod, { cluster: this.cluster, diagnosis, random: this.parts.random });
+    const { random } = this.parts;
+    const { shape } = this.snapshot;
+    const work = preempt(pod, { cluster: this.cluster, diagnosis, random });
+    const preemption = inOneGo ? atOnce(work) : await this.turns.through(work);
+    // It was deleted, or somebody else gave it a node, while room was looked for.
+    if (!this.waiting(pod)) return this.queue.remove(pod.uid);
+    if (this.snapshot.shape !== shape) return;
     if (preemption.kind === "victims") {
       this.makeRoom(pod, preemption);
       const nominatedNodeName = preemption.node.name;

@@ -1,6 +1,7 @@
 /** Whole cycles as tables: a cluster, a pod, and where it goes, what is said, and who must make room. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { atOnce } from "#base/turns.ts";
 import { clusterOf, node, pod, type PodOptions } from "#testing/scheduling.ts";
 import type { PodDisruptionBudget } from "#resources/policy/pod-disruption-budget.ts";
 import type { Pod } from "#resources/core/pod.ts";
@@ -17,7 +18,7 @@ function outcome(one: Pod, cluster: Cluster): string {
   const cycle = schedule(facts, cluster, { start: 0, random });
   if (cycle.kind === "placed") return cycle.node.name;
   const { diagnosis } = cycle;
-  const preemption = preempt(facts, { cluster, diagnosis, random });
+  const preemption = atOnce(preempt(facts, { cluster, diagnosis, random }));
   if (preemption.kind === "none") return sentenceOf(diagnosis, `preemption: ${preemption.why}`);
   return `take ${preemption.node.name} from ${preemption.victims.map(({ uid }) => uid).join(" ")}`;
 }

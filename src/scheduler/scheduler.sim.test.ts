@@ -16,8 +16,11 @@ import { VirtualClock } from "#testing/virtual-clock.ts";
 import { createScheduler } from "./scheduler.ts";
 import { claim, node, pod, volume, type PodOptions } from "#testing/scheduling.ts";
 
-function start(context: TestContext, change: (client: Client) => Partial<Client> = () => ({})) {
-  const clock = new VirtualClock();
+function start(
+  context: TestContext,
+  change: (client: Client) => Partial<Client> = () => ({}),
+  clock = new VirtualClock(),
+) {
   const client = new MemoryCluster(clock).client("test");
   const events: string[] = [];
   const record = (about: KubeObject, { reason, message }: ObjectEvent): void =>
@@ -178,3 +181,51 @@ test("a pod that is bound but not seen on its node is placed again", async (cont
   await cluster.clock.advance(2_000);
   assert.equal(await cluster.nodeOf("a"), "one");
 });
+
+/** A clock on which everything takes long, so that whoever may rest does. */
+class SlowClock extends VirtualClock {
+  private workedMs = 0;
+
+  override monotonicMs(): number {
+    this.workedMs += 20;
+    return super.monotonicMs() + this.workedMs;
+  }
+}
+
+test("room is looked for anew when a node goes while it is looked for", async (context) => {
+  const clock = new SlowClock();
+  let tried = 0;
+  const cluster = start(context, () => ({}), clock);
+  for (const name of ["one", "two", "three"]) {
+    await cluster.addNode(node(name, { cpu: "1" }));
+    await cluster.addPod(`low-${name}`, { requests: { cpu: "1" } });
+    await clock.advance(0);
+  }
+  const after = clock.after.bind(clock);
+  // Of the turns that the look for room takes, the second one begins when a node was tried.
+  clock.after = (delayMs, callback) =>
+    after(delayMs, () => {
+      tried += 1;
+      if (tried === 2) void cluster.client.delete(nodes, { namespace: "", name: "one" });
+      callback();
+    });
+  await cluster.addPod("high", { requests: { cpu: "1" }, priority: 10 });
+  await clock.advance(0);
+  await clock.advance(30_000);
+  assert.equal(await cluster.nodeOf("high"), await victimless(cluster));
+  assert.notEqual(await cluster.nodeOf("high"), "one");
+  assert.equal((await cluster.get("low-one")).spec.nodeName, "one");
+});
+
+/** The node whose pod of low priority is gone. */
+async function victimless(cluster: ReturnType<typeof start>): Promise<string | undefined> {
+  for (const name of ["one", "two", "three"])
+    if (
+      await cluster.get(`low-${name}`).then(
+        () => false,
+        () => true,
+      )
+    )
+      return name;
+  return undefined;
+}

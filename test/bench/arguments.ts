@@ -19,8 +19,11 @@ export interface Plan {
   readonly node: boolean;
   /** Only what HTTP/2 itself costs, beside Node's own. */
   readonly wire: boolean;
-  /** Only what a pod costs the scheduler. */
-  readonly scheduler: boolean;
+  /** Only what a pod costs the scheduler, or only a cluster of many fake nodes. */
+  readonly part: "scheduler" | "scale" | undefined;
+  /** Of the cluster of fake nodes. */
+  readonly nodes: number;
+  readonly pods: number;
   readonly idleSeconds: number;
   readonly starts: number;
   readonly rounds: number;
@@ -32,10 +35,10 @@ export interface Plan {
   readonly folder: string;
 }
 
-export const usage = `npm run bench -- [scheduler] [flags]
+export const usage = `npm run bench -- [scheduler | scale] [flags]
 
 Measures a kedge that it starts, and writes the figures into docs/bench.md. "scheduler": only what a pod
-costs the scheduler, by the nodes and the pods that are there.
+costs the scheduler, by the nodes and the pods that are there. "scale": only a cluster of many fake nodes and their pods.
 
   --against URL        measure the API server at URL instead; twice: both of them, in turns
   --kubeconfig FILE    who one is there, and where it is when there is no --against; once for each
@@ -49,6 +52,8 @@ costs the scheduler, by the nodes and the pods that are there.
   --rounds N           how many times the shapes are run; medians count (1)
   --objects N          how many ConfigMaps (11000)
   --shapes A,B         only shapes whose names begin like this
+  --nodes N            how many fake nodes, for "scale" (5000)
+  --pods N             how many pods on them (150000)
   --port N             of the kedge that is started (26443)
   --folder DIR         where its data directories are made (/var/tmp)
 `;
@@ -74,6 +79,8 @@ export function planOf(args: readonly string[]): Plan | undefined {
       rounds: { ...text, default: "1" },
       objects: { ...text, default: "11000" },
       shapes: { ...text, default: "" },
+      nodes: { ...text, default: "5000" },
+      pods: { ...text, default: "150000" },
       port: { ...text, default: "26443" },
       folder: { ...text, default: "/var/tmp" },
       help: on,
@@ -81,8 +88,8 @@ export function planOf(args: readonly string[]): Plan | undefined {
   });
   if (values.help) return undefined;
   const [part] = positionals;
-  if (positionals.length > 1 || (part !== undefined && part !== "scheduler"))
-    throw new Error(`expected "scheduler" or nothing before the flags, found "${positionals.join(" ")}"`);
+  if (positionals.length > 1 || (part !== undefined && part !== "scheduler" && part !== "scale"))
+    throw new Error(`expected "scheduler", "scale" or nothing before the flags, found "${positionals.join(" ")}"`);
   if (values.against.length > values.kubeconfig.length)
     throw new Error(
       `expected a --kubeconfig for each --against, found ${values.kubeconfig.length} for ${values.against.length}`,
@@ -95,7 +102,9 @@ export function planOf(args: readonly string[]): Plan | undefined {
     others: values.kubeconfig.map((kubeconfig, at) => other(values, kubeconfig, at)),
     compare: values.compare,
     wire: values.wire,
-    scheduler: part === "scheduler",
+    part,
+    nodes: count(values.nodes, "--nodes"),
+    pods: count(values.pods, "--pods"),
     node: !values["disable-agent"] && values.kubeconfig.length === 0,
     idleSeconds: count(values["idle-seconds"], "--idle-seconds"),
     starts: count(values.starts, "--starts"),

@@ -18,6 +18,10 @@ export interface KedgeOptions {
   readonly prepare?: (dataFolder: string) => void;
   /** Beside this process's own. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Further flags; a later one of the same name counts. */
+  readonly flags?: readonly string[];
+  /** One that is there already and stays; else one is made and removed. */
+  readonly dataFolder?: string;
 }
 
 export interface Kedge extends AsyncDisposable {
@@ -37,8 +41,9 @@ export interface Kedge extends AsyncDisposable {
 }
 
 /** Resolves as soon as the API is ready. @throws Error with what it printed */
-export async function startKedge({ folder, port, node, prepare, environment }: KedgeOptions): Promise<Kedge> {
-  const dataFolder = mkdtempSync(join(folder, "kedge-bench-"));
+export async function startKedge(options: KedgeOptions): Promise<Kedge> {
+  const { folder, port, node, prepare, environment, flags = [] } = options;
+  const dataFolder = options.dataFolder ?? mkdtempSync(join(folder, "kedge-bench-"));
   const kubeconfig = join(dataFolder, "admin.yaml");
   prepare?.(dataFolder);
   const startedMs = performance.now();
@@ -49,6 +54,7 @@ export async function startKedge({ folder, port, node, prepare, environment }: K
     ["server", "--data-dir", dataFolder, "--write-kubeconfig", kubeconfig, "--https-listen-port", String(port)].concat(
       ranges,
       node ? [] : ["--disable-agent"],
+      flags,
     ),
     { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } },
   );
@@ -73,7 +79,7 @@ export async function startKedge({ folder, port, node, prepare, environment }: K
     child.kill("SIGTERM");
     await exited;
     if (node) await promisify(execFile)(launcher, ["uninstall", "--data-dir", dataFolder, "--yes"]);
-    rmSync(dataFolder, { recursive: true, force: true });
+    if (options.dataFolder === undefined) rmSync(dataFolder, { recursive: true, force: true });
   };
   try {
     const apiMs = await hear(/API ready/);

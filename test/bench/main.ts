@@ -11,7 +11,8 @@ import { describeMachine } from "./machine.ts";
 import { helpRow, idleRows, measureStart, podRows, startRows, type Start } from "./node-part.ts";
 import { measureWire } from "./wire.ts";
 import { measureScheduler, schedulerSides } from "./scheduler.ts";
-import { keep, textTable, type Report, type Row } from "./report.ts";
+import { measureScale } from "./scale.ts";
+import { keep, rounded, textTable, type Report, type Row } from "./report.ts";
 
 const fullIdleSecondsMax = 60;
 // A cluster that has just started still tidies up; it is idle after this.
@@ -66,6 +67,12 @@ function schedulerReport(plan: Plan): Report {
   return report(plan, { title: "The scheduler", sides: schedulerSides, rows, remarks });
 }
 
+async function scaleReport(plan: Plan): Promise<Report> {
+  const rows = await measureScale(plan, say);
+  const title = `${rounded(plan.nodes)} fake nodes and ${rounded(plan.pods)} pods`;
+  return report(plan, { title, sides: ["kedge"], rows, remarks: [] });
+}
+
 function sideOf(kedge: Kedge): Side {
   return { name: "kedge", admin: kedge.admin, pids: () => [kedge.pid] };
 }
@@ -107,8 +114,8 @@ async function main(): Promise<number> {
     process.stdout.write(textTable(await wireReport(plan)));
     return 0;
   }
-  if (plan.scheduler) {
-    const measured = schedulerReport(plan);
+  if (plan.part) {
+    const measured = plan.part === "scheduler" ? schedulerReport(plan) : await scaleReport(plan);
     process.stdout.write(`${measured.machine}\n\n${textTable(measured)}`);
     if (plan.shapes.length === 0) keep(measured, new Date());
     return 0;

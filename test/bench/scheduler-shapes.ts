@@ -18,8 +18,10 @@ export interface SchedulerShape {
   /** The pods that come. */
   readonly pods: (at: number) => PodOptions;
   readonly related?: Partial<Related>;
-  /** True when there is no place for the pods. */
+  /** True when there is no place for the pods, unless others make room. */
   readonly unplaceable?: boolean;
+  /** So many pods are on every node, whatever else is asked for. */
+  readonly perNode?: number;
 }
 
 /** A hundred workloads; pods of one are on nodes of their own as long as there are enough. */
@@ -72,6 +74,13 @@ export const schedulerShapes: readonly SchedulerShape[] = [
   { name: "plain among anti-affinity", placed: anti, pods: (at) => ({ requests: small, labels: { other: `o${at}` } }) },
   { name: "affinity by zone, preferred", pods: preferring("podAffinity", zoneKey) },
   { name: "anti-affinity by host, preferred", pods: preferring("podAntiAffinity", "kubernetes.io/hostname") },
+  {
+    name: "making room for itself, nodes full",
+    perNode: 32,
+    placed: (at) => ({ requests: { cpu: "1" }, priority: at % 3 }),
+    pods: () => ({ requests: { cpu: "4" }, priority: 100 }),
+    unplaceable: true,
+  },
   { name: "no room", placed: plain, pods: () => ({ requests: { cpu: "1000" } }), unplaceable: true },
 ];
 

@@ -2,6 +2,7 @@
  * `npm run bench -- scheduler [SHAPE]`: what one pod costs the scheduler, in CPU, by the nodes and the pods that are
  * there. In this process and without an API: a pod comes, is placed, and is seen on its node and running.
  */
+import { atOnce } from "#base/turns.ts";
 import { factsOf } from "#scheduler/pod-facts.ts";
 import { preempt } from "#scheduler/preempt.ts";
 import { schedule } from "#scheduler/schedule.ts";
@@ -32,6 +33,7 @@ const sizes: readonly Size[] = [
 // A thousand pods a second.
 const goalMicros = 1_000;
 const podsMeasured = 1_000;
+const podsPreempting = 100;
 // The first of them pay for what is kept from then on, and for the machine code.
 const warmup = 100;
 const cpuMicrosMax = 2_000_000;
@@ -44,10 +46,15 @@ export function measureScheduler(only: string, say: (line: string) => void): Row
   return schedulerShapes
     .filter(({ name }) => name.startsWith(only))
     .map((shape) => {
-      const measured = sizes.map((size) => measure(shape, size));
-      const cells = measured.map(
-        ({ cpuMicros, p99Millis }) => `${rounded(cpuMicros)} µs (p99 ${rounded(p99Millis)} ms)`,
+      const { perNode } = shape;
+      const fitting = perNode === undefined ? sizes : sizes.filter(({ placed }) => placed === 0);
+      const measured = fitting.map((size) =>
+        measure(shape, perNode === undefined ? size : { ...size, placed: size.nodes * perNode }),
       );
+      const cells = sizes.map((_, at) => {
+        const one = measured[at];
+        return one ? `${rounded(one.cpuMicros)} µs (p99 ${rounded(one.p99Millis)} ms)` : "";
+      });
       say(`${shape.name}: ${cells.join(", ")}`);
       const met = measured.every(({ cpuMicros }) => cpuMicros <= goalMicros);
       const goal = { goal: `${rounded(goalMicros)} µs`, met };
@@ -69,7 +76,11 @@ function measure({ related = {}, ...shape }: SchedulerShape, { nodes, placed }: 
   const cost: number[] = [];
   let sum = 0;
   let start = 0;
-  for (let at = 0; at < warmup + podsMeasured && sum < cpuMicrosMax; at += 1) {
+  for (
+    let at = 0;
+    at < warmup + (shape.perNode === undefined ? podsMeasured : podsPreempting) && sum < cpuMicrosMax;
+    at += 1
+  ) {
     const waiting = shapePod(`pod-${at}`, shape.pods(at));
     const startCpu = process.cpuUsage();
     const facts = factsOf(waiting);
@@ -80,7 +91,14 @@ function measure({ related = {}, ...shape }: SchedulerShape, { nodes, placed }: 
       const bound = { ...waiting, spec: { ...waiting.spec, nodeName: outcome.node.name } };
       cluster.snapshot.setPod(factsOf(bound));
       cluster.snapshot.setPod(factsOf({ ...bound, status: { phase: "Running" } }));
-    } else preempt(facts, { cluster, diagnosis: outcome.diagnosis, random });
+    } else {
+      const { diagnosis } = outcome;
+      const preemption = atOnce(preempt(facts, { cluster, diagnosis, random }));
+      if (preemption.kind === "victims") {
+        for (const { uid } of preemption.victims) cluster.snapshot.removePod(uid);
+        cluster.snapshot.assume(facts, preemption.node.name);
+      }
+    }
     const { user, system } = process.cpuUsage(startCpu);
     if ((outcome.kind === "placed") === (shape.unplaceable === true))
       throw new Error(`expected pod ${at} of "${shape.name}" to be ${shape.unplaceable ? "turned down" : "placed"}`);

@@ -14,7 +14,7 @@ function toleratesCordon({ tolerations = [] }: PodSpec): boolean {
 
 export const nodeUnschedulable: Filter = ({ pod }) => {
   if (toleratesCordon(pod.spec)) return undefined;
-  return check(({ node }) => (node.spec.unschedulable === true ? cordoned : undefined));
+  return check((node) => (node.cordoned ? cordoned : undefined));
 };
 
 export const nodeUnschedulableHint: Hint = (_, event) =>

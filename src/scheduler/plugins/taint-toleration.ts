@@ -23,9 +23,8 @@ export const taintTolerationScore: Scorer = ({ pod }, _, nodes) => {
     ({ effect }) => effect === undefined || effect === "PreferNoSchedule",
   );
   let any = false;
-  const disliked = nodes.map(({ node }) => {
-    const { taints } = node.spec;
-    if (!taints || taints.length === 0) return 0;
+  const disliked = nodes.map(({ taints }) => {
+    if (taints.length === 0) return 0;
     const count = taints.filter(
       (taint) => taint.effect === "PreferNoSchedule" && !tolerations.some((toleration) => tolerates(toleration, taint)),
     ).length;
