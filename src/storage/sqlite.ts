@@ -141,6 +141,10 @@ class SqliteStore implements Store {
     await this.protect(this.replay(request, listener, signal));
   }
 
+  reached(revision: Revision, signal: AbortSignal): Promise<void> {
+    return this.newest >= revision ? Promise.resolve() : this.hub.waitFor(revision, signal);
+  }
+
   async compact(revision: Revision): Promise<void> {
     if (revision > this.newest) throw new FutureRevisionError(revision, this.newest);
     if (revision <= this.compacted) return;
@@ -167,8 +171,9 @@ class SqliteStore implements Store {
     while (this.newest < revision) {
       const step = { from: "", to: lastKey, afterRevision: this.newest };
       const { events, through } = await ask("history", step);
-      this.newest = through;
       this.hub.publish(events, through);
+      this.newest = through;
+      this.hub.reached(through);
     }
   }
 
@@ -185,8 +190,9 @@ class SqliteStore implements Store {
       }
     }
     if (events.length === 0) return;
+    this.hub.publish(events, answer.revision);
     this.newest = answer.revision;
-    this.hub.publish(events, this.newest);
+    this.hub.reached(this.newest);
     if (answer.uncommitted > 0) this.planLazyCommit();
     this.keepBounded(bytes);
   }

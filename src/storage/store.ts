@@ -100,9 +100,9 @@ export interface WatchRequest {
 }
 
 /**
- * Takes events by rising revision, each batch whole. It must not throw, wait or call the store.
- * `revision` is the store's revision after the batch. Every listener is called for every batch of the store: an empty
- * one only reports progress, so that who feeds a cache knows up to which revision it is complete.
+ * Takes the events of its range by rising revision, each batch whole. It must not throw, wait or call the store.
+ * `revision` is the store's after the batch. A batch without events for it costs it nothing, so it is not called: whoever
+ * feeds a cache is complete up to the store's revision at any time outside of a listener.
  */
 export type WatchListener = (events: readonly StoreEvent[], revision: Revision) => void;
 
@@ -137,7 +137,7 @@ export class StoreUnavailableError extends Error {
 }
 
 export interface Store extends AsyncDisposable {
-  /** The newest revision. After a write resolved, at least its revision. */
+  /** The newest revision that every watcher was told of. After a write resolved, at least its revision. */
   readonly revision: Revision;
   /** Revisions below this one are gone. */
   readonly compactedRevision: Revision;
@@ -159,12 +159,15 @@ export interface Store extends AsyncDisposable {
   /** @throws CompactedError, FutureRevisionError */
   range(request: RangeRequest): Promise<RangeAnswer>;
   /**
-   * Starts handing events to `listener`, those of the past first, until the signal is aborted.
+   * Starts handing events to `listener`, those of the past first, until the signal is aborted. The past ends with a call
+   * that may have no events.
    *
    * @returns Once every event up to the store's revision at the time of the call was handed over.
    * @throws CompactedError when events after `afterRevision` are no longer all there, FutureRevisionError.
    */
   watch(request: WatchRequest, listener: WatchListener, signal: AbortSignal): Promise<void>;
+  /** Resolves once the store's revision is at least this one, or the signal is aborted. */
+  reached(revision: Revision, signal: AbortSignal): Promise<void>;
   /**
    * Some of what happened after a revision, oldest first, each step of a bounded size: the next one starts at `through`.
    *
