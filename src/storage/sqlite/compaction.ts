@@ -7,7 +7,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Revision } from "../store.ts";
 import type { Counters } from "./counters.ts";
 import { numberOf } from "./database.ts";
-import type { KeyIndex } from "./key-index.ts";
+import type { HeldKeys } from "./held-keys.ts";
 import type { Writer } from "./writer.ts";
 
 /** A step ends after this time, and those who write have their turn. */
@@ -129,7 +129,7 @@ export class Compaction {
 
 export interface CompactionParts {
   readonly database: DatabaseSync;
-  readonly index: KeyIndex;
+  readonly index: HeldKeys;
   readonly counters: Counters;
   readonly writer: Writer;
   readonly sweepRevisionsMin: number;

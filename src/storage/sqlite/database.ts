@@ -41,8 +41,17 @@ export function markPathOf(path: string): string {
   return path.replace(/\.db$/, ".mark");
 }
 
+/** Where a repair puts the database that it made, until it stands in the place of the old one. */
+export function repairedPathOf(path: string): string {
+  return `${path}.repaired`;
+}
+
 /** @throws StoreUnavailableError, or an error of SQLite; see failures.ts. */
 export function openDatabase(path: string): DatabaseSync {
+  if (existsSync(repairedPathOf(path)))
+    throw new StoreUnavailableError(
+      `expected the repair of "${path}" to have come to its end, found that it was cut off: run "kedge check --repair" again`,
+    );
   createFile(path);
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
@@ -89,7 +98,7 @@ function makeDirectory(path: string): void {
 }
 
 /** Makes new names in a directory survive a power cut. */
-function syncDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   const handle = openSync(path, "r");
   try {
     fsyncSync(handle);

@@ -1,9 +1,9 @@
 /** Makes the index of keys from the table, when the database is opened: one pass over the rows, values left out. */
-import { KeyIndex } from "./key-index.ts";
+import { HeldKeys } from "./held-keys.ts";
 import type { LogTable } from "./log-table.ts";
 
-export function indexOf(table: LogTable): KeyIndex {
-  const index = new KeyIndex();
+export function indexOf(table: LogTable): HeldKeys {
+  const index = new HeldKeys();
   const bytes = Buffer.allocUnsafe(0xffff);
   for (const { revision, key, createRevision, previous, sizeBytes, isSound } of table.scan()) {
     let length = bytes.write(key);
@@ -15,7 +15,7 @@ export function indexOf(table: LogTable): KeyIndex {
   return index;
 }
 
-function keyAt(index: KeyIndex, revision: number): string | undefined {
+function keyAt(index: HeldKeys, revision: number): string | undefined {
   for (const { key, held } of index.from(new Uint8Array(0))) if (held.modRevision === revision) return key;
   return undefined;
 }

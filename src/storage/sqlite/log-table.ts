@@ -49,6 +49,8 @@ export class LogTable {
   private readonly linkOf: StatementSync;
   private readonly lastRow: StatementSync;
   private readonly allRows: StatementSync;
+  private readonly upwards: StatementSync;
+  private readonly downwards: StatementSync;
 
   constructor(database: DatabaseSync) {
     const prepare = (sql: string): StatementSync => {
@@ -67,6 +69,10 @@ export class LogTable {
     this.linkOf = prepare(`SELECT ${whole("previous")} FROM log WHERE revision = ?`);
     this.lastRow = prepare(`SELECT revision, ${whole("live_bytes")} FROM log ORDER BY revision DESC LIMIT 1`);
     this.allRows = prepare(`SELECT ${columns}, length(value) FROM log ORDER BY revision`);
+    this.upwards = prepare(`SELECT ${columns}, value FROM log WHERE revision > ? ORDER BY revision`);
+    this.downwards = prepare(
+      `SELECT ${columns}, value FROM log WHERE revision < ? AND revision > ? ORDER BY revision DESC`,
+    );
   }
 
   /** The newest row's revision and the live bytes after it. */
@@ -101,6 +107,16 @@ export class LogTable {
     range: { readonly from: string; readonly to: string },
   ): Generator<ReadRow, void, undefined> {
     for (const row of rowsOf(this.rowsAfter, [after, through, range.from, range.to])) yield readRow(row);
+  }
+
+  /** Every row above a revision, rising, whatever its key. */
+  *above(revision: Revision): Generator<ReadRow, void, undefined> {
+    for (const row of rowsOf(this.upwards, [revision])) yield readRow(row);
+  }
+
+  /** Every row between two revisions, falling. */
+  *below(revision: Revision, above: Revision): Generator<ReadRow, void, undefined> {
+    for (const row of rowsOf(this.downwards, [revision, above])) yield readRow(row);
   }
 
   /** Every row by rising revision, without its value. */

@@ -3,7 +3,7 @@
  * the disk, and the past of a key is found row by row, since each names the one it replaced.
  */
 import { absent, type Entry, type PastEvent, type Revision } from "../store.ts";
-import type { Held, KeyIndex } from "./key-index.ts";
+import type { Held, HeldKeys } from "./held-keys.ts";
 import type { LogTable, ReadRow, Row } from "./log-table.ts";
 import type { Answer, CountStep, HistoryStep, RangeStep } from "./protocol.ts";
 
@@ -15,7 +15,7 @@ const historyWindow = 1_000;
 const countStepMax = 10_000;
 
 export interface ReadsParts {
-  readonly index: KeyIndex;
+  readonly index: HeldKeys;
   readonly table: LogTable;
   /** Rows that are not on the disk yet, by rising revision. */
   readonly waiting: ReadonlyMap<Revision, Row>;

@@ -9,7 +9,7 @@ import { absent, firstRevision, LostWritesError, type Revision } from "../store.
 import { type Decision, decodeBatch, type ReceivedCommit, type ReceivedWrite } from "./batch-format.ts";
 import type { Counters } from "./counters.ts";
 import type { HighWater, Mark } from "./high-water.ts";
-import type { Held, KeyIndex } from "./key-index.ts";
+import type { Held, HeldKeys } from "./held-keys.ts";
 import type { LogTable, Row } from "./log-table.ts";
 import type { Answer, KeyRange } from "./protocol.ts";
 import type { Reads } from "./reads.ts";
@@ -31,7 +31,7 @@ interface Undo {
 export interface WriterParts {
   readonly database: DatabaseSync;
   readonly table: LogTable;
-  readonly index: KeyIndex;
+  readonly index: HeldKeys;
   readonly reads: Reads;
   /** Rows that were answered, or will be with the batch under way, and are not on the disk. */
   readonly waiting: Map<Revision, Row>;

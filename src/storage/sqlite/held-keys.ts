@@ -43,7 +43,7 @@ interface Place {
   readonly sharedAfter: number;
 }
 
-export class KeyIndex {
+export class HeldKeys {
   // Invariant: only one that is alone is empty.
   private readonly blocks: Block[] = [{ bytes: Buffer.allocUnsafeSlow(spareBytes), end: 0 }];
   private count = 0;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom } from "../sqlite-kill/seeded-random.ts";
-import { KeyIndex } from "./key-index.ts";
+import { HeldKeys } from "./held-keys.ts";
 
 function held(modRevision: number): {
   readonly modRevision: number;
@@ -22,7 +22,7 @@ test("an index has what was set and not deleted since, by rising bytes", () => {
     Array.from({ length: random() * 6 }, () => chosen(["a", "b", "é", "-"])).join("") +
     chosen(["", long]);
   for (let round = 0; round < 20; round += 1) {
-    const index = new KeyIndex();
+    const index = new HeldKeys();
     const model = new Map<string, number>();
     for (let at = 0; at < 600; at += 1) {
       // It grows, and shrinks.
@@ -40,7 +40,7 @@ test("an index has what was set and not deleted since, by rising bytes", () => {
 const long = "x".repeat(300);
 
 function compare(
-  index: KeyIndex,
+  index: HeldKeys,
   model: ReadonlyMap<string, number>,
   { seed, from }: { readonly seed: number; readonly from: string },
 ): void {
@@ -57,7 +57,7 @@ function byBytes(a: string, b: string): number {
 }
 
 test("keys of a cluster cost less than 64 bytes each, in whatever order they come, and give their space back", () => {
-  const index = new KeyIndex();
+  const index = new HeldKeys();
   const keyOf = (at: number): Buffer =>
     Buffer.from(`/registry/pods/namespace-${at % 100}/deployment-${at % 1_000}-${(at * 7919) % 100_003}`);
   for (let at = 0; at < 20_000; at += 1) index.set(keyOf((at * 7919) % 20_000), held(at + 1));
