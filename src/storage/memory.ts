@@ -2,6 +2,7 @@
 import { must } from "#base/assert.ts";
 import {
   absent,
+  checkKey,
   checkRevision,
   type CommitOutcome,
   type Entry,
@@ -72,6 +73,7 @@ class MemoryStore implements Store {
   async commit(writes: readonly Write[]): Promise<CommitOutcome> {
     this.checkOpen();
     for (const { key, expected } of writes) {
+      checkKey(key);
       const revision = this.newestOf(key)?.modRevision ?? absent;
       if (revision !== expected) return { kind: "conflict", key, revision };
     }

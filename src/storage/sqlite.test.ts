@@ -8,7 +8,7 @@ import { machineClock, type Clock } from "#base/clock.ts";
 import { utf8 } from "#base/bytes.ts";
 import { testStore } from "./contract.ts";
 import { all, directory, newDataDir, open, overwrite, pathOf } from "./contract/data-dir.ts";
-import { absent, type Store, type StoreEvent, StoreUnavailableError } from "./store.ts";
+import { absent, keyLengthMax, type Store, type StoreEvent, StoreUnavailableError } from "./store.ts";
 import { create, remove, update } from "./contract/one-key.ts";
 
 testStore("sqlite", () => open());
@@ -30,6 +30,19 @@ test("a store that is opened again has every write, lazy ones too, and goes on c
   assert.deepEqual([store.revision, store.compactedRevision], [before.revision, 3]);
   assert.equal((await store.size()).liveBytes, size.liveBytes);
   assert.deepEqual(await create(store, "/a", utf8("anew")), { kind: "created", revision: answer.revision + 1 });
+});
+
+test("a key that is too long is refused, and one that is nearly so is kept", async () => {
+  const dataDir = newDataDir();
+  const keys = ["/a", "é", "/\u{1f600}"].map((start) => start + "é".repeat(keyLengthMax - start.length));
+  {
+    await using store = await open({ dataDir });
+    for (const key of keys) await create(store, key, utf8("v"));
+    await assert.rejects(create(store, `${keys[0] ?? ""}x`, utf8("v")), /expected a key of at most 16384 characters/);
+    assert.equal((await create(store, "/b", utf8("v"))).kind, "created");
+  }
+  await using store = await open({ dataDir });
+  for (const key of keys) assert.equal((await store.get(key))?.key, key);
 });
 
 test("lazy writes touch the disk only when their time has come", async () => {

@@ -12,6 +12,7 @@ import type { Answer, KeyRange } from "./sqlite/protocol.ts";
 import { type Decided, WriteQueue } from "./sqlite/write-queue.ts";
 import {
   absent,
+  checkKey,
   checkRevision,
   type CommitOutcome,
   type Entry,
@@ -273,8 +274,10 @@ function checkCommit(writes: readonly Write[]): void {
   const keys = new Set(writes.map(({ key }) => key));
   if (writes.length === 0 || keys.size < writes.length)
     throw new BugError(`expected writes of different keys, found ${JSON.stringify(writes.map(({ key }) => key))}`);
-  for (const { key, value, expected } of writes)
+  for (const { key, value, expected } of writes) {
+    checkKey(key);
     if (!value && expected === absent) throw new BugError(`a deletion of "${key}" cannot expect that it is not there`);
+  }
 }
 
 /** @param index Of the write among those of its commit. */

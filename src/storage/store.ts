@@ -37,12 +37,16 @@ export const firstRevision: Revision = 1;
 
 /** One change of one key, on a condition. */
 export interface Write {
+  /** At most `keyLengthMax` long. */
   readonly key: string;
   /** Absent when the key is to be deleted. The store owns the bytes from the call on. */
   readonly value?: Uint8Array | undefined;
   /** The revision that the key must be at; `absent` when it must not be there. */
   readonly expected: Revision;
 }
+
+/** UTF-16 units of a key: many times what names and namespaces may have. */
+export const keyLengthMax = 16_384;
 
 /** In place of a revision: the key is not there. */
 export const absent = 0;
@@ -152,7 +156,7 @@ export interface Store extends AsyncDisposable {
    * one batch of a watch, a watcher of several of the keys.
    *
    * @param writes Of different keys, at least one.
-   * @throws StoreUnavailableError. Then nobody knows whether they were made, unless its sentence says so.
+   * @throws RangeError when a key is too long, StoreUnavailableError. Then nobody knows whether they were made, unless its sentence says so.
    */
   commit(writes: readonly Write[], options?: WriteOptions): Promise<CommitOutcome>;
   get(key: string): Promise<Entry | undefined>;
@@ -208,4 +212,12 @@ export function prefixEnd(prefix: string): string {
 export function checkRevision(store: Store, revision: Revision): void {
   if (revision < store.compactedRevision) throw new CompactedError(revision, store.compactedRevision);
   if (revision > store.revision) throw new FutureRevisionError(revision, store.revision);
+}
+
+/** @throws RangeError when it is too long: whoever may choose a name can be the cause. */
+export function checkKey(key: string): void {
+  if (key.length <= keyLengthMax) return;
+  throw new RangeError(
+    `expected a key of at most ${keyLengthMax} characters, found ${key.length}: choose a shorter name`,
+  );
 }

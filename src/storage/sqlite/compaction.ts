@@ -11,7 +11,7 @@ import type { HeldKeys } from "./held-keys.ts";
 import type { Writer } from "./writer.ts";
 
 /** A step ends after this time, and those who write have their turn. */
-const stepMsMax = 3;
+const stepMsMax = 2;
 /** Rows that are looked at between two looks at the clock. */
 const rowsAtOnce = 32;
 /** Revisions that are gathered before they are removed: 16 bytes each. */

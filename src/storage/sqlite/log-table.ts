@@ -128,7 +128,9 @@ export class LogTable {
       const isDeletion =
         valueBytes === undefined && fits({ revision, key, createRevision, previous, value: undefined }, checksum);
       const sizeBytes = isDeletion ? undefined : key.length + (valueBytes ?? 0);
-      yield { revision, key, createRevision, previous, sizeBytes, isSound };
+      // An update of what is damaged goes on from here.
+      const created = isSound && createRevision > 0 && createRevision <= revision ? createRevision : revision;
+      yield { revision, key, createRevision: created, previous, sizeBytes, isSound };
     }
   }
 }
