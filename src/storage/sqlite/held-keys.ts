@@ -1,6 +1,6 @@
 /**
  * Where every key stands, in the memory of the storage thread, so that a decision reads nothing from the disk and the
- * file needs no index of keys. About 40 bytes a key: sorted blocks of bytes, in which each key is written without what
+ * file needs no index of keys. About 30 bytes a key: sorted blocks of bytes, in which each key is written without what
  * it shares with the one before it.
  *
  * Keys are compared byte by byte, as SQLite compares text.
