@@ -35,6 +35,12 @@ const commands: readonly Command[] = [
     run: async (args) => (await import("#distro/cleanup.ts")).uninstall(args),
   },
   {
+    name: "check",
+    usage: "[--repair] [--data-dir DIR]",
+    help: "Say whether the datastore is sound, and repair it",
+    run: async (args) => (await import("#distro/check.ts")).check(args),
+  },
+  {
     name: "version",
     usage: "[--runtime]",
     help: "Say which version this is, or of what its runtime is",

@@ -62,10 +62,10 @@ export class WatchCache {
   private readonly parts: WatchCacheParts;
   private readonly objects: KindObjects;
   private window: EventWindow;
+  // Of the last event or reading: nothing happened here since, as far as the store has told.
   private current: Revision = 0;
   private lastChange: Revision = 0;
   private readonly audience = new Audience();
-  private waiting: (() => void)[] = [];
   private readonly stopping = new AbortController();
   // Ends the store's watch of the present start.
   private reading = new AbortController();
@@ -79,9 +79,9 @@ export class WatchCache {
     this.window = new EventWindow(0, parts.history);
   }
 
-  /** The store's revision that this cache has seen. */
+  /** The revision that this cache is complete up to. */
   get revision(): Revision {
-    return this.current;
+    return this.started ? Math.max(this.current, this.parts.store.revision) : this.current;
   }
 
   get size(): number {
@@ -154,18 +154,15 @@ export class WatchCache {
 
   /** True when nothing of this resource changed after `revision`: now is then. */
   private unchangedSince(revision: Revision): boolean {
-    return this.lastChange <= revision && revision <= this.current;
+    return this.lastChange <= revision && revision <= this.revision;
   }
 
   /** Waits until the cache has seen `revision`. @throws StatusError 504 when that takes too long. */
   async seen(revision: Revision, signal: AbortSignal): Promise<void> {
-    if (this.current >= revision) return;
+    if (this.revision >= revision) return;
     using late = deadline(this.parts.clock, revisionWaitMs, signal);
-    late.signal.addEventListener("abort", this.wake, { once: true });
-    while (this.current < revision && !late.signal.aborted)
-      await new Promise<void>((resolve) => void this.waiting.push(resolve));
-    late.signal.removeEventListener("abort", this.wake);
-    if (this.current < revision) throw futureResourceVersion(String(revision), String(this.current));
+    await this.parts.store.reached(revision, late.signal);
+    if (this.revision < revision) throw futureResourceVersion(String(revision), String(this.revision));
   }
 
   /**
@@ -175,7 +172,7 @@ export class WatchCache {
    */
   async watch(selection: Selection, start: WatchStart, to: { sink: WatchSink; signal: AbortSignal }): Promise<Feed> {
     const { after, initialBookmark } = start;
-    if (after !== undefined && after > this.current) await this.reached(after, to.signal);
+    if (after !== undefined && after > this.revision) await this.reached(after, to.signal);
     const past = after === undefined ? undefined : await this.pastAfter(after, to.signal);
     if (after === undefined) await this.indexed(selection);
     // From here to `join` in one turn: what changes later is in the window.
@@ -188,9 +185,9 @@ export class WatchCache {
       setAside: (object) => this.setAside(object),
     });
     const objects = after === undefined ? within(this.scope(selection)) : [];
-    const bookmark = initialBookmark ? this.current : undefined;
+    const bookmark = initialBookmark ? this.revision : undefined;
     // It never throws: a watcher's failure ends that watcher.
-    void feed.start({ objects, bookmark, past, after: past?.through ?? after ?? this.current });
+    void feed.start({ objects, bookmark, past, after: past?.through ?? after ?? this.revision });
     this.join(feed, selection, to.signal);
     return feed;
   }
@@ -205,7 +202,7 @@ export class WatchCache {
     } catch {
       // It never came, or nobody waits any more.
       if (signal.aborted) throw abortReason(signal);
-      throw gone(`too large resource version: ${revision}, current: ${this.current}`);
+      throw gone(`too large resource version: ${revision}, current: ${this.revision}`);
     }
   }
 
@@ -284,7 +281,6 @@ export class WatchCache {
       this.window.clear();
     }
     this.current = Math.max(this.current, revision);
-    if (this.waiting.length > 0) this.wake();
   }
 
   private takeOne(change: CacheEvent): void {
@@ -295,12 +291,6 @@ export class WatchCache {
     this.current = Math.max(this.current, change.revision);
     this.audience.offer(change, this.scopesOf(change.storeKey));
   }
-
-  private readonly wake = (): void => {
-    const woken = this.waiting;
-    this.waiting = [];
-    for (const resolve of woken) resolve();
-  };
 
   /** @param previous What the event replaced, if anything. */
   private cacheEvent(event: StoreEvent, previous: StoredObject | undefined): CacheEvent {

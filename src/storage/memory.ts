@@ -2,6 +2,7 @@
 import { must } from "#base/assert.ts";
 import {
   absent,
+  checkKey,
   checkRevision,
   type CommitOutcome,
   type Entry,
@@ -45,7 +46,9 @@ class MemoryStore implements Store {
   private readonly versions = new Map<string, Version[]>();
   // Every event after compactedRevision, by rising revision.
   private events: PastEvent[] = [];
+  // Invariant: told <= newest, and they differ only while watchers are told.
   private newest = firstRevision;
+  private told = firstRevision;
   private compacted = 0;
   private liveBytes = 0;
   private totalBytes = 0;
@@ -56,7 +59,7 @@ class MemoryStore implements Store {
   }
 
   get revision(): Revision {
-    return this.newest;
+    return this.told;
   }
 
   get compactedRevision(): Revision {
@@ -70,11 +73,14 @@ class MemoryStore implements Store {
   async commit(writes: readonly Write[]): Promise<CommitOutcome> {
     this.checkOpen();
     for (const { key, expected } of writes) {
+      checkKey(key);
       const revision = this.newestOf(key)?.modRevision ?? absent;
       if (revision !== expected) return { kind: "conflict", key, revision };
     }
     const events = writes.map((write) => this.append(write));
     this.hub.publish(events, this.newest);
+    this.told = this.newest;
+    this.hub.reached(this.told);
     if (this.totalBytes > 2 * this.liveBytes + this.historyBytesMax)
       this.forget(Math.ceil((this.compacted + this.newest) / 2));
     return { kind: "committed", revisions: events.map(revisionOf) };
@@ -109,6 +115,10 @@ class MemoryStore implements Store {
     const { from, to } = request;
     listener(this.eventsOf(request), this.newest);
     this.hub.add({ from, to, listener }, signal);
+  }
+
+  async reached(revision: Revision, signal: AbortSignal): Promise<void> {
+    if (this.told < revision) await this.hub.waitFor(revision, signal);
   }
 
   async compact(revision: Revision): Promise<void> {

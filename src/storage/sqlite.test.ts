@@ -1,54 +1,15 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import {
-  closeSync,
-  cpSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { after, test } from "node:test";
-import { crc32 } from "node:zlib";
+import { test } from "node:test";
 import { machineClock, type Clock } from "#base/clock.ts";
 import { utf8 } from "#base/bytes.ts";
-import { silentLog } from "#base/log.ts";
 import { testStore } from "./contract.ts";
-import { openSqliteStore, type SqliteStoreOptions } from "./sqlite.ts";
-import { absent, type Store, type StoreEvent, StoreUnavailableError } from "./store.ts";
+import { all, directory, newDataDir, open, overwrite, pathOf } from "./contract/data-dir.ts";
+import { absent, keyLengthMax, type Store, type StoreEvent, StoreUnavailableError } from "./store.ts";
 import { create, remove, update } from "./contract/one-key.ts";
-
-const directory = mkdtempSync(join(tmpdir(), "kedge-storage-"));
-after(() => rmSync(directory, { recursive: true }));
-let directories = 0;
-
-function newDataDir(): string {
-  directories += 1;
-  return join(directory, String(directories));
-}
-
-function open(options: Partial<SqliteStoreOptions> = {}): Promise<Store> {
-  return openSqliteStore({
-    dataDir: newDataDir(),
-    clock: machineClock,
-    log: silentLog,
-    sweepRevisionsMin: 0,
-    ...options,
-  });
-}
-
-function pathOf(dataDir: string): string {
-  return join(dataDir, "server", "db", "state.db");
-}
-
-const all = { from: "/", to: "0" };
 
 testStore("sqlite", () => open());
 
@@ -69,6 +30,19 @@ test("a store that is opened again has every write, lazy ones too, and goes on c
   assert.deepEqual([store.revision, store.compactedRevision], [before.revision, 3]);
   assert.equal((await store.size()).liveBytes, size.liveBytes);
   assert.deepEqual(await create(store, "/a", utf8("anew")), { kind: "created", revision: answer.revision + 1 });
+});
+
+test("a key that is too long is refused, and one that is nearly so is kept", async () => {
+  const dataDir = newDataDir();
+  const keys = ["/a", "é", "/\u{1f600}"].map((start) => start + "é".repeat(keyLengthMax - start.length));
+  {
+    await using store = await open({ dataDir });
+    for (const key of keys) await create(store, key, utf8("v"));
+    await assert.rejects(create(store, `${keys[0] ?? ""}x`, utf8("v")), /expected a key of at most 16384 characters/);
+    assert.equal((await create(store, "/b", utf8("v"))).kind, "created");
+  }
+  await using store = await open({ dataDir });
+  for (const key of keys) assert.equal((await store.get(key))?.key, key);
 });
 
 test("lazy writes touch the disk only when their time has come", async () => {
@@ -150,7 +124,7 @@ test("a database of another version or program is left alone", async () => {
   database.close();
   await assert.rejects(
     open({ dataDir }),
-    /expected database version "2", found "7" in ".*": start the kedge that wrote it/,
+    /expected database version "3", found "7" in ".*": start the kedge that wrote it/,
   );
 
   const other = newDataDir();
@@ -162,93 +136,6 @@ test("a database of another version or program is left alone", async () => {
   await assert.rejects(open({ dataDir: other }), /expected kedge's database, found ".*" made by another program/);
   writeFileSync(pathOf(other), "this is no database, but long enough to be looked at as if it were one, byte by byte");
   await assert.rejects(open({ dataDir: other }), /expected a sound database ".*", found it damaged: keep a copy/);
-});
-
-/** Writes `bytes` over the first place in the file where `found` stands. */
-function overwrite(path: string, found: string | Uint8Array, bytes: string | Uint8Array): void {
-  const at = readFileSync(path).indexOf(found);
-  assert(at >= 0, "expected the bytes to be in the file");
-  const file = openSync(path, "r+");
-  writeSync(file, Buffer.from(bytes), 0, bytes.length, at);
-  closeSync(file);
-}
-
-/** Changes a column behind the store's back. */
-function change(dataDir: string, sql: string): void {
-  const database = new DatabaseSync(pathOf(dataDir));
-  database.exec(sql);
-  database.close();
-}
-
-test("a damaged row is an entry that says so, and harms no other key", async () => {
-  const dataDir = newDataDir();
-  const before = await open({ dataDir });
-  await create(before, "/a", utf8("sound"));
-  await create(before, "/b", utf8("to be damaged"));
-  await create(before, "/c", utf8("to be replaced"));
-  await before[Symbol.asyncDispose]();
-  overwrite(pathOf(dataDir), "to be damaged", "T");
-  overwrite(pathOf(dataDir), "to be replaced", "T");
-
-  await using store = await open({ dataDir });
-  const { entries } = await store.range(all);
-  assert.deepEqual(
-    entries.map(({ key, damage }) => [key, damage]),
-    [
-      ["/a", undefined],
-      ["/b", 'the checksum of "/b" at revision "3" does not fit'],
-      ["/c", 'the checksum of "/c" at revision "4" does not fit'],
-    ],
-  );
-  const events: StoreEvent[] = [];
-  await store.watch({ ...all, afterRevision: 0 }, (batch) => events.push(...batch), new AbortController().signal);
-  assert.equal(events.length, 3);
-  // Strangers' writes in one batch with those of the damaged keys.
-  const outcomes = await Promise.all([
-    create(store, "/d", utf8("v")),
-    remove(store, "/b", 3),
-    update(store, { key: "/c", value: utf8("whole again"), expected: 4 }),
-    create(store, "/b", utf8("anew")),
-  ]);
-  assert.deepEqual(
-    outcomes.map(({ kind }) => kind),
-    ["created", "deleted", "updated", "created"],
-  );
-  assert.deepEqual(
-    (await store.range(all)).entries.map(({ key, damage }) => [key, damage]),
-    ["/a", "/b", "/c", "/d"].map((key) => [key, undefined]),
-  );
-});
-
-for (const [what, sql] of [
-  ["its revision of creation", "UPDATE log SET created = 1 WHERE key = '/b'"],
-  ["its predecessor", "UPDATE log SET previous = 2 WHERE key = '/b' AND revision = 4"],
-  ["its revision", "UPDATE log SET revision = 9 WHERE revision = 4"],
-  ["its value, which is gone", "UPDATE log SET value = NULL WHERE revision = 4"],
-  ["a number beyond what fits", "UPDATE log SET created = 9223372036854775807 WHERE revision = 4"],
-  ["its checksum", "UPDATE log SET checksum = 7 WHERE revision = 4"],
-] as const)
-  test(`a row is known to be damaged by ${what}`, async () => {
-    const dataDir = newDataDir();
-    const before = await open({ dataDir });
-    await create(before, "/a", utf8("v"));
-    await create(before, "/b", utf8("v"));
-    await update(before, { key: "/b", value: utf8("w"), expected: 3 });
-    await before[Symbol.asyncDispose]();
-    change(dataDir, sql);
-    await using store = await open({ dataDir });
-    assert.match((await store.get("/b"))?.damage ?? "", /the checksum of "\/b" at revision "[49]" does not fit/);
-    assert.equal((await store.get("/a"))?.damage, undefined);
-  });
-
-test("rows of before, whose checksum covers key and value alone, are read", async () => {
-  const dataDir = newDataDir();
-  const before = await open({ dataDir });
-  await create(before, "/a", utf8("v"));
-  await before[Symbol.asyncDispose]();
-  change(dataDir, `UPDATE log SET checksum = ${crc32("v", crc32("/a"))}; PRAGMA user_version = 1`);
-  await using store = await open({ dataDir });
-  assert.equal((await store.get("/a"))?.damage, undefined);
 });
 
 /** A store that was killed: its files as they stood while it was open. */
@@ -398,25 +285,6 @@ async function worksAgain(store: Store): Promise<void> {
     }
   }
 }
-
-test("a damaged page is refused in a sentence, and nothing more is written", async () => {
-  const dataDir = newDataDir();
-  const before = await open({ dataDir });
-  for (let at = 0; at < 100; at += 1) await create(before, `/${at}`, new Uint8Array(1_000));
-  await before[Symbol.asyncDispose]();
-  const pageBytes = 4_096;
-  const file = openSync(pathOf(dataDir), "r+");
-  for (let page = 10; page < 20; page += 1) writeSync(file, new Uint8Array(64).fill(0xff), 0, 64, page * pageBytes);
-  closeSync(file);
-  const damaged = readFileSync(pathOf(dataDir));
-
-  await using store = await open({ dataDir });
-  const refusal = { name: "StoreUnavailableError", message: /found it damaged: keep a copy of its directory/ };
-  await assert.rejects(store.range(all), refusal);
-  await assert.rejects(create(store, "/new", utf8("v")), refusal);
-  await store[Symbol.asyncDispose]();
-  assert.deepEqual(readFileSync(pathOf(dataDir)), damaged);
-});
 
 test("a path that cannot be a directory is refused in a sentence", async () => {
   const dataDir = join(directory, "file");

@@ -7,10 +7,12 @@ import { BugError, messageOf } from "#base/assert.ts";
 import type { Clock, Timer } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import { Connection, type Opened } from "./sqlite/connection.ts";
-import type { Answer, KeyRange, Made } from "./sqlite/protocol.ts";
-import { type Commit, WriteQueue } from "./sqlite/write-queue.ts";
+import type { Made } from "./sqlite/batch-format.ts";
+import type { Answer, KeyRange } from "./sqlite/protocol.ts";
+import { type Decided, WriteQueue } from "./sqlite/write-queue.ts";
 import {
   absent,
+  checkKey,
   checkRevision,
   type CommitOutcome,
   type Entry,
@@ -97,7 +99,7 @@ class SqliteStore implements Store {
   constructor(options: SqliteStoreOptions, connection: Connection, opening: Opened) {
     this.options = options;
     this.connection = connection;
-    this.queue = new WriteQueue(connection, (commits, answer) => this.publish(commits, answer));
+    this.queue = new WriteQueue(connection, (decided) => this.publish(decided));
     this.newest = opening.revision;
     this.compacted = opening.compactedRevision;
   }
@@ -117,9 +119,8 @@ class SqliteStore implements Store {
   async commit(writes: readonly Write[], options?: WriteOptions): Promise<CommitOutcome> {
     checkCommit(writes);
     const decision = await this.queue.add({ writes, lazy: options?.durability === "lazy" });
-    if (decision.kind === "made") return { kind: "committed", revisions: decision.revisions };
-    const { key, revision } = decision;
-    return { kind: "conflict", key, revision };
+    if (decision.kind === "made") return { kind: "committed", revisions: writes.map((_, at) => decision.first + at) };
+    return { kind: "conflict", key: writes[decision.at]?.key ?? "", revision: decision.revision };
   }
 
   get(key: string): Promise<Entry | undefined> {
@@ -139,6 +140,10 @@ class SqliteStore implements Store {
   async watch(request: WatchRequest, listener: WatchListener, signal: AbortSignal): Promise<void> {
     checkRevision(this, request.afterRevision);
     await this.protect(this.replay(request, listener, signal));
+  }
+
+  reached(revision: Revision, signal: AbortSignal): Promise<void> {
+    return this.newest >= revision ? Promise.resolve() : this.hub.waitFor(revision, signal);
   }
 
   async compact(revision: Revision): Promise<void> {
@@ -167,17 +172,18 @@ class SqliteStore implements Store {
     while (this.newest < revision) {
       const step = { from: "", to: lastKey, afterRevision: this.newest };
       const { events, through } = await ask("history", step);
-      this.newest = through;
       this.hub.publish(events, through);
+      this.newest = through;
+      this.hub.reached(through);
     }
   }
 
   /** Called for each batch before its writers are answered. */
-  private publish(commits: readonly Commit[], answer: Answer<"write">): void {
+  private publish({ commits, decisions, revision, waiting }: Decided): void {
     const events: StoreEvent[] = [];
     let bytes = 0;
     for (const [at, { writes }] of commits.entries()) {
-      const decision = answer.decisions[at];
+      const decision = decisions[at];
       if (decision?.kind !== "made") continue;
       for (const [index, write] of writes.entries()) {
         events.push(eventOf(write, decision, index));
@@ -185,9 +191,10 @@ class SqliteStore implements Store {
       }
     }
     if (events.length === 0) return;
-    this.newest = answer.revision;
-    this.hub.publish(events, this.newest);
-    if (answer.uncommitted > 0) this.planLazyCommit();
+    this.hub.publish(events, revision);
+    this.newest = revision;
+    this.hub.reached(this.newest);
+    if (waiting > 0) this.planLazyCommit();
     this.keepBounded(bytes);
   }
 
@@ -267,13 +274,15 @@ function checkCommit(writes: readonly Write[]): void {
   const keys = new Set(writes.map(({ key }) => key));
   if (writes.length === 0 || keys.size < writes.length)
     throw new BugError(`expected writes of different keys, found ${JSON.stringify(writes.map(({ key }) => key))}`);
-  for (const { key, value, expected } of writes)
+  for (const { key, value, expected } of writes) {
+    checkKey(key);
     if (!value && expected === absent) throw new BugError(`a deletion of "${key}" cannot expect that it is not there`);
+  }
 }
 
 /** @param index Of the write among those of its commit. */
 function eventOf({ key, value, expected }: Write, made: Made, index: number): StoreEvent {
-  const revision = made.revisions[index] ?? 0;
+  const revision = made.first + index;
   if (!value) return { kind: "deleted", key, revision, previousRevision: expected };
   const entry = { key, value, createRevision: made.created[index] ?? 0, modRevision: revision };
   return { kind: "put", entry, previousRevision: expected };

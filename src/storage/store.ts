@@ -37,12 +37,16 @@ export const firstRevision: Revision = 1;
 
 /** One change of one key, on a condition. */
 export interface Write {
+  /** At most `keyLengthMax` long. */
   readonly key: string;
   /** Absent when the key is to be deleted. The store owns the bytes from the call on. */
   readonly value?: Uint8Array | undefined;
   /** The revision that the key must be at; `absent` when it must not be there. */
   readonly expected: Revision;
 }
+
+/** UTF-16 units of a key: many times what names and namespaces may have. */
+export const keyLengthMax = 16_384;
 
 /** In place of a revision: the key is not there. */
 export const absent = 0;
@@ -100,9 +104,9 @@ export interface WatchRequest {
 }
 
 /**
- * Takes events by rising revision, each batch whole. It must not throw, wait or call the store.
- * `revision` is the store's revision after the batch. Every listener is called for every batch of the store: an empty
- * one only reports progress, so that who feeds a cache knows up to which revision it is complete.
+ * Takes the events of its range by rising revision, each batch whole. It must not throw, wait or call the store.
+ * `revision` is the store's after the batch. A batch without events for it costs it nothing, so it is not called: whoever
+ * feeds a cache is complete up to the store's revision at any time outside of a listener.
  */
 export type WatchListener = (events: readonly StoreEvent[], revision: Revision) => void;
 
@@ -137,7 +141,7 @@ export class StoreUnavailableError extends Error {
 }
 
 export interface Store extends AsyncDisposable {
-  /** The newest revision. After a write resolved, at least its revision. */
+  /** The newest revision that every watcher was told of. After a write resolved, at least its revision. */
   readonly revision: Revision;
   /** Revisions below this one are gone. */
   readonly compactedRevision: Revision;
@@ -152,19 +156,22 @@ export interface Store extends AsyncDisposable {
    * one batch of a watch, a watcher of several of the keys.
    *
    * @param writes Of different keys, at least one.
-   * @throws StoreUnavailableError. Then nobody knows whether they were made, unless its sentence says so.
+   * @throws RangeError when a key is too long, StoreUnavailableError. Then nobody knows whether they were made, unless its sentence says so.
    */
   commit(writes: readonly Write[], options?: WriteOptions): Promise<CommitOutcome>;
   get(key: string): Promise<Entry | undefined>;
   /** @throws CompactedError, FutureRevisionError */
   range(request: RangeRequest): Promise<RangeAnswer>;
   /**
-   * Starts handing events to `listener`, those of the past first, until the signal is aborted.
+   * Starts handing events to `listener`, those of the past first, until the signal is aborted. The past ends with a call
+   * that may have no events.
    *
    * @returns Once every event up to the store's revision at the time of the call was handed over.
    * @throws CompactedError when events after `afterRevision` are no longer all there, FutureRevisionError.
    */
   watch(request: WatchRequest, listener: WatchListener, signal: AbortSignal): Promise<void>;
+  /** Resolves once the store's revision is at least this one, or the signal is aborted. */
+  reached(revision: Revision, signal: AbortSignal): Promise<void>;
   /**
    * Some of what happened after a revision, oldest first, each step of a bounded size: the next one starts at `through`.
    *
@@ -205,4 +212,12 @@ export function prefixEnd(prefix: string): string {
 export function checkRevision(store: Store, revision: Revision): void {
   if (revision < store.compactedRevision) throw new CompactedError(revision, store.compactedRevision);
   if (revision > store.revision) throw new FutureRevisionError(revision, store.revision);
+}
+
+/** @throws RangeError when it is too long: whoever may choose a name can be the cause. */
+export function checkKey(key: string): void {
+  if (key.length <= keyLengthMax) return;
+  throw new RangeError(
+    `expected a key of at most ${keyLengthMax} characters, found ${key.length}: choose a shorter name`,
+  );
 }

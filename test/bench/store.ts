@@ -1,8 +1,9 @@
 /**
  * What the store costs on this machine: `sh tools/node.sh test/bench/store.ts [directory]`. Writes 1 KB values and
- * prints writes per second, latency, bytes written to the disk, and how long writers wait while history is compacted.
+ * prints writes per second, latency, bytes written to the disk, the CPU of both threads, and how long writers wait while
+ * history is compacted.
  */
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { machineClock } from "#base/clock.ts";
@@ -21,6 +22,7 @@ async function measure(
 ): Promise<void> {
   const latenciesMs: number[] = [];
   const bytesBefore = bytesWritten();
+  const cpuBefore = cpuMicros();
   const startMs = performance.now();
   let next = 0;
   const client = async (): Promise<void> => {
@@ -33,12 +35,28 @@ async function measure(
   await Promise.all(Array.from({ length: load.clients }, client));
   const seconds = (performance.now() - startMs) / 1_000;
   const bytes = (bytesWritten() - bytesBefore) / load.total;
+  const cpu = cpuMicros().map((micros, at) => (micros - (cpuBefore[at] ?? 0)) / load.total);
   print([
     `${name} c=${load.clients}`,
     `${Math.round(load.total / seconds)}/s`,
     ...percentiles(latenciesMs),
     `${Math.round(bytes)} B`,
+    ...cpu.map((micros) => `${micros.toFixed(1)} µs`),
   ]);
+}
+
+/** CPU so far of the main thread and of the storage thread, as the kernel counts it for those that bear these names. */
+function cpuMicros(): [number, number] {
+  const of = (isMeant: (thread: string, name: string) => boolean): number => {
+    let nanos = 0;
+    for (const thread of readdirSync("/proc/self/task")) {
+      const name = readFileSync(`/proc/self/task/${thread}/comm`, "utf8").trim();
+      if (isMeant(thread, name))
+        nanos += Number(readFileSync(`/proc/self/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+    }
+    return nanos / 1_000;
+  };
+  return [of((thread) => thread === String(process.pid)), of((_thread, name) => name.includes("storage"))];
 }
 
 function percentiles(latenciesMs: number[]): string[] {
@@ -147,7 +165,7 @@ try {
   const store = await openSqliteStore({ dataDir: directory, clock: machineClock, log: silentLog });
   console.log(`first start: ${(performance.now() - startMs).toFixed(0)} ms`);
   memory("after opening");
-  print(["", "throughput", "p50", "p99", "max", "written each"]);
+  print(["", "throughput", "p50", "p99", "max", "written each", "main CPU", "storage CPU"]);
   measureFsync();
   await measureWrites(store);
   await measureLazy(store);

@@ -1,94 +1,148 @@
 /**
  * Forgets what no revision from the target on can see: rows that were replaced up to it, and deletions up to it. Only
- * the stretch of the log since the last compaction is read, since every row names the one it replaced.
+ * the stretch of the log since the last compaction is read, since every row names the one it replaced. What is to go is
+ * gathered first and removed in the order in which it stands in the file, so that a page is written once.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Revision } from "../store.ts";
 import type { Counters } from "./counters.ts";
 import { numberOf } from "./database.ts";
+import type { HeldKeys } from "./held-keys.ts";
 import type { Writer } from "./writer.ts";
 
-/** A step removes this many rows at most, */
-const stepRowsMax = 256;
-/** and leaps this often from one place of the log to another: each leap is another page to write. */
-const stepLeapsMax = 32;
-/** Rows nearer than this are likely on one page. */
-const neighbourRevisions = 4;
+/** A step ends after this time, and those who write have their turn. */
+const stepMsMax = 2;
+/** Rows that are looked at between two looks at the clock. */
+const rowsAtOnce = 32;
+/** Revisions that are gathered before they are removed: 16 bytes each. */
+const gatheredMax = 100_000;
 /** Free pages that stay in the file for the writes to come. */
 const freePagesMax = 4_096;
-/** Pages a step gives back to the file system. */
-const stepPages = 128;
+/** Pages given back to the file system between two looks at the clock. */
+const pagesAtOnce = 16;
 
 export class Compaction {
-  private readonly database: DatabaseSync;
-  private readonly counters: Counters;
-  private readonly writer: Writer;
+  private readonly parts: CompactionParts;
   private readonly rows: StatementSync;
   private readonly remove: StatementSync;
-  private readonly sweepRevisionsMin: number;
-  // Between the first and the last step of a sweep.
-  private sweeping = false;
+  // From the first step to the last.
+  private sweep: Sweep | undefined;
+  // The target of the last sweep that came to its end.
+  private done: Revision = 0;
 
-  constructor(parts: {
-    readonly database: DatabaseSync;
-    readonly counters: Counters;
-    readonly writer: Writer;
-    readonly sweepRevisionsMin: number;
-  }) {
-    this.sweepRevisionsMin = parts.sweepRevisionsMin;
-    this.database = parts.database;
-    this.counters = parts.counters;
-    this.writer = parts.writer;
+  constructor(parts: CompactionParts) {
+    this.parts = parts;
     // The newest row stays in any case: it holds the revision and the running total of live bytes.
-    this.rows = this.database.prepare(
-      `SELECT revision, previous, value IS NULL AS deletion FROM log
+    this.rows = parts.database.prepare(
+      `SELECT revision, previous, iif(value IS NULL, key, NULL) AS deleted FROM log
        WHERE revision > ? AND revision <= ? AND revision < (SELECT max(revision) FROM log)
-       ORDER BY revision LIMIT ${stepRowsMax}`,
+       ORDER BY revision LIMIT ${rowsAtOnce}`,
     );
-    this.remove = this.database.prepare("DELETE FROM log WHERE revision = ?");
+    this.remove = parts.database.prepare("DELETE FROM log WHERE revision = ?");
   }
 
   /** @returns True when another step is due. */
   step(target: Revision): boolean {
+    const { counters, sweepRevisionsMin } = this.parts;
     // An idle cluster forgets a few renewals every few minutes: not worth a dozen pages each time.
-    this.sweeping ||= target - this.counters.get("swept") >= this.sweepRevisionsMin;
-    if (!this.sweeping && this.freePages() <= freePagesMax) return false;
-    let more = false;
-    this.writer.inBackground(() => {
-      this.sweeping &&= this.sweep(target);
-      more = this.sweeping || this.shrink();
-    });
-    return more;
-  }
-
-  private sweep(target: Revision): boolean {
-    if (this.counters.get("compacted") < target) this.counters.set("compacted", target);
-    let swept = this.counters.get("swept");
-    const rows = this.rows.all(swept, target);
-    let seen = 0;
-    let leaps = 0;
-    let lastRemoved = 0;
-    for (const { revision, previous, deletion } of rows) {
-      if (leaps > stepLeapsMax) break;
-      for (const removed of [...(previous === null ? [] : [previous]), ...(deletion === 1 ? [revision] : [])]) {
-        this.remove.run(removed ?? null);
-        if (Math.abs(Number(removed) - lastRemoved) > neighbourRevisions) leaps += 1;
-        lastRemoved = Number(removed);
-      }
-      seen += 1;
-      swept = Number(revision);
+    const isDue = target > this.done && target - counters.get("swept") >= sweepRevisionsMin;
+    if (!this.sweep && isDue) this.begin(target);
+    const until = performance.now() + stepMsMax;
+    if (!this.sweep) return this.shrinkUntil(until);
+    try {
+      this.sweepUntil(this.sweep, until);
+    } catch (error) {
+      // Nobody knows what of the step is gone: the next sweep looks again.
+      this.sweep = undefined;
+      throw error;
     }
-    this.counters.set("swept", swept);
-    return seen < rows.length || rows.length === stepRowsMax;
+    return true;
   }
 
-  private shrink(): boolean {
+  private begin(target: Revision): void {
+    const { counters, writer } = this.parts;
+    if (target > writer.durableRevision) writer.commitAll();
+    writer.inBackground(() => {
+      if (counters.get("compacted") < target) counters.set("compacted", target);
+    });
+    const swept = counters.get("swept");
+    this.sweep = { target, through: swept, gathered: [], removed: 0, isGathering: true, isLast: false };
+  }
+
+  private sweepUntil(sweep: Sweep, until: number): void {
+    if (sweep.isGathering) this.gatherUntil(sweep, until);
+    else this.parts.writer.inBackground(() => this.removeUntil(sweep, until));
+  }
+
+  private gatherUntil(sweep: Sweep, until: number): void {
+    while (performance.now() < until) {
+      const rows = this.rows.all(sweep.through, sweep.target);
+      for (const { revision, previous, deleted } of rows) {
+        sweep.through = Number(revision);
+        if (typeof previous === "number") sweep.gathered.push(previous);
+        if (typeof deleted !== "string") continue;
+        sweep.gathered.push(sweep.through);
+        this.forgetKey(deleted, sweep.through);
+      }
+      sweep.isLast = rows.length < rowsAtOnce;
+      if (!sweep.isLast && sweep.gathered.length < gatheredMax) continue;
+      sweep.isGathering = false;
+      // Rising, so that a deletion goes after what it deleted: a crash in between must not bring that back.
+      sweep.gathered.sort((a, b) => a - b);
+      return;
+    }
+  }
+
+  private removeUntil(sweep: Sweep, until: number): void {
+    const { counters } = this.parts;
+    while (sweep.removed < sweep.gathered.length) {
+      for (const revision of sweep.gathered.slice(sweep.removed, sweep.removed + rowsAtOnce)) this.remove.run(revision);
+      sweep.removed += rowsAtOnce;
+      if (performance.now() >= until) return;
+    }
+    counters.set("swept", sweep.through);
+    if (sweep.isLast) {
+      this.sweep = undefined;
+      this.done = sweep.target;
+    } else this.sweep = { ...sweep, gathered: [], removed: 0, isGathering: true };
+  }
+
+  /** No revision that may still be asked for sees the deletion. */
+  private forgetKey(key: string, revision: Revision): void {
+    const bytes = Buffer.from(key);
+    if (this.parts.index.get(bytes)?.modRevision === revision) this.parts.index.delete(bytes);
+  }
+
+  private shrinkUntil(until: number): boolean {
     if (this.freePages() <= freePagesMax) return false;
-    this.database.prepare(`PRAGMA incremental_vacuum(${stepPages})`).all();
-    return this.freePages() > freePagesMax;
+    this.parts.writer.inBackground(() => {
+      while (performance.now() < until && this.freePages() > freePagesMax)
+        this.parts.database.prepare(`PRAGMA incremental_vacuum(${pagesAtOnce})`).all();
+    });
+    return true;
   }
 
   private freePages(): number {
-    return numberOf(this.database, "freelist_count");
+    return numberOf(this.parts.database, "freelist_count");
   }
+}
+
+export interface CompactionParts {
+  readonly database: DatabaseSync;
+  readonly index: HeldKeys;
+  readonly counters: Counters;
+  readonly writer: Writer;
+  readonly sweepRevisionsMin: number;
+}
+
+interface Sweep {
+  readonly target: Revision;
+  /** Rows up to this one were looked at. */
+  through: Revision;
+  gathered: Revision[];
+  /** So many of what was gathered is gone. */
+  removed: number;
+  isGathering: boolean;
+  /** Nothing is left to look at. */
+  isLast: boolean;
 }

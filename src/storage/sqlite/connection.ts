@@ -95,7 +95,7 @@ export class Connection {
   ): void {
     // Holds since the thread answers each question with the answer of its kind, in order.
     this.waiting.push(waiting as Waiting);
-    const moved = kind === "write" ? [(ask as Ask<"write">).values.buffer] : [];
+    const moved = kind === "write" ? [(ask as Ask<"write">).buffer] : [];
     this.thread.postMessage({ kind, ask }, moved);
   }
 

@@ -9,9 +9,9 @@ import { StoreUnavailableError } from "../store.ts";
 
 /** "kdge" in ASCII, so that `file` and we can tell whose database this is. */
 const applicationId = 0x6b646765;
-const schemaVersion = 2;
-/** Its rows have checksums that do not cover their revisions; both kinds are read. */
-const schemaVersionBefore = 1;
+const schemaVersion = 3;
+/** 1: checksums do not cover revisions. 1 and 2: keys have an index in the file. */
+const schemaVersionsBefore = [1, 2];
 
 /** What the writer keeps in memory of the file; the operating system caches the rest. */
 const cacheKib = 2_048;
@@ -19,8 +19,8 @@ const cacheKib = 2_048;
 const walBytesMax = 8 * 1024 * 1024;
 
 /**
- * log: one row per write. `previous` is the revision of the row it replaces: old values are never copied. A deletion is
- * a row without value. `live_bytes` is the running total of live keys and values after this row, so that it needs no
+ * log: one row per write. `previous` is the revision of the row it replaces: old values are never copied, and the states
+ * of a key are found one after another. A deletion is a row without value. `live_bytes` is the running total of live keys and values after this row, so that it needs no
  * row of its own. `checksum` is over everything else, since SQLite has none.
  */
 const schema = `
@@ -33,7 +33,6 @@ const schema = `
     checksum INTEGER NOT NULL,
     value BLOB
   ) STRICT;
-  CREATE INDEX log_by_key ON log (key);
   CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 `;
 
@@ -42,8 +41,17 @@ export function markPathOf(path: string): string {
   return path.replace(/\.db$/, ".mark");
 }
 
+/** Where a repair puts the database that it made, until it stands in the place of the old one. */
+export function repairedPathOf(path: string): string {
+  return `${path}.repaired`;
+}
+
 /** @throws StoreUnavailableError, or an error of SQLite; see failures.ts. */
 export function openDatabase(path: string): DatabaseSync {
+  if (existsSync(repairedPathOf(path)))
+    throw new StoreUnavailableError(
+      `expected the repair of "${path}" to have come to its end, found that it was cut off: run "kedge check --repair" again`,
+    );
   createFile(path);
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
@@ -53,8 +61,8 @@ export function openDatabase(path: string): DatabaseSync {
     const owner = numberOf(database, "application_id");
     if (version === 0 && owner === 0 && isEmpty(database)) create(database);
     else check(path, version, owner);
-    if (version === schemaVersionBefore) database.exec(`PRAGMA user_version = ${schemaVersion}`);
     configure(database);
+    if (schemaVersionsBefore.includes(version)) migrate(database);
     return database;
   } catch (error) {
     database.close();
@@ -90,7 +98,7 @@ function makeDirectory(path: string): void {
 }
 
 /** Makes new names in a directory survive a power cut. */
-function syncDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   const handle = openSync(path, "r");
   try {
     fsyncSync(handle);
@@ -118,10 +126,24 @@ function check(path: string, version: number, owner: number): void {
     throw new StoreUnavailableError(
       `expected kedge's database, found "${path}" made by another program: choose another --data-dir`,
     );
-  if (version !== schemaVersion && version !== schemaVersionBefore)
+  if (version !== schemaVersion && !schemaVersionsBefore.includes(version))
     throw new StoreUnavailableError(
       `expected database version "${schemaVersion}", found "${version}" in "${path}": start the kedge that wrote it, or choose another --data-dir`,
     );
+}
+
+/**
+ * Rows stay as they are. History is forgotten: rows of before do not name the deletion that they follow, so that what was
+ * in between could not be told.
+ */
+function migrate(database: DatabaseSync): void {
+  database.exec(`
+    BEGIN IMMEDIATE;
+    DROP INDEX IF EXISTS log_by_key;
+    INSERT INTO counters SELECT 'compacted', max(revision) FROM log WHERE true GROUP BY 1 = 1
+      ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value);
+    PRAGMA user_version = ${schemaVersion};
+    COMMIT`);
 }
 
 function configure(database: DatabaseSync): void {

@@ -1,7 +1,6 @@
 /** What SQLite refuses, said so that the reader knows what to do. */
 import { lstatSync, readFileSync } from "node:fs";
 import { LostWritesError, StoreUnavailableError } from "../store.ts";
-import { markPathOf } from "./database.ts";
 
 /** @see https://sqlite.org/rescode.html */
 const codes = { busy: 5, readonly: 8, ioError: 10, corrupt: 11, full: 13, cannotOpen: 14, notADatabase: 26 };
@@ -26,7 +25,7 @@ export function refusalOf(error: unknown, path: string): StoreUnavailableError |
 
 function sentenceOf(error: unknown, path: string): string | undefined {
   if (error instanceof LostWritesError)
-    return `${error.message}: writes that were acknowledged are missing in "${path}": it or its WAL file was removed, damaged or replaced by an older one. Put both back, or restore a backup of the whole directory; to go on without those writes, remove "${markPathOf(path)}"`;
+    return `${error.message}: writes that were acknowledged are missing in "${path}": it or its WAL file was removed, damaged or replaced by an older one. Put both back, or restore a backup of the whole directory; to go on without those writes, run "kedge check --repair"`;
   if (error instanceof DamagedRowError) return `${damaged(path)} (${error.message})`;
   const code = codeOf(error);
   if (code === undefined || !(error instanceof Error)) return undefined;
@@ -49,7 +48,7 @@ function sentenceOf(error: unknown, path: string): string | undefined {
 }
 
 function damaged(path: string): string {
-  return `expected a sound database "${path}", found it damaged: keep a copy of its directory, then restore a backup`;
+  return `expected a sound database "${path}", found it damaged: keep a copy of its directory, then restore a backup, or keep what is sound with "kedge check --repair"`;
 }
 
 /** The primary result code of an error that SQLite raised. */

@@ -6,7 +6,7 @@
  * everything after a kill, and after a power cut what had reached the disk by itself. It is only ever written after
  * the commit is durable, so it never claims too much. Two slots take turns, since a cut may tear one.
  */
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import type { Revision } from "../store.ts";
 
@@ -36,7 +36,10 @@ export class HighWater {
   /** Opens the file, which must be there; an empty one has no mark. */
   static open(path: string): { readonly highWater: HighWater; readonly mark: Mark | undefined } {
     const highWater = new HighWater(openSync(path, "r+"));
-    const mark = highWater.read();
+    const newest = newestOf(highWater.handle);
+    const mark = newest?.mark;
+    // The older one is written next.
+    highWater.turn = newest ? (newest.turn + 1) % slots : 0;
     // Takes its space on the disk now: later a full one must not matter.
     for (let turn = 0; turn < slots; turn += 1) highWater.write(mark ?? { revision: 0, reserved: 0 });
     return { highWater, mark };
@@ -64,19 +67,27 @@ export class HighWater {
       closeSync(this.handle);
     }
   }
+}
 
-  private read(): Mark | undefined {
-    let newest: Mark | undefined;
-    for (let at = 0; at < slots; at += 1) {
-      const slot = Buffer.alloc(slotBytes);
-      if (readSync(this.handle, slot, 0, slotBytes, at * slotDistance) < slotBytes) continue;
-      if (slot.readUInt32LE(0) !== magic || slot.readUInt32LE(20) !== crc32(slot.subarray(0, 20))) continue;
-      const mark = { revision: slot.readDoubleLE(4), reserved: slot.readDoubleLE(12) };
-      if (newest && newest.revision >= mark.revision) continue;
-      newest = mark;
-      // The older one is written next.
-      this.turn = (at + 1) % slots;
-    }
-    return newest;
+/** The mark of a file that nobody has open; undefined when there is none. */
+export function readMark(path: string): Mark | undefined {
+  if (!existsSync(path)) return undefined;
+  const handle = openSync(path, "r");
+  try {
+    return newestOf(handle)?.mark;
+  } finally {
+    closeSync(handle);
   }
+}
+
+function newestOf(handle: number): { readonly mark: Mark; readonly turn: number } | undefined {
+  let newest: { readonly mark: Mark; readonly turn: number } | undefined;
+  for (let turn = 0; turn < slots; turn += 1) {
+    const slot = Buffer.alloc(slotBytes);
+    if (readSync(handle, slot, 0, slotBytes, turn * slotDistance) < slotBytes) continue;
+    if (slot.readUInt32LE(0) !== magic || slot.readUInt32LE(20) !== crc32(slot.subarray(0, 20))) continue;
+    const mark = { revision: slot.readDoubleLE(4), reserved: slot.readDoubleLE(12) };
+    if (!newest || newest.mark.revision < mark.revision) newest = { mark, turn };
+  }
+  return newest;
 }

@@ -1,62 +1,56 @@
-/** The table of writes, as statements: what is the newest of a key, append, and what was true or happened in the past. */
+/** The table of writes, as statements: append a row, read one by its revision, read on from one. */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import { absent, type Entry, type PastEvent, type Revision } from "../store.ts";
+import type { Entry, Revision } from "../store.ts";
 import { DamagedRowError } from "./failures.ts";
-import type { Answer, CountStep, HistoryStep, RangeStep } from "./protocol.ts";
 
 /** A row to append; without a value it is a deletion. */
 export interface Row {
   readonly revision: Revision;
   readonly key: string;
   readonly createRevision: Revision;
+  /** Of the row it replaces, a deletion included. */
   readonly previous: Revision | undefined;
   readonly liveBytes: number;
   readonly value: Uint8Array | undefined;
 }
 
-/** One step of a question ends after this many keys or bytes, so that writers never wait long behind a reader. */
-const stepKeysMax = 500;
-const stepBytesMax = 1024 * 1024;
-/** History is read in windows of revisions, since a narrow range may match few of them. */
-const historyWindow = 1_000;
-const countStepMax = 2_000;
+/** A row as it was read: what it put, or nothing for a deletion. */
+export interface ReadRow {
+  readonly revision: Revision;
+  readonly key: string;
+  readonly previous: Revision | undefined;
+  readonly entry: Entry | undefined;
+}
+
+/** What the index is made of. */
+export interface ScannedRow {
+  readonly revision: Revision;
+  readonly key: string;
+  readonly createRevision: Revision;
+  readonly previous: Revision | undefined;
+  /** Of key and value; undefined for a deletion. */
+  readonly sizeBytes: number | undefined;
+  /** False when the key may be another's: what names it is not as it was written. */
+  readonly isSound: boolean;
+}
 
 /** A damaged number may be beyond what JavaScript can hold, and must not end the thread: it is read as -1. */
 function whole(column: string): string {
   return `iif(${column} BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}, ${column}, iif(${column} IS NULL, NULL, -1))`;
 }
 
-/** @param key The key's column, or that of the index it was found by. */
-function entryColumns(row: string, key = `${row}.key`): string {
-  const [created, previous, checksum] = ["created", "previous", "checksum"].map((name) => whole(`${row}.${name}`));
-  return `${row}.revision, ${key}, ${created}, ${previous}, ${checksum}, ${row}.value`;
-}
-const entryWidth = 6;
-
-/**
- * The keys of a range with their states, deleted and later ones included. Each key is found by one seek past the last, so
- * the cost is that of the keys, however many versions they have. Parameters: first key, end, revision, keys at most.
- */
-function rangeOf(comparison: ">=" | ">", columns: string): string {
-  return `WITH RECURSIVE keys (key) AS (
-      SELECT min(key) FROM log WHERE key ${comparison} ?1 AND key < ?2
-      UNION ALL
-      SELECT (SELECT min(key) FROM log WHERE log.key > keys.key AND log.key < ?2) FROM keys WHERE keys.key IS NOT NULL
-    )
-    SELECT ${columns} FROM keys LEFT JOIN log l ON l.revision =
-      (SELECT revision FROM log WHERE log.key = keys.key AND revision <= ?3 ORDER BY revision DESC LIMIT 1)
-    WHERE keys.key IS NOT NULL LIMIT ?4`;
-}
+const columns = `revision, key, ${["created", "previous", "checksum"].map(whole).join(", ")}`;
 
 export class LogTable {
-  private readonly newestRow: StatementSync;
   private readonly insert: StatementSync;
-  private readonly rangeFrom: StatementSync;
-  private readonly rangeAfter: StatementSync;
-  private readonly keysAfter: StatementSync;
-  private readonly historyRows: StatementSync;
+  private readonly oneRow: StatementSync;
+  private readonly rowsAfter: StatementSync;
+  private readonly linkOf: StatementSync;
   private readonly lastRow: StatementSync;
+  private readonly allRows: StatementSync;
+  private readonly upwards: StatementSync;
+  private readonly downwards: StatementSync;
 
   constructor(database: DatabaseSync) {
     const prepare = (sql: string): StatementSync => {
@@ -64,20 +58,21 @@ export class LogTable {
       statement.setReturnArrays(true);
       return statement;
     };
-    this.newestRow = prepare(`SELECT ${entryColumns("l")} FROM log l WHERE key = ? ORDER BY revision DESC LIMIT 1`);
     this.insert = prepare(
       "INSERT INTO log (revision, key, created, previous, live_bytes, checksum, value) VALUES (?, ?, ?, ?, ?, ?, ?)",
     );
-    const stateColumns = entryColumns("l", "keys.key");
-    this.rangeFrom = prepare(rangeOf(">=", stateColumns));
-    this.rangeAfter = prepare(rangeOf(">", stateColumns));
-    this.keysAfter = prepare(rangeOf(">", "keys.key, l.value IS NOT NULL"));
-    this.historyRows = prepare(
-      `SELECT ${entryColumns("l")}, ${entryColumns("p")}
-       FROM log l LEFT JOIN log p ON p.revision = l.previous
-       WHERE l.revision > ? AND l.revision <= ? AND l.key >= ? AND l.key < ? ORDER BY l.revision`,
+    this.oneRow = prepare(`SELECT ${columns}, value FROM log WHERE revision = ?`);
+    this.rowsAfter = prepare(
+      `SELECT ${columns}, value FROM log
+       WHERE revision > ? AND revision <= ? AND key >= ? AND key < ? ORDER BY revision`,
     );
+    this.linkOf = prepare(`SELECT ${whole("previous")} FROM log WHERE revision = ?`);
     this.lastRow = prepare(`SELECT revision, ${whole("live_bytes")} FROM log ORDER BY revision DESC LIMIT 1`);
+    this.allRows = prepare(`SELECT ${columns}, length(value) FROM log ORDER BY revision`);
+    this.upwards = prepare(`SELECT ${columns}, value FROM log WHERE revision > ? ORDER BY revision`);
+    this.downwards = prepare(
+      `SELECT ${columns}, value FROM log WHERE revision < ? AND revision > ? ORDER BY revision DESC`,
+    );
   }
 
   /** The newest row's revision and the live bytes after it. */
@@ -86,111 +81,120 @@ export class LogTable {
     return row ? { revision: numberAt(row, 0), liveBytes: numberAt(row, 1) } : { revision: 0, liveBytes: 0 };
   }
 
-  newest(key: string): Entry | undefined {
-    const row = rowOf(this.newestRow.get(key));
-    return row && entryAt(row, 0, key);
-  }
-
   append(row: Row): void {
     const { revision, key, createRevision, previous, liveBytes, value } = row;
     const checksum = checksumOf(row);
     this.insert.run(revision, key, createRevision, previous ?? null, liveBytes, checksum, value ?? null);
   }
 
-  range(step: RangeStep, newest: Revision): Answer<"range"> {
-    const revision = step.revision ?? newest;
-    const entries: Entry[] = [];
-    let keys = 0;
-    let bytes = 0;
-    const statement = step.afterFrom ? this.rangeAfter : this.rangeFrom;
-    for (const row of rowsOf(statement, [step.from, step.to, revision, stepKeysMax])) {
-      keys += 1;
-      const entry = entryAt(row, 0, textAt(row, 1));
-      if (entry) entries.push(entry);
-      bytes += entry?.value.length ?? 0;
-      if (keys === stepKeysMax || bytes >= stepBytesMax || entries.length === step.limit)
-        return { entries, revision, last: textAt(row, 1) };
-    }
-    return { entries, revision, last: undefined };
+  /** @param key That the row must have; its own when absent. */
+  read(revision: Revision, key?: string): ReadRow | undefined {
+    const row = rowOf(this.oneRow.get(revision));
+    return row && readRow(row, key);
   }
 
-  count(step: CountStep): Answer<"count"> {
-    let keys = 0;
-    let count = 0;
-    for (const row of rowsOf(this.keysAfter, [step.after, step.to, step.revision, countStepMax])) {
-      keys += 1;
-      count += numberAt(row, 1);
-      if (keys === countStepMax) return { count, last: textAt(row, 0) };
-    }
-    return { count, last: undefined };
+  /** The revision that a row says it replaced; `missing` when there is no such row. */
+  previousOf(revision: Revision): Revision | undefined | "missing" {
+    const row = rowOf(this.linkOf.get(revision));
+    if (!row) return "missing";
+    return optionalAt(row, 0);
   }
 
-  history(step: HistoryStep, newest: Revision): Answer<"history"> {
-    const end = Math.min(step.afterRevision + historyWindow, newest);
-    const events: PastEvent[] = [];
-    let bytes = 0;
-    for (const row of rowsOf(this.historyRows, [step.afterRevision, end, step.from, step.to])) {
-      const event = eventOf(row);
-      events.push(event);
-      bytes += (event.previous?.value.length ?? 0) + (event.kind === "put" ? event.entry.value.length : 0);
-      if (bytes >= stepBytesMax) return { events, through: numberAt(row, 0) };
-    }
-    return { events, through: end };
+  /** Rows after a revision, through another, of the keys of a range. */
+  *after(
+    after: Revision,
+    through: Revision,
+    range: { readonly from: string; readonly to: string },
+  ): Generator<ReadRow, void, undefined> {
+    for (const row of rowsOf(this.rowsAfter, [after, through, range.from, range.to])) yield readRow(row);
   }
-}
 
-function eventOf(row: readonly SQLOutputValue[]): PastEvent {
-  const revision = numberAt(row, 0);
-  const key = textAt(row, 1);
-  const entry = entryAt(row, 0, key);
-  const previous = row[entryWidth] === null ? undefined : entryAt(row, entryWidth, key);
-  const previousRevision = previous?.modRevision ?? absent;
-  if (entry) return { kind: "put", entry, previousRevision, previous };
-  const lost = { key, value: nothing, createRevision: 0, modRevision: 0 };
-  const damage = `the deletion of ${JSON.stringify(key)} at revision "${revision}" has no predecessor`;
-  return { kind: "deleted", key, revision, previousRevision, previous: previous ?? { ...lost, damage } };
+  /** Every row above a revision, rising, whatever its key. */
+  *above(revision: Revision): Generator<ReadRow, void, undefined> {
+    for (const row of rowsOf(this.upwards, [revision])) yield readRow(row);
+  }
+
+  /** Every row between two revisions, falling. */
+  *below(revision: Revision, above: Revision): Generator<ReadRow, void, undefined> {
+    for (const row of rowsOf(this.downwards, [revision, above])) yield readRow(row);
+  }
+
+  /** Every row by rising revision, without its value. */
+  *scan(): Generator<ScannedRow, void, undefined> {
+    for (const row of rowsOf(this.allRows, [])) {
+      const { revision, key, createRevision, previous, checksum } = numbersOf(row);
+      const valueBytes = optionalAt(row, valueAt);
+      const isSound = valueBytes === undefined ? true : fitsHead({ revision, key, createRevision, previous }, checksum);
+      const isDeletion =
+        valueBytes === undefined && fits({ revision, key, createRevision, previous, value: undefined }, checksum);
+      const sizeBytes = isDeletion ? undefined : key.length + (valueBytes ?? 0);
+      // An update of what is damaged goes on from here.
+      const created = isSound && createRevision > 0 && createRevision <= revision ? createRevision : revision;
+      yield { revision, key, createRevision: created, previous, sizeBytes, isSound };
+    }
+  }
 }
 
 const nothing = new Uint8Array(0);
+const valueAt = 5;
 
-/** The entry in the columns from `at`, in the order of entryColumns; undefined when there is none. */
-function entryAt(row: readonly SQLOutputValue[], at: number, key: string): Entry | undefined {
-  if (row[at] === null) return undefined;
-  const modRevision = numberAt(row, at);
-  const [storedKey, created, previous, checksum, found] = row.slice(at + 1, at + entryWidth);
-  const value = found instanceof Uint8Array ? found : undefined;
-  const createRevision = typeof created === "number" ? created : -1;
-  const replaced = typeof previous === "number" ? previous : undefined;
-  const isSound =
-    storedKey === key &&
-    (found === null || value !== undefined) &&
-    typeof checksum === "number" &&
-    checksum ===
-      (checksum < wholeRow
-        ? oldChecksumOf(key, value)
-        : checksumOf({ revision: modRevision, key, createRevision, previous: replaced, value }));
-  if (isSound) return value && { key, value, createRevision, modRevision };
-  const damage = `the checksum of "${key}" at revision "${modRevision}" does not fit`;
-  return { key, value: value ?? nothing, createRevision: modRevision, modRevision, damage };
+function numbersOf(row: readonly SQLOutputValue[]): Omit<Row, "liveBytes" | "value"> & { readonly checksum: number } {
+  const key = row[1];
+  return {
+    revision: numberAt(row, 0),
+    key: typeof key === "string" ? key : "",
+    createRevision: optionalAt(row, 2) ?? -1,
+    previous: optionalAt(row, 3),
+    checksum: optionalAt(row, 4) ?? -1,
+  };
 }
 
+function readRow(row: readonly SQLOutputValue[], asked?: string): ReadRow {
+  const { key: stored, checksum, ...numbers } = numbersOf(row);
+  const { revision, createRevision, previous } = numbers;
+  const key = asked ?? stored;
+  const found = row[valueAt];
+  const value = found instanceof Uint8Array ? found : undefined;
+  const isSound =
+    stored === key && (found === null || value !== undefined) && fits({ ...numbers, key, value }, checksum);
+  if (isSound)
+    return { revision, key, previous, entry: value && { key, value, createRevision, modRevision: revision } };
+  const damage = `the checksum of "${key}" at revision "${revision}" does not fit`;
+  const entry = { key, value: value ?? nothing, createRevision: revision, modRevision: revision, damage };
+  return { revision, key, previous, entry };
+}
+
+type Head = Omit<Row, "liveBytes" | "value">;
 type Summed = Omit<Row, "liveBytes">;
 
 const numbers = Buffer.alloc(24);
-/** Tells checksums over the whole row from those of before, which covered key and value. */
+// A checksum is of the key and the value alone; of the whole row, with 1 above it; or with 20 bits above that of what
+// comes before the value, so that an index of keys can be trusted without reading values.
 const wholeRow = 2 ** 32;
+const withHead = 2 ** 33;
 
-function checksumOf({ revision, key, createRevision, previous, value }: Summed): number {
+function headOf({ revision, key, createRevision, previous }: Head): number {
   numbers.writeDoubleLE(revision, 0);
   numbers.writeDoubleLE(createRevision, 8);
   numbers.writeDoubleLE(previous ?? -1, 16);
-  const ofRow = crc32(key, crc32(numbers));
-  return wholeRow + (value ? crc32(value, ofRow) : ofRow);
+  return crc32(key, crc32(numbers));
 }
 
-function oldChecksumOf(key: string, value: Uint8Array | undefined): number {
-  const ofKey = crc32(key);
-  return value ? crc32(value, ofKey) : ofKey;
+function checksumOf(row: Summed): number {
+  const head = headOf(row);
+  return (head % 2 ** 20) * withHead + wholeRow + (row.value ? crc32(row.value, head) : head);
+}
+
+function fits(row: Summed, checksum: number): boolean {
+  const { key, value } = row;
+  if (checksum >= withHead) return checksum === checksumOf(row);
+  if (checksum >= wholeRow) return checksum % wholeRow === checksumOf(row) % wholeRow;
+  return checksum === (value ? crc32(value, crc32(key)) : crc32(key));
+}
+
+/** True when nothing speaks against it. */
+function fitsHead(row: Head, checksum: number): boolean {
+  return checksum < withHead || Math.floor(checksum / withHead) === headOf(row) % 2 ** 20;
 }
 
 /** Every statement here returns arrays, which the type of node:sqlite cannot know. */
@@ -210,8 +214,7 @@ function numberAt(row: readonly SQLOutputValue[], at: number): number {
   return value;
 }
 
-function textAt(row: readonly SQLOutputValue[], at: number): string {
+function optionalAt(row: readonly SQLOutputValue[], at: number): number | undefined {
   const value = row[at];
-  if (typeof value !== "string") throw new DamagedRowError(`expected text in column ${at} of a row`);
-  return value;
+  return typeof value === "number" ? value : undefined;
 }

@@ -16,38 +16,6 @@ export interface KeyRange {
   readonly to: string;
 }
 
-/** A write as it travels: the values of all writes of a batch are one buffer, which is handed over and not copied. */
-export interface SentWrite {
-  readonly key: string;
-  /** Absent for a deletion. */
-  readonly sizeBytes: number | undefined;
-  /** 0 when the key must not be there. */
-  readonly expected: Revision;
-}
-
-/** Writes that happen together or not at all. */
-export interface SentCommit {
-  readonly writes: readonly SentWrite[];
-  readonly lazy: boolean;
-}
-
-/** Made: the revision of each write, and of the write that created its key. */
-export interface Made {
-  readonly kind: "made";
-  readonly revisions: readonly Revision[];
-  readonly created: readonly Revision[];
-}
-
-export type Decision =
-  | Made
-  /** The key of one write is at another revision than expected, or at none: 0. */
-  | { readonly kind: "held"; readonly key: string; readonly revision: Revision };
-
-export interface Batch {
-  readonly commits: readonly SentCommit[];
-  readonly values: Uint8Array<ArrayBuffer>;
-}
-
 export interface RangeStep {
   /** Inclusive, or exclusive when `afterFrom` is set. */
   readonly from: string;
@@ -72,14 +40,14 @@ export interface HistoryStep {
 }
 
 export interface Questions {
-  /** All of the batch is decided, or nothing of it happens, with a failure. */
+  /** All of the batch is decided, or nothing of it happens, with a failure. Encoded: see batch-format.ts. */
   readonly write: {
-    readonly ask: Batch;
+    readonly ask: Uint8Array<ArrayBuffer>;
     readonly answer: {
-      readonly decisions: readonly Decision[];
+      readonly decisions: Float64Array<ArrayBuffer>;
       readonly revision: Revision;
       /** Lazy writes that wait for a commit. */
-      readonly uncommitted: number;
+      readonly waiting: number;
     };
   };
   /** Makes lazy writes durable. */

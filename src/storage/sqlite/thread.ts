@@ -5,14 +5,17 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { must } from "#base/assert.ts";
 import { forgetProto } from "#base/own.ts";
-import type { StoreUnavailableError } from "../store.ts";
+import type { Revision, StoreUnavailableError } from "../store.ts";
+import { encodeDecisions } from "./batch-format.ts";
 import { Compaction } from "./compaction.ts";
 import { Counters } from "./counters.ts";
 import { markPathOf, openDatabase } from "./database.ts";
 import { isDamage, refusalOf } from "./failures.ts";
 import { HighWater } from "./high-water.ts";
-import { LogTable } from "./log-table.ts";
+import { indexOf } from "./indexing.ts";
+import { LogTable, type Row } from "./log-table.ts";
 import type { Answer, Ask, Opening, Question, QuestionKind, Reply, ThreadOptions } from "./protocol.ts";
+import { Reads } from "./reads.ts";
 import { Writer } from "./writer.ts";
 
 forgetProto();
@@ -32,26 +35,30 @@ function checkSound(): void {
 function open(): Answers & { readonly idle: () => void; readonly opening: Opening } {
   const database = openDatabase(path);
   const counters = new Counters(database);
-  const log = new LogTable(database);
+  const table = new LogTable(database);
   const { highWater, mark } = HighWater.open(markPathOf(path));
-  const writer = new Writer({ database, log, counters, highWater, mark });
+  const index = indexOf(table);
+  const waiting = new Map<Revision, Row>();
+  const reads = new Reads({ index, table, waiting, compacted: () => counters.get("compacted") });
+  const writer = new Writer({ database, table, index, reads, waiting, counters, highWater, mark });
   writer.renew(renewed);
-  const compaction = new Compaction({ database, counters, writer, sweepRevisionsMin });
+  const compaction = new Compaction({ database, index, counters, writer, sweepRevisionsMin });
   return {
     opening: { revision: writer.revision, compactedRevision: counters.get("compacted") },
     idle: () => writer.checkpoint(),
     write: (batch) => {
       checkSound();
-      return writer.write(batch);
+      const { decisions, ...answer } = writer.write(batch);
+      return { ...answer, decisions: encodeDecisions(decisions) };
     },
     commit: () => {
       checkSound();
       writer.commitAll();
     },
-    get: (key) => log.newest(key),
-    range: (step) => log.range(step, writer.revision),
-    count: (step) => log.count(step),
-    history: (step) => log.history(step, writer.revision),
+    get: (key) => reads.get(key),
+    range: (step) => reads.range(step, writer.revision),
+    count: (step) => reads.count(step),
+    history: (step) => reads.history(step, { newest: writer.revision, durable: writer.durableRevision }),
     compact: (target) => {
       checkSound();
       const more = compaction.step(target);

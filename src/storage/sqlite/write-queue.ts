@@ -2,20 +2,15 @@
  * Gathers writes into batches: whatever arrives while one batch is on its way to the disk travels together in the next,
  * so that a busy store pays one fsync for many writes.
  */
-import { StoreUnavailableError, type Write } from "../store.ts";
+import { type Revision, StoreUnavailableError } from "../store.ts";
+import { type Commit, type Decision, decodeDecisions, encodeBatch } from "./batch-format.ts";
 import type { Connection } from "./connection.ts";
-import type { Answer, Decision, SentCommit } from "./protocol.ts";
+import type { Answer } from "./protocol.ts";
 
 const batchWritesMax = 1_000;
 const batchBytesMax = 4 * 1024 * 1024;
 /** Beyond this, callers are too many for the disk and are told so. */
 const queueCommitsMax = 20_000;
-
-/** Writes that happen together or not at all. */
-export interface Commit {
-  readonly writes: readonly Write[];
-  readonly lazy: boolean;
-}
 
 interface Queued {
   readonly commit: Commit;
@@ -23,8 +18,18 @@ interface Queued {
   readonly failed: (error: Error) => void;
 }
 
+/** What became of a batch. */
+export interface Decided {
+  readonly commits: readonly Commit[];
+  readonly decisions: readonly Decision[];
+  /** The store's, after it. */
+  readonly revision: Revision;
+  /** Lazy writes that wait for a commit. */
+  readonly waiting: number;
+}
+
 /** Told of a batch after it happened and before any of its writers are. */
-export type BatchListener = (commits: readonly Commit[], answer: Answer<"write">) => void;
+export type BatchListener = (decided: Decided) => void;
 
 export class WriteQueue {
   private readonly connection: Connection;
@@ -57,29 +62,17 @@ export class WriteQueue {
   private send(): void {
     const batch = this.takeBatch();
     this.state = "sent";
-    const values = new Uint8Array(batch.reduce((sum, { commit }) => sum + bytesOf(commit), 0));
-    let offset = 0;
-    const commits = batch.map(({ commit: { writes, lazy } }): SentCommit => {
-      const sent = writes.map(({ key, value, expected }) => {
-        if (value) values.set(value, offset);
-        offset += value?.length ?? 0;
-        return { key, sizeBytes: value?.length, expected };
-      });
-      return { writes: sent, lazy };
+    const commits = batch.map(({ commit }) => commit);
+    this.connection.send("write", encodeBatch(commits), {
+      done: (answer) => this.done(batch, commits, answer),
+      failed: (error) => this.failed(batch, error),
     });
-    this.connection.send(
-      "write",
-      { commits, values },
-      { done: (answer) => this.done(batch, answer), failed: (error) => this.failed(batch, error) },
-    );
   }
 
-  private done(batch: readonly Queued[], answer: Answer<"write">): void {
-    this.onBatch(
-      batch.map(({ commit }) => commit),
-      answer,
-    );
-    for (const [at, decision] of answer.decisions.entries()) batch[at]?.decided(decision);
+  private done(batch: readonly Queued[], commits: readonly Commit[], answer: Answer<"write">): void {
+    const decisions = decodeDecisions(answer.decisions, commits);
+    this.onBatch({ commits, decisions, revision: answer.revision, waiting: answer.waiting });
+    for (const [at, decision] of decisions.entries()) batch[at]?.decided(decision);
     this.goOn();
   }
 

@@ -1,30 +1,48 @@
 /**
  * Decides and writes batches. A batch with a durable write is committed before it is answered: one transaction and one
- * fsync for all of it. Lazy writes stay in the open transaction, where every read of this connection sees them, until
- * the next commit takes them along. So the disk always holds a prefix of the history, and an idle cluster writes nothing.
+ * fsync for all of it. Lazy writes wait in memory, where every read sees them, until the next commit takes them along.
+ * So the disk always holds a prefix of the history, and an idle cluster writes nothing.
  */
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
-import { absent, firstRevision, LostWritesError, type Entry, type Revision } from "../store.ts";
+import { absent, firstRevision, LostWritesError, type Revision } from "../store.ts";
+import { type Decision, decodeBatch, type ReceivedCommit, type ReceivedWrite } from "./batch-format.ts";
 import type { Counters } from "./counters.ts";
 import type { HighWater, Mark } from "./high-water.ts";
+import type { Held, HeldKeys } from "./held-keys.ts";
 import type { LogTable, Row } from "./log-table.ts";
-import type { Answer, Batch, Decision, KeyRange, RangeStep, SentCommit } from "./protocol.ts";
+import type { Answer, KeyRange } from "./protocol.ts";
+import type { Reads } from "./reads.ts";
 
 /** Revisions that lazy writes may use before the next reservation, which costs a commit. */
 const reservedBlock = 1_000;
 /** More lazy writes than this are committed at once: they are held in memory until then. */
-const uncommittedRowsMax = 5_000;
-const uncommittedBytesMax = 2 * 1024 * 1024;
-/** Pages of the WAL after which it is copied into the database. */
-const walPagesMax = 256;
+const waitingRowsMax = 5_000;
+const waitingBytesMax = 2 * 1024 * 1024;
+/** Pages of the WAL after which it is copied into the database: a page that changes often is copied once for all of them. */
+const walPagesMax = 1_024;
+
+/** What a row of the batch under way put in the place of. */
+interface Undo {
+  readonly key: Uint8Array;
+  readonly held: Held | undefined;
+}
+
+export interface WriterParts {
+  readonly database: DatabaseSync;
+  readonly table: LogTable;
+  readonly index: HeldKeys;
+  readonly reads: Reads;
+  /** Rows that were answered, or will be with the batch under way, and are not on the disk. */
+  readonly waiting: Map<Revision, Row>;
+  readonly counters: Counters;
+  readonly highWater: HighWater;
+  readonly mark: Mark | undefined;
+}
 
 export class Writer {
-  private readonly database: DatabaseSync;
-  private readonly log: LogTable;
-  private readonly counters: Counters;
-  private readonly highWater: HighWater;
-  // Invariant: committed and uncommitted revisions <= newest < next.
+  private readonly parts: WriterParts;
+  // Invariant: committed and waiting revisions <= newest < next.
   private newest: Revision;
   // Moves on even when a batch fails: what a failed commit left behind is unknown, so its revisions are given up.
   private next: Revision;
@@ -33,27 +51,16 @@ export class Writer {
   private reserved: Revision;
   // The newest revision in the file. Invariant: durable <= newest.
   private durable: Revision;
-  private open = false;
   // Between a crash and `renew`.
   private mayHaveLost: boolean;
-  // Lazy rows of the open transaction, to write them again should it fail.
-  private uncommitted: Row[] = [];
-  private uncommittedBytes = 0;
+  private waitingBytes = 0;
+  private undos: Undo[] = [];
 
   /** @throws LostWritesError when the log ends before the mark */
-  constructor(parts: {
-    readonly database: DatabaseSync;
-    readonly log: LogTable;
-    readonly counters: Counters;
-    readonly highWater: HighWater;
-    readonly mark: Mark | undefined;
-  }) {
-    const { database, log, counters, highWater, mark } = parts;
-    this.database = database;
-    this.log = log;
-    this.counters = counters;
-    this.highWater = highWater;
-    const last = log.last();
+  constructor(parts: WriterParts) {
+    this.parts = parts;
+    const { mark, counters } = parts;
+    const last = parts.table.last();
     if (mark && last.revision < mark.revision)
       throw new LostWritesError(
         `expected the log to reach revision "${mark.revision}", found it end at "${last.revision}"`,
@@ -66,6 +73,14 @@ export class Writer {
     this.mayHaveLost = this.reserved > last.revision;
   }
 
+  get revision(): Revision {
+    return this.newest;
+  }
+
+  get durableRevision(): Revision {
+    return this.durable;
+  }
+
   /**
    * After a crash, writes every entry of these ranges anew as it is: lazy writes to them may be lost, and whoever saw
    * one must not see its revision go back, nor miss that it did.
@@ -73,85 +88,76 @@ export class Writer {
   renew(ranges: readonly KeyRange[]): void {
     if (!this.mayHaveLost) return;
     this.mayHaveLost = false;
+    const { reads, index } = this.parts;
+    // Later steps read on from the state before the first.
+    const revision = this.newest;
     for (const { from, to } of ranges) {
-      let step: RangeStep | undefined = { from, afterFrom: false, to, limit: Infinity, revision: undefined };
-      // Later steps read on from the state before the first.
-      const revision = this.newest;
-      while (step) {
-        const answer: Answer<"range"> = this.log.range(step, revision);
-        this.begin();
-        for (const entry of answer.entries) if (entry.damage === undefined) this.append(entry.key, entry.value, entry);
-        step =
-          answer.last === undefined ? undefined : { from: answer.last, afterFrom: true, to, limit: Infinity, revision };
+      let at: string | undefined = from;
+      while (at !== undefined) {
+        const step = { from: at, afterFrom: at !== from, to, limit: Infinity, revision };
+        const answer: Answer<"range"> = reads.range(step, revision);
+        for (const { key, value, damage } of answer.entries) {
+          const bytes = Buffer.from(key);
+          if (damage === undefined) this.append({ key: bytes, value, expected: absent }, index.get(bytes));
+        }
+        at = answer.last;
       }
     }
-    if (this.open) this.commit();
-  }
-
-  get revision(): Revision {
-    return this.newest;
+    this.commitAll();
   }
 
   /** On a failure nothing of the batch happened, not even what was lazy in it. */
-  write(batch: Batch): Answer<"write"> {
-    const before = { newest: this.newest, liveBytes: this.liveBytes, uncommitted: this.uncommitted.length };
+  write(batch: Uint8Array): {
+    readonly decisions: readonly Decision[];
+    readonly revision: Revision;
+    readonly waiting: number;
+  } {
+    const { newest, liveBytes, waitingBytes } = this;
+    const commits = decodeBatch(batch);
     try {
-      this.begin();
-      const decisions = this.decide(batch);
-      const durable = batch.commits.some(({ lazy }, at) => !lazy && decisions[at]?.kind === "made");
-      if (durable || this.isLarge() || this.reserve()) this.commit();
-      return { decisions, revision: this.newest, uncommitted: this.uncommitted.length };
+      const decisions = commits.map((commit) => this.decide(commit));
+      const durable = commits.some(({ lazy }, at) => !lazy && decisions[at]?.kind === "made");
+      if (durable || this.isLarge()) this.commit();
+      else if (this.mustReserve()) this.commit(this.newest + reservedBlock);
+      this.undos = [];
+      return { decisions, revision: this.newest, waiting: this.parts.waiting.size };
     } catch (error) {
-      this.newest = before.newest;
-      this.liveBytes = before.liveBytes;
-      this.restore(before.uncommitted);
+      this.takeBack(newest);
+      this.newest = newest;
+      this.liveBytes = liveBytes;
+      this.waitingBytes = waitingBytes;
       throw error;
     }
   }
 
   /** Makes what waits durable. */
   commitAll(): void {
-    if (!this.open) return;
-    try {
-      this.commit();
-    } catch (error) {
-      this.restore(this.uncommitted.length);
-      throw error;
-    }
+    if (this.parts.waiting.size > 0) this.commit();
   }
 
   /** Runs `work` in a transaction of its own, which may wait for the next fsync: losing it costs only its repetition. */
   inBackground(work: () => void): void {
-    this.commitAll();
-    this.database.exec("PRAGMA synchronous = NORMAL");
+    const { database } = this.parts;
+    database.exec("PRAGMA synchronous = NORMAL");
     try {
-      this.database.exec("BEGIN IMMEDIATE");
-      work();
-      this.database.exec("COMMIT");
-    } catch (error) {
-      this.rollback();
-      throw error;
+      this.inTransaction(work);
     } finally {
-      this.database.exec("PRAGMA synchronous = FULL");
+      database.exec("PRAGMA synchronous = FULL");
     }
   }
 
   /** Copies the WAL into the database once it has that many pages. Its failure fails nobody: the WAL still holds everything. */
   checkpoint(pagesMin = walPagesMax): void {
-    if (this.open) return;
-    const pages = Number(this.database.prepare("PRAGMA wal_checkpoint(NOOP)").get()?.["log"] ?? 0);
-    if (pages >= pagesMin) this.database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    const { database } = this.parts;
+    const pages = Number(database.prepare("PRAGMA wal_checkpoint(NOOP)").get()?.["log"] ?? 0);
+    if (pages >= pagesMin) database.exec("PRAGMA wal_checkpoint(PASSIVE)");
   }
 
   /** Everything durable, no revision reserved that was not told to anyone, the WAL empty. */
   finish(): void {
-    if (this.reserved > this.newest) {
-      this.begin();
-      this.counters.set("reserved", this.newest);
-      this.reserved = this.newest;
-    }
-    this.commitAll();
-    this.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    const { waiting, database } = this.parts;
+    if (waiting.size > 0 || this.reserved > this.newest) this.commit(this.newest);
+    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
   size(path: string): Answer<"size"> {
@@ -159,94 +165,81 @@ export class Writer {
     return { totalBytes: sizeOf(path) + sizeOf(`${path}-wal`), liveBytes: this.liveBytes };
   }
 
-  private decide({ commits, values }: Batch): Decision[] {
-    let offset = 0;
-    const take = (sizeBytes: number): Uint8Array => {
-      offset += sizeBytes;
-      return values.subarray(offset - sizeBytes, offset);
-    };
-    return commits.map((commit) => this.decideOne(commit, take));
-  }
-
-  /** @param take The next of the batch's bytes. */
-  private decideOne({ writes }: SentCommit, take: (sizeBytes: number) => Uint8Array): Decision {
-    const values = writes.map(({ sizeBytes }) => (sizeBytes === undefined ? undefined : take(sizeBytes)));
-    const held = writes.map(({ key }) => this.log.newest(key));
-    for (const [at, { key, expected }] of writes.entries()) {
-      const revision = held[at]?.modRevision ?? absent;
-      if (revision !== expected) return { kind: "held", key, revision };
+  private decide({ writes }: ReceivedCommit): Decision {
+    const held = writes.map(({ key }) => this.parts.index.get(key));
+    for (const [at, { expected }] of writes.entries()) {
+      const found = held[at];
+      const revision = found?.sizeBytes === undefined ? absent : found.modRevision;
+      if (revision !== expected) return { kind: "held", at, revision };
     }
-    const rows = writes.map(({ key }, at) => this.append(key, values[at], held[at]));
+    const rows = writes.map((write, at) => this.append(write, held[at]));
     return {
       kind: "made",
-      revisions: rows.map(({ revision }) => revision),
+      first: rows[0]?.revision ?? absent,
       created: rows.map(({ createRevision }) => createRevision),
     };
   }
 
-  private append(key: string, value: Uint8Array | undefined, previous: Entry | undefined): Row {
+  /** @param held What the key has. */
+  private append({ key, value }: ReceivedWrite, held: Held | undefined): Row {
     const revision = this.next++;
-    const row: Row = {
-      revision,
-      key,
-      createRevision: previous?.createRevision ?? revision,
-      previous: previous?.modRevision,
-      liveBytes: this.liveBytes + bytesOf(key, value) - bytesOf(key, previous?.value),
-      value,
-    };
-    this.log.append(row);
-    this.uncommitted.push(row);
-    this.uncommittedBytes += bytesOf(row.key, value);
-    this.liveBytes = row.liveBytes;
+    const text = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("utf8");
+    const createRevision = held?.sizeBytes === undefined ? revision : held.createRevision;
+    const sizeBytes = value && text.length + value.length;
+    const liveBytes = this.liveBytes + (sizeBytes ?? 0) - (held?.sizeBytes ?? 0);
+    const row = { revision, key: text, createRevision, previous: held?.modRevision, liveBytes, value };
+    this.undos.push({ key, held });
+    this.parts.index.set(key, { modRevision: revision, createRevision, sizeBytes });
+    this.parts.waiting.set(revision, row);
+    this.waitingBytes += sizeBytes ?? 0;
+    this.liveBytes = liveBytes;
     this.newest = revision;
     return row;
   }
 
-  /** True when a reservation was written that must be durable before the batch is answered. */
-  private reserve(): boolean {
-    if (this.uncommitted.length === 0 || this.newest <= this.reserved) return false;
-    this.reserved = this.newest + reservedBlock;
-    this.counters.set("reserved", this.reserved);
-    return true;
+  /** True when lazy writes have come to the end of the revisions that were reserved for them. */
+  private mustReserve(): boolean {
+    return this.parts.waiting.size > 0 && this.newest > this.reserved;
   }
 
   private isLarge(): boolean {
-    return this.uncommitted.length > uncommittedRowsMax || this.uncommittedBytes > uncommittedBytesMax;
+    return this.parts.waiting.size > waitingRowsMax || this.waitingBytes > waitingBytesMax;
   }
 
-  private begin(): void {
-    if (this.open) return;
-    this.database.exec("BEGIN IMMEDIATE");
-    this.open = true;
+  /** @param reserved The revisions that lazy writes may use from now on. */
+  private commit(reserved = this.reserved): void {
+    const { table, waiting, counters, highWater } = this.parts;
+    this.inTransaction(() => {
+      for (const row of waiting.values()) table.append(row);
+      if (reserved !== this.reserved) counters.set("reserved", reserved);
+    });
+    this.reserved = reserved;
+    if (waiting.size > 0) this.durable = this.newest;
+    highWater.write({ revision: this.durable, reserved });
+    waiting.clear();
+    this.waitingBytes = 0;
   }
 
-  private commit(): void {
-    this.database.exec("COMMIT");
-    this.open = false;
-    if (this.uncommitted.length > 0) this.durable = this.newest;
-    this.highWater.write({ revision: this.durable, reserved: this.reserved });
-    this.uncommitted = [];
-    this.uncommittedBytes = 0;
+  private inTransaction(work: () => void): void {
+    const { database } = this.parts;
+    database.exec("BEGIN IMMEDIATE");
+    try {
+      work();
+      database.exec("COMMIT");
+    } catch (error) {
+      // SQLite ends the transaction by itself after some failures.
+      if (database.isTransaction) database.exec("ROLLBACK");
+      throw error;
+    }
   }
 
-  /** After a failure: the lazy writes that were answered before it happen again, under the same revisions. */
-  private restore(answered: number): void {
-    this.rollback();
-    this.open = false;
-    this.reserved = this.counters.get("reserved");
-    this.uncommitted = this.uncommitted.slice(0, answered);
-    this.uncommittedBytes = this.uncommitted.reduce((sum, row) => sum + bytesOf(row.key, row.value), 0);
-    if (answered === 0) return;
-    this.begin();
-    for (const row of this.uncommitted) this.log.append(row);
+  /** After a failure: rows of the batch go, lazy writes that were answered before it go on waiting. */
+  private takeBack(answered: Revision): void {
+    const { index, waiting } = this.parts;
+    for (const { key, held } of this.undos.reverse())
+      if (held) index.set(key, held);
+      else index.delete(key);
+    this.undos = [];
+    for (const revision of waiting.keys()) if (revision > answered) waiting.delete(revision);
   }
-
-  private rollback(): void {
-    // SQLite ends the transaction by itself after some failures.
-    if (this.database.isTransaction) this.database.exec("ROLLBACK");
-  }
-}
-
-function bytesOf(key: string, value: Uint8Array | undefined): number {
-  return value ? key.length + value.length : 0;
 }
