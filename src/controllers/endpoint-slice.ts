@@ -85,7 +85,7 @@ export function planEndpointSlices({ service, pods: selected, slices, zoneOf: zo
       ...(appProtocol === undefined ? {} : { appProtocol }),
     }));
     const id = JSON.stringify(ports);
-    const group = groups.get(id) ?? { ports, endpoints: [] };
+    const group = groups.get(id) ?? { ports, endpoints: new Array<Endpoint>() };
     for (const backend of backends) group.endpoints.push(endpointOf(service, backend, zone));
     groups.set(id, group);
   }

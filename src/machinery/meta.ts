@@ -173,7 +173,17 @@ export interface ObjectKey {
   readonly name: string;
 }
 
-export function keyOf(object: KubeObject): ObjectKey {
+/** Who an object is: what every view of one holds, too. */
+export interface Named {
+  readonly metadata: {
+    readonly name?: string | undefined;
+    readonly namespace?: string | undefined;
+    readonly uid?: string | undefined;
+    readonly resourceVersion?: string | undefined;
+  };
+}
+
+export function keyOf(object: Named): ObjectKey {
   return { namespace: object.metadata.namespace ?? "", name: object.metadata.name ?? "" };
 }
 
