@@ -30,6 +30,12 @@ interface Scope {
   readonly fields: FieldTree | undefined;
 }
 
+/** All there is, by key text, at a revision. */
+interface Beginning<T> {
+  readonly objects: ReadonlyMap<string, T>;
+  readonly revision: string;
+}
+
 export class WatchInformer<T extends Named> implements Informer<T> {
   private readonly parts: InformerParts;
   private readonly resource: ResourceDefinition;
@@ -133,28 +139,26 @@ export class WatchInformer<T extends Named> implements Informer<T> {
     for await (const event of client.watch(this.resource, what, signal)) {
       any ||= this.beginning === undefined;
       // Holds because the watch brings what was asked for, which is what `T` says.
-      await this.take(event as unknown as WatchEvent<T>);
-      const rest = this.turns.rest();
-      if (rest) await rest;
+      const beginning = this.take(event as unknown as WatchEvent<T>);
+      // Changes are never held up: who has just been given a right is to have it at once.
+      if (beginning) await this.replaceAll(beginning);
     }
     return any;
   }
 
-  private async take(event: WatchEvent<T>): Promise<void> {
+  /** What there is, once a watch that began anew has brought all of it. */
+  private take(event: WatchEvent<T>): Beginning<T> | undefined {
+    const { beginning } = this;
     if (event.type === "bookmark") {
-      if (this.beginning && event.initialEventsEnd) {
-        await this.replaceAll(this.beginning);
-        this.seen.beginAnew();
-      }
-      if (!this.beginning) this.reached(event.resourceVersion);
-      return;
-    }
-    if (this.beginning) this.begin(this.beginning, event);
+      if (beginning && event.initialEventsEnd) return { objects: beginning, revision: event.resourceVersion };
+      if (!beginning) this.reached(event.resourceVersion);
+    } else if (beginning) this.begin(beginning, event);
     else {
       const change = this.cache.apply(event.type, event.object);
       if (change) this.emit(change);
       this.reached(event.object.metadata.resourceVersion ?? "0");
     }
+    return undefined;
   }
 
   private begin(beginning: Map<string, T>, event: Exclude<WatchEvent<T>, { type: "bookmark" }>): void {
@@ -164,14 +168,16 @@ export class WatchInformer<T extends Named> implements Informer<T> {
   }
 
   /** In pieces: handlers hear of every object there is, and there may be 150,000. */
-  private async replaceAll(objects: ReadonlyMap<string, T>): Promise<void> {
-    this.beginning = undefined;
+  private async replaceAll({ objects, revision }: Beginning<T>): Promise<void> {
     for (const change of this.cache.replaceAll(objects)) {
       this.emit(change);
       const rest = this.turns.rest();
       if (rest) await rest;
     }
+    this.beginning = undefined;
     this.isSynced = true;
+    this.seen.beginAnew();
+    this.reached(revision);
   }
 
   private reached(revision: string): void {

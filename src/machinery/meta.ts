@@ -19,6 +19,7 @@ import {
   str,
   string,
   time,
+  type Holds,
   type Infer,
 } from "./shape.ts";
 
@@ -183,6 +184,19 @@ export interface Named {
   };
 }
 
+/** What an event or a reference needs of an object. */
+export interface Referable extends Named {
+  readonly apiVersion: string;
+  readonly kind: string;
+}
+
+/** An object, or a view that holds its owners. */
+export interface Owned {
+  readonly metadata: {
+    readonly ownerReferences?: readonly OwnerReference[] | undefined;
+  } & Holds<{ readonly ownerReferences: never }>;
+}
+
 export function keyOf(object: Named): ObjectKey {
   return { namespace: object.metadata.namespace ?? "", name: object.metadata.name ?? "" };
 }
@@ -208,6 +222,6 @@ export type Draft<T> = T extends (...args: never[]) => unknown
       : T;
 
 /** The owner that manages the object, if it has one. */
-export function controllerOf(object: KubeObject): OwnerReference | undefined {
+export function controllerOf(object: Owned): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find((owner) => owner.controller === true);
 }
