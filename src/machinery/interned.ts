@@ -3,16 +3,19 @@ import { deepFreeze } from "./freeze.ts";
 import { readWrittenJson } from "./json-reader.ts";
 import type { JsonValue } from "./shape.ts";
 
-// Values of one generation. What was not asked for during two of them is forgotten, and made anew when it comes again.
-const generationMax = 4_096;
+// Text of one generation. What was not asked for during two of them is forgotten, and made anew when it comes again.
+const generationLengthMax = 1024 * 1024;
+// What an entry takes beside its text and its value.
+const entryLength = 64;
 
 export class Interned {
   /** Longer JSON is seldom alike. */
-  static readonly textMax = 512;
+  static readonly textMax = 4_096;
 
   // By its JSON.
   private young = new Map<string, JsonValue>();
   private old = new Map<string, JsonValue>();
+  private youngLength = 0;
 
   get size(): number {
     return this.young.size + this.old.size;
@@ -38,10 +41,12 @@ export class Interned {
   }
 
   private keep(text: string, value: JsonValue): JsonValue {
-    if (this.young.size >= generationMax) {
+    if (this.youngLength > generationLengthMax) {
       this.old = this.young;
       this.young = new Map();
+      this.youngLength = 0;
     }
+    this.youngLength += text.length + entryLength;
     this.young.set(text, deepFreeze(value));
     return value;
   }

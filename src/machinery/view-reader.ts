@@ -33,7 +33,7 @@ const unlikeNames: ReadonlySet<string> = new Set([
   "podIPs",
   "startTime",
 ]);
-// Fields of spec, status and metadata are alike in many objects; the whole of them is not.
+// Fields of spec, status and metadata, and what is in them, are alike in many objects; the whole of them is not.
 const likeDepth = 2;
 
 const char = {
@@ -156,8 +156,8 @@ class Reading {
     const start = this.at;
     const made = this.nested(plan, depth, code);
     if (made === undefined) return this.leaf(unlike);
-    if (depth !== likeDepth || unlike) return made;
-    return this.at - start > Interned.textMax * 16 ? made : this.interned.made(JSON.stringify(made), made);
+    if (depth < likeDepth || unlike || this.at - start > Interned.textMax * 4) return made;
+    return this.interned.made(JSON.stringify(made), made);
   }
 
   /** Undefined for what is neither object nor list. */
