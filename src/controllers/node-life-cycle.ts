@@ -7,13 +7,12 @@
 import { rfc3339 } from "#base/clock.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { untyped } from "#machinery/resource.ts";
-import { leases } from "#resources/coordination/lease.ts";
 import { nodes, type Node, type NodeCondition } from "#resources/core/node.ts";
 import { pods } from "#resources/core/pod.ts";
 import { each, normal, patch, sequence, updateStatus, warning } from "./actions.ts";
 import { conditionOf } from "./conditions.ts";
 import { nothing, type Action, type Controller, type Plan } from "./controller.ts";
-import { Heartbeats } from "./node/heartbeats.ts";
+import { Heartbeats, leaseView } from "./node/heartbeats.ts";
 import { LostReady } from "./node/lost-ready.ts";
 import { isDrivenOut, wishedTaints } from "./node/taints.ts";
 import { Zones, type Turn } from "./node/zones.ts";
@@ -51,7 +50,7 @@ export function nodeLifeCycleController(): Controller<NodeObservation> {
     name: "node-life-cycle-controller",
     watches: [
       ownKind(nodes),
-      watching(leases, {
+      watching(leaseView, {
         keysOf: ({ object: { metadata } }) =>
           metadata.namespace === leaseNamespace ? [{ namespace: "", name: metadata.name ?? "" }] : [],
       }),
@@ -65,7 +64,7 @@ export function nodeLifeCycleController(): Controller<NodeObservation> {
         lostReady.forget(key.name);
         return undefined;
       }
-      const lease = caches.get(leases, { namespace: leaseNamespace, name: key.name });
+      const lease = caches.get(leaseView, { namespace: leaseNamespace, name: key.name });
       const ready = conditionOf(node.status.conditions, "Ready");
       const beat = { node, lease, graceMs: ready ? graceMs : startGraceMs };
       const { leftMs, first } = heartbeats.note(beat, caches.monotonicMs);

@@ -61,7 +61,7 @@ export interface Readiness {
 }
 
 /** Of thousands of pods, each looked at once. */
-export function readinessOf(pods: readonly Pod[], minReadySeconds: number, nowMs: number): Readiness {
+export function readinessOf(pods: readonly PodSeen[], minReadySeconds: number, nowMs: number): Readiness {
   let [ready, available] = [0, 0];
   let nextInMs: number | undefined;
   for (const pod of pods) {

@@ -61,7 +61,9 @@ export function namespaceOf<T extends Named>(what: Readable<T>, name: string): W
 /** What says whether a namespace lives. */
 export const namespacesAlive = view(namespaces, { metadata: { deletionTimestamp: true }, status: { phase: true } });
 
+export interface NamespaceSeen extends Seen<typeof namespacesAlive> {}
+
 /** Neither deleted nor being emptied. */
-export function isLiveNamespace(namespace: Seen<typeof namespacesAlive>): boolean {
+export function isLiveNamespace(namespace: NamespaceSeen): boolean {
   return namespace.metadata.deletionTimestamp === undefined && namespace.status.phase !== "Terminating";
 }

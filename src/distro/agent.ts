@@ -6,6 +6,8 @@ import { machineRandom as random } from "#base/random.ts";
 import { kubernetesVersion } from "#apiserver/version.ts";
 import { EventRecorder } from "#client/event-recorder.ts";
 import { HttpsClient } from "#client/https-client.ts";
+import { serviceView as servicesOfPods } from "#kubelet/service-view.ts";
+import { serviceView } from "#network/service-view.ts";
 import { createInformers } from "#client/watch-informer.ts";
 import { Links } from "#host/links.ts";
 import { HttpClient } from "#wire/http-client.ts";
@@ -47,6 +49,9 @@ export async function runAgent({ config, log, stages, say }: ServerRun, signal: 
   });
   const client = new HttpsClient(http, user);
   const recorder = new EventRecorder({ client, clock, log, source: { component: "kubelet", host: nodeName } });
+  const informers = createInformers(client, { clock, log: log.for("informers") }, signal);
+  // Kubelet, proxy and DNS ask in an order of their own: one informer is to hold what any of them reads.
+  for (const view of [servicesOfPods, serviceView]) informers.expect(view);
   say(`ready: agent of ${url}`);
   const renew = renewal("certificates", (until) => rejoin(membership, joining, until), { clock, log });
   try {
@@ -57,7 +62,7 @@ export async function runAgent({ config, log, stages, say }: ServerRun, signal: 
         {
           ...membership.now.settings,
           client,
-          informers: createInformers(client, { clock, log: log.for("informers") }, signal),
+          informers,
           recorder,
           clock,
           random,

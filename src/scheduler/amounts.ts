@@ -42,14 +42,14 @@ const sharedMax = 1_000;
 const known = new Map<string, PodRequests>();
 
 /** Everything of the pod that counts here. */
-function textOf({ spec }: Pod): string {
+function textOf({ spec }: PodSeen): string {
   const { containers, initContainers = [], overhead, resources } = spec;
   const requests = containers.map((one) => one.resources.requests);
   const first = initContainers.map((one) => [one.restartPolicy, one.resources.requests]);
   return JSON.stringify([requests, first, overhead, resources?.requests]);
 }
 
-function readRequests(pod: Pod): PodRequests {
+function readRequests(pod: PodSeen): PodRequests {
   const all = numbersOf(podAmounts(pod, "requests"));
   const used = asksForAll(pod) ? all : numbersOf(podAmounts(withLeastRequests(pod), "requests"));
   return { ...partsOf(all), usedCpu: used.get("cpu") ?? 0, usedMemory: used.get("memory") ?? 0 };
