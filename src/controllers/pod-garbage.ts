@@ -159,8 +159,9 @@ function failed(pod: PodSeen, nowMs: number): Action[] {
     message: "PodGC: node no longer exists",
     lastTransitionTime: rfc3339(nowMs),
   };
-  const others = (pod.status.conditions ?? []).filter(({ type }) => type !== "DisruptionTarget");
-  const conditions = [...others.map((one) => ({ ...one })), condition];
   const metadata = { uid: pod.metadata.uid };
-  return [patch({ resource: pods, object: pod }, { metadata, status: { phase: "Failed", conditions } }, "status")];
+  // The other conditions stay as they are, which is for the API to know.
+  const body = { metadata, status: { phase: "Failed", conditions: [condition] } };
+  const patch = { type: "strategic", body } as const;
+  return [{ kind: "patch", resource: untyped(pods), key: keyOf(pod), patch, subresource: "status" }];
 }

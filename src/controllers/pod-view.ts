@@ -28,7 +28,7 @@ const declared = view(pods, {
     phase: true,
     podIP: true,
     podIPs: true,
-    conditions: true,
+    conditions: { type: true, status: true, reason: true, message: true, lastTransitionTime: true },
     containerStatuses: { name: true, restartCount: true, state: true },
     initContainerStatuses: { name: true, restartCount: true, state: true },
   },

@@ -44,7 +44,7 @@ const declared = view(pods, {
     phase: true,
     startTime: true,
     nominatedNodeName: true,
-    conditions: true,
+    conditions: { type: true, status: true, reason: true, message: true },
     containerStatuses: containerStatus,
     initContainerStatuses: containerStatus,
   },
