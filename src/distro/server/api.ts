@@ -28,6 +28,7 @@ import {
   type PostHook,
 } from "#apiserver/server.ts";
 import { podView as podsOfControllers } from "#controllers/pod-view.ts";
+import { fakePodView } from "#kubelet/fake-pod-view.ts";
 import { podView as podsOfScheduler } from "#scheduler/pod-view.ts";
 import type { Store } from "#storage/store.ts";
 import type { HttpClient } from "#wire/http-client.ts";
@@ -92,6 +93,7 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
   // The API server looks at pods before those do who read more of them: one informer is to hold it all.
   informers.expect(podsOfControllers);
   informers.expect(podsOfScheduler);
+  if (config.fakeNodes > 0) informers.expect(fakePodView);
   const customResources = serveCustomResources(server, informers, signal);
   const authorization = createAuthorization(informers);
   late.authorization = authorization;
