@@ -13,7 +13,6 @@ import type { Recorder } from "#client/recorder.ts";
 import type { ObjectKey } from "#machinery/meta.ts";
 import { namespaces } from "#resources/core/namespace.ts";
 import { nodes } from "#resources/core/node.ts";
-import { pods } from "#resources/core/pod.ts";
 import { serviceAccounts } from "#resources/core/service-account.ts";
 import { services } from "#resources/core/service.ts";
 import { ingressClasses } from "#resources/networking/ingress-class.ts";
@@ -40,6 +39,7 @@ import {
 } from "./admission/storage.ts";
 import type { Authorization } from "./authorization.ts";
 import type { Core } from "./call.ts";
+import { podView } from "./pod-view.ts";
 
 export { repairClaims } from "./admission/service-claims.ts";
 
@@ -68,7 +68,7 @@ export function createAdmission(options: AdmissionOptions): readonly AdmissionPl
     namespaceLifecycle(namespaceOf),
     rbacEscalation({ authorizer: authorization, rules: authorization }),
     serviceAccount({ informer: informers.informer(serviceAccounts), client, random }),
-    nodeRestriction({ pods: informers.informer(pods), nodes: informers.informer(nodes) }),
+    nodeRestriction({ pods: informers.informer(podView), nodes: informers.informer(nodes) }),
     certificateRequests(authorization),
     limitRanger({ client }),
     defaultTolerationSeconds,

@@ -106,7 +106,7 @@ class DirectClient implements Client {
     const ending = AbortSignal.any([signal, left.signal, this.signal]);
     const call = this.call(resource, { verb: "watch", ...selectionOf(request), signal: ending });
     // Holds because only objects of that resource are watched.
-    const stream = new WatchStream(call.served) as unknown as WatchStream<T>;
+    const stream = new WatchStream(call.served, request.fields) as unknown as WatchStream<T>;
     const fromStart = request.resourceVersion === undefined;
     const options = {
       ...listOptionsOf(request),

@@ -4,24 +4,24 @@
  * @see https://kubernetes.io/docs/reference/access-authn-authz/node/
  */
 import type { Pod } from "#resources/core/pod.ts";
-import type { Volume } from "#resources/core/volume.ts";
+import type { PodSeen } from "./pod-view.ts";
 
 export const mirrorAnnotation = "kubernetes.io/config.mirror";
 
 /** True for what a node shows of a pod that runs from its own files. */
-export function isMirror({ metadata }: Pod): boolean {
+export function isMirror({ metadata }: PodSeen): boolean {
   return metadata.annotations?.[mirrorAnnotation] !== undefined;
 }
 
 /** The parts of containers of every kind that refer to something. */
-type Referring = Pick<Pod["spec"]["containers"][number], "env" | "envFrom">;
+type Referring = PodSeen["spec"]["containers"][number];
 
-function containersOf({ spec }: Pod): readonly Referring[] {
+function containersOf({ spec }: PodSeen): readonly Referring[] {
   return [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
 }
 
 /** Secrets in the pod's namespace. */
-export function secretsOf(pod: Pod): readonly string[] {
+export function secretsOf(pod: PodSeen): readonly string[] {
   const named = [
     ...(pod.spec.imagePullSecrets ?? []).map(({ name }) => name),
     ...containersOf(pod).flatMap(({ env = [], envFrom = [] }) => [
@@ -33,7 +33,7 @@ export function secretsOf(pod: Pod): readonly string[] {
   return present(named);
 }
 
-function secretsOfVolume(volume: Volume): readonly (string | undefined)[] {
+function secretsOfVolume(volume: NonNullable<PodSeen["spec"]["volumes"]>[number]): readonly (string | undefined)[] {
   return [
     volume.secret?.secretName,
     volume.azureFile?.secretName,
@@ -50,7 +50,7 @@ function secretsOfVolume(volume: Volume): readonly (string | undefined)[] {
 }
 
 /** Config maps in the pod's namespace. */
-export function configMapsOf(pod: Pod): readonly string[] {
+export function configMapsOf(pod: PodSeen): readonly string[] {
   return present([
     ...containersOf(pod).flatMap(({ env = [], envFrom = [] }) => [
       ...env.map(({ valueFrom }) => valueFrom?.configMapKeyRef?.name),
@@ -64,7 +64,7 @@ export function configMapsOf(pod: Pod): readonly string[] {
 }
 
 /** Persistent volume claims in the pod's namespace. */
-export function claimsOf({ metadata, spec }: Pod): readonly string[] {
+export function claimsOf({ metadata, spec }: PodSeen): readonly string[] {
   return present(
     (spec.volumes ?? []).map(({ name, persistentVolumeClaim, ephemeral }) =>
       ephemeral === undefined ? persistentVolumeClaim?.claimName : `${metadata.name}-${name}`,
@@ -73,7 +73,7 @@ export function claimsOf({ metadata, spec }: Pod): readonly string[] {
 }
 
 /** Resource claims in the pod's namespace, also those that were made for it. */
-export function resourceClaimsOf({ spec, status }: Pod): readonly string[] {
+export function resourceClaimsOf({ spec, status }: PodSeen): readonly string[] {
   const made = new Map((status.resourceClaimStatuses ?? []).map((one) => [one.name, one.resourceClaimName]));
   return present([
     ...(spec.resourceClaims ?? []).map(({ name, resourceClaimName }) => resourceClaimName ?? made.get(name)),

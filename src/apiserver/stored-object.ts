@@ -13,6 +13,7 @@ import { readWrittenJson } from "#machinery/json-reader.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject } from "#machinery/shape.ts";
+import type { ViewReader } from "#machinery/view-reader.ts";
 import { prefixEnd, type Entry, type Revision } from "#storage/store.ts";
 
 /** A resource as it is stored: where its keys are and how its values begin. */
@@ -167,6 +168,11 @@ export class StoredObject {
     if (!known) return other;
     const metadata = Object.freeze({ ...known.metadata, resourceVersion: String(revision) });
     return other.remember(Object.freeze({ ...known, metadata }));
+  }
+
+  /** What a reader takes of the object in the stored version. */
+  view(reader: ViewReader): KubeObject {
+    return reader.read(this.entry.value, String(this.revision));
   }
 
   /** A copy of the object that the caller owns and may change. */

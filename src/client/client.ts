@@ -6,6 +6,7 @@
 import type { KubeObject, ListMeta, ObjectKey } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject, JsonValue } from "#machinery/shape.ts";
+import type { FieldTree } from "#machinery/view.ts";
 
 export interface ListRequest {
   /** "" for all namespaces, and for cluster-wide resources. */
@@ -25,9 +26,11 @@ export interface ObjectList<T extends KubeObject> {
 export interface WatchRequest extends Omit<ListRequest, "limit" | "continue"> {
   /** Exclusive. Absent: every object there is as `added` first, then `bookmark` with `initialEventsEnd`, then changes. */
   readonly resourceVersion?: string;
+  /** What comes of each object, and no more; see view.ts. Absent: all of it. */
+  readonly fields?: FieldTree;
 }
 
-export type WatchEvent<T extends KubeObject> =
+export type WatchEvent<T> =
   | { readonly type: "added" | "modified" | "deleted"; readonly object: T }
   | { readonly type: "bookmark"; readonly resourceVersion: string; readonly initialEventsEnd: boolean };
 

@@ -80,6 +80,7 @@ const cases: Readonly<Record<string, (one: Case) => Promise<void>>> = {
   "a list selects, and comes in pages": lists,
   "a watch begins with what there is and goes on with changes": watchesFromNothing,
   "a watch from a version has every change since, once": watchesFromVersion,
+  "a watch that asks for some fields gets those and no others, whatever happens to the object": watchesFields,
   "a watch follows its selection": watchesSelection,
   "a delete checks its preconditions, and waits for finalizers": deletes,
   "a collection is deleted by selection": deletesCollection,
@@ -239,4 +240,29 @@ async function aborts({ client, namespace, signal }: Case): Promise<void> {
   const waiting = stream.next();
   abort.abort(reason);
   await assert.rejects(waiting, reason);
+}
+
+async function watchesFields({ client, namespace, signal }: Case): Promise<void> {
+  const fields = { metadata: { name: true, resourceVersion: true, labels: true }, data: { a: true } } as const;
+  const made = await client.create(
+    configMaps,
+    configMap(namespace, "one", { data: { a: "1", b: "2" }, labels: { x: "y" } }),
+  );
+  const stream = watch(client, { namespace, fields }, signal);
+  const next = async (): Promise<unknown> => {
+    const { value } = await stream.next();
+    return JSON.parse(JSON.stringify(value));
+  };
+  const seen = (resourceVersion: string | undefined, data: object): object => ({
+    metadata: { name: "one", resourceVersion, labels: { x: "y" } },
+    data,
+  });
+  assert.deepEqual(await next(), { type: "added", object: seen(made.metadata.resourceVersion, { a: "1" }) });
+  await next();
+  const changed = await client.update(configMaps, { ...made, data: { b: "3" } });
+  assert.deepEqual(await next(), { type: "modified", object: seen(changed.metadata.resourceVersion, {}) });
+  await client.delete(configMaps, { namespace, name: "one" });
+  // Holds because a deletion brings the object.
+  const last = (await next()) as { readonly type: string; readonly object: Readonly<Record<string, unknown>> };
+  assert.deepEqual([last.type, last.object["data"], Object.keys(last.object)], ["deleted", {}, ["metadata", "data"]]);
 }

@@ -4,7 +4,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import { BoundedStream } from "#base/queue.ts";
-import { keyOf, type KubeObject } from "#machinery/meta.ts";
+import { keyOf, type Referable } from "#machinery/meta.ts";
 import { isReason, StatusError } from "#machinery/status.ts";
 import { events, type Event } from "#resources/core/event.ts";
 import type { Client } from "./client.ts";
@@ -34,7 +34,7 @@ export class EventRecorder implements Recorder, Component {
     this.correlator = new Correlator(parts.source);
   }
 
-  record(about: KubeObject, { type, reason, message, fieldPath }: ObjectEvent): void {
+  record(about: Referable, { type, reason, message, fieldPath }: ObjectEvent): void {
     const { name = "", namespace, uid, resourceVersion } = about.metadata;
     this.waiting.push({
       about: {

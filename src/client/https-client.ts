@@ -12,6 +12,7 @@ import { readWrittenJson } from "#machinery/json-reader.ts";
 import { keyOf, type KubeObject, type ListMeta, type ObjectKey } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject, JsonValue } from "#machinery/shape.ts";
+import { picked } from "./picked.ts";
 import { fromStatus, StatusError, unavailable } from "#machinery/status.ts";
 import type { HttpClient, HttpReply } from "#wire/http-client.ts";
 import type {
@@ -93,7 +94,8 @@ export class HttpsClient implements Client {
       signal,
     });
     try {
-      for await (const line of linesOf(reply.body)) if (line !== "") yield eventOf(resource, line);
+      for await (const line of linesOf(reply.body))
+        if (line !== "") yield picked(eventOf(resource, line), request.fields);
     } catch (error) {
       throw signal.aborted ? signal.reason : unreachableUnlessRefused(error);
     } finally {

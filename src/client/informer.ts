@@ -1,20 +1,19 @@
 /**
- * A resource kept in memory by list and watch. In the server process the objects are the watch cache's own frozen ones:
- * nothing is copied or decoded twice.
+ * Objects of a kind kept in memory by list and watch: whole, or as a view that declares what is read of them. All who ask
+ * for a kind share one informer, which holds what any of them declared.
  */
-import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
-import type { ResourceDefinition } from "#machinery/resource.ts";
+import type { Named, ObjectKey } from "#machinery/meta.ts";
+import type { Readable } from "#machinery/resource.ts";
 
-export type Change<T extends KubeObject> =
+export type Change<T> =
   | { readonly type: "added"; readonly object: T; readonly old: undefined }
   | { readonly type: "modified"; readonly object: T; readonly old: T }
   | { readonly type: "deleted"; readonly object: T; readonly old: T };
 
 /** Computes the index values of an object, e.g. the node a pod is on. */
-export type IndexFunction<T extends KubeObject> = (object: T) => readonly string[];
+export type IndexFunction<T> = (object: T) => readonly string[];
 
-export interface Informer<T extends KubeObject> {
-  readonly resource: ResourceDefinition<T>;
+export interface Informer<T extends Named> {
   /** True once the first list is in; handlers have then seen every object of it. */
   readonly synced: boolean;
   /** Resolves when synced. */
@@ -34,10 +33,14 @@ export interface Informer<T extends KubeObject> {
   whenSeen(resourceVersion: string, signal: AbortSignal): Promise<void>;
 }
 
-/** One informer per resource (and selector), shared by all parts that ask, started on the first. */
+/** Which objects of a kind an informer holds. */
+export interface Selection {
+  readonly namespace?: string;
+  readonly fieldSelector?: string;
+  readonly labelSelector?: string;
+}
+
+/** One informer per resource (and selection), shared by all parts that ask, started on the first. */
 export interface InformerFactory {
-  informer<T extends KubeObject>(
-    resource: ResourceDefinition<T>,
-    selection?: { readonly namespace?: string; readonly fieldSelector?: string; readonly labelSelector?: string },
-  ): Informer<T>;
+  informer<T extends Named>(what: Readable<T>, selection?: Selection): Informer<T>;
 }

@@ -1,5 +1,5 @@
 /** Events about objects, as `kubectl describe` shows them; repetitions are aggregated into one object with a count. */
-import type { KubeObject } from "#machinery/meta.ts";
+import type { Referable } from "#machinery/meta.ts";
 
 export interface ObjectEvent {
   readonly type: "Normal" | "Warning";
@@ -12,5 +12,5 @@ export interface ObjectEvent {
 
 export interface Recorder {
   /** Never throws and never waits: events are best effort, bounded, and dropped under load. */
-  record(about: KubeObject, event: ObjectEvent): void;
+  record(about: Referable, event: ObjectEvent): void;
 }

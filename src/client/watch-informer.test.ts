@@ -5,8 +5,8 @@ import { silentLog } from "#base/log.ts";
 import { configMaps, type ConfigMap } from "#resources/core/config-map.ts";
 import { MemoryCluster } from "#testing/memory-client.ts";
 import type { Client } from "./client.ts";
-import type { InformerFactory } from "./informer.ts";
-import { createInformers } from "./watch-informer.ts";
+import { view } from "#machinery/view.ts";
+import { createInformers, type SharedInformers } from "./watch-informer.ts";
 
 const map = (name: string, namespace = "default", data: Record<string, string> = {}): ConfigMap => ({
   apiVersion: "v1",
@@ -18,7 +18,7 @@ const map = (name: string, namespace = "default", data: Record<string, string> =
 interface Running extends AsyncDisposable {
   readonly cluster: MemoryCluster;
   readonly client: Client;
-  readonly informers: InformerFactory;
+  readonly informers: SharedInformers;
   readonly signal: AbortSignal;
 }
 
@@ -142,4 +142,69 @@ test("a handler or an index that throws reaches neither the watch nor other hand
   await informer.whenSeen(last.metadata.resourceVersion ?? "", signal);
   assert.deepEqual(seen, ["a", "b"]);
   assert.equal(informer.byIndex("broken", "b").length, 1);
+});
+
+const labelsSeen = view(configMaps, { metadata: { labels: true } });
+const dataSeen = view(configMaps, { data: { x: true } });
+
+test("those who read parts of a kind share an informer that holds those parts and no others", async () => {
+  await using running = start();
+  const { client, informers, signal } = running;
+  const [labels, data] = [informers.informer(labelsSeen), informers.informer(dataSeen)];
+  const made = await client.create(configMaps, {
+    ...map("a", "default", { x: "1", y: "2" }),
+    metadata: { name: "a", namespace: "default", labels: { of: "a" }, annotations: { long: "text" } },
+  });
+  await labels.whenSeen(made.metadata.resourceVersion ?? "", signal);
+  const seen = labels.get({ namespace: "default", name: "a" });
+  assert.equal(data.get({ namespace: "default", name: "a" }), seen);
+  const { name, namespace, uid, resourceVersion, labels: held } = made.metadata;
+  const metadata = { name, namespace, uid, resourceVersion, labels: held };
+  assert.deepEqual(seen, { apiVersion: "v1", kind: "ConfigMap", metadata, data: { x: "1" } });
+  assert.deepEqual(informers.counts, { informers: 1, kinds: 1 });
+});
+
+test("who comes late and reads more gets an informer of its own, and whoever comes after it shares that one", async () => {
+  await using running = start();
+  const { client, informers, signal } = running;
+  const early = informers.informer(labelsSeen);
+  const made = await client.create(configMaps, map("a", "default", { x: "1" }));
+  await early.whenSeen(made.metadata.resourceVersion ?? "", signal);
+  const late = informers.informer(dataSeen);
+  await late.whenSynced(signal);
+  assert.equal(late.get({ namespace: "default", name: "a" })?.data?.x, "1");
+  assert.equal(informers.informer(labelsSeen), late);
+  assert.deepEqual(informers.counts, { informers: 2, kinds: 1 });
+});
+
+test("what is expected to be read later is held from the beginning", async () => {
+  await using running = start();
+  const { client, informers, signal } = running;
+  informers.expect(dataSeen);
+  const early = informers.informer(labelsSeen);
+  const made = await client.create(configMaps, map("a", "default", { x: "1" }));
+  await early.whenSeen(made.metadata.resourceVersion ?? "", signal);
+  assert.equal(informers.informer(dataSeen).get({ namespace: "default", name: "a" })?.data?.x, "1");
+  assert.deepEqual(informers.counts, { informers: 1, kinds: 1 });
+});
+
+test("many objects at the beginning, heard of by a slow handler, leave others their turns", async () => {
+  await using running = start();
+  const { client, informers, signal } = running;
+  const count = 500;
+  for (let at = 0; at < count; at += 1) await client.create(configMaps, map(`c${at}`));
+  const informer = informers.informer(labelsSeen);
+  let [heard, turns] = [0, 0];
+  const burnUs = 400;
+  informer.onChange(() => {
+    heard += 1;
+    const untilMs = performance.now() + burnUs / 1_000;
+    while (performance.now() < untilMs);
+  }, signal);
+  const counting = setInterval(() => (turns += 1), 0);
+  await informer.whenSynced(signal);
+  clearInterval(counting);
+  assert.equal(heard, count);
+  // 200 ms of handlers, at 10 ms a stretch.
+  assert.ok(turns >= 10, `${turns} turns`);
 });

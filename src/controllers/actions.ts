@@ -1,7 +1,7 @@
 /** Builders of actions that keep an object and its resource together, so that a plan reads like a list of verbs. */
 import type { ListRequest } from "#client/client.ts";
 import type { ObjectEvent } from "#client/recorder.ts";
-import { keyOf, type KubeObject } from "#machinery/meta.ts";
+import { keyOf, type KubeObject, type Named, type Referable } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject } from "#machinery/shape.ts";
 import type { Action, Refused } from "./controller.ts";
@@ -29,7 +29,7 @@ export function updateStatus<T extends KubeObject>(resource: ResourceDefinition<
 
 /** A merge patch; `subresource` "" for the object itself. Without a resourceVersion in it, it never conflicts. */
 export function patch<T extends KubeObject>(
-  target: { readonly resource: ResourceDefinition<T>; readonly object: T },
+  target: { readonly resource: ResourceDefinition<T>; readonly object: Named },
   body: JsonObject,
   subresource = "",
 ): Action {
@@ -38,7 +38,11 @@ export function patch<T extends KubeObject>(
 }
 
 /** Deletes this very object, not one of the same name that came later. */
-export function remove<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, refused?: Refused): Action {
+export function remove<T extends KubeObject>(
+  resource: ResourceDefinition<T>,
+  object: Named,
+  refused?: Refused,
+): Action {
   const { uid } = object.metadata;
   return {
     kind: "delete",
@@ -71,14 +75,14 @@ export function ramp(actions: readonly Action[], refused?: Refused): Action {
   return { kind: "ramp", actions, ...(refused ? { refused } : {}) };
 }
 
-export function normal(about: KubeObject, reason: string, message: string): Action {
+export function normal(about: Referable, reason: string, message: string): Action {
   return event(about, { type: "Normal", reason, message });
 }
 
-export function warning(about: KubeObject, reason: string, message: string): Action {
+export function warning(about: Referable, reason: string, message: string): Action {
   return event(about, { type: "Warning", reason, message });
 }
 
-function event(about: KubeObject, what: ObjectEvent): Action {
+function event(about: Referable, what: ObjectEvent): Action {
   return { kind: "event", about, event: what };
 }

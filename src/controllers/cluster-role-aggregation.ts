@@ -6,11 +6,11 @@
 import { deepEqual } from "#machinery/equal.ts";
 import { selectorOf } from "#machinery/label-selector.ts";
 import { keyOf } from "#machinery/meta.ts";
-import { untyped } from "#machinery/resource.ts";
 import { clusterRoles, type ClusterRole } from "#resources/rbac/cluster-role.ts";
 import type { PolicyRule } from "#resources/rbac/policy-rule.ts";
 import { patch } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
+import { watching } from "./watches.ts";
 
 export interface AggregationObservation {
   readonly role: ClusterRole;
@@ -20,15 +20,14 @@ export interface AggregationObservation {
 export const clusterRoleAggregationController: Controller<AggregationObservation> = {
   name: "clusterrole-aggregation-controller",
   watches: [
-    {
-      resource: untyped(clusterRoles),
+    watching(clusterRoles, {
       // Any role may be part of any aggregated one; there are few of those.
       keysOf: (_, caches) =>
         caches
           .list(clusterRoles, "")
           .filter((role) => role.aggregationRule)
           .map(keyOf),
-    },
+    }),
   ],
   observe: (key, caches) => {
     const role = caches.get(clusterRoles, key);

@@ -11,8 +11,8 @@
 import type { DeleteRequest, ListRequest, Patch } from "#client/client.ts";
 import type { Change, IndexFunction } from "#client/informer.ts";
 import type { ObjectEvent } from "#client/recorder.ts";
-import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
-import type { ResourceDefinition } from "#machinery/resource.ts";
+import type { KubeObject, Named, ObjectKey, Referable } from "#machinery/meta.ts";
+import type { Readable, ResourceDefinition } from "#machinery/resource.ts";
 import type { StatusError } from "#machinery/status.ts";
 
 /** What a controller may look at: the caches, and nothing else. Everything it gets is frozen. */
@@ -21,23 +21,24 @@ export interface Caches {
   readonly nowMs: number;
   /** A clock that only goes forward, for how long something has lasted. */
   readonly monotonicMs: number;
-  get<T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey): T | undefined;
+  get<T extends Named>(what: Readable<T>, key: ObjectKey): T | undefined;
   /** Of a namespace, or all for "". */
-  list<T extends KubeObject>(resource: ResourceDefinition<T>, namespace: string): readonly T[];
+  list<T extends Named>(what: Readable<T>, namespace: string): readonly T[];
   /** An index that the controller declared in `watches`. */
-  byIndex<T extends KubeObject>(
-    resource: ResourceDefinition<T>,
-    index: { readonly name: string; readonly value: string },
-  ): readonly T[];
+  byIndex<T extends Named>(what: Readable<T>, index: { readonly name: string; readonly value: string }): readonly T[];
 }
 
-/** A resource the controller looks at, and the keys a change of one of its objects concerns. */
-export interface Watch {
-  readonly resource: ResourceDefinition;
-  readonly indexes?: Readonly<Record<string, IndexFunction<KubeObject>>>;
+/** What the controller looks at, whole or in part, and the keys a change of such an object concerns. */
+export interface Watching<T extends Named> {
+  readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
   /** Keeps only these objects in memory, e.g. "metadata.name=kube-root-ca.crt". */
   readonly fieldSelector?: string;
-  readonly keysOf: (change: Change<KubeObject>, caches: Caches) => readonly ObjectKey[];
+  readonly keysOf: (change: Change<T>, caches: Caches) => readonly ObjectKey[];
+}
+
+/** Made by `watching`, in watches.ts. */
+export interface Watch extends Watching<Named> {
+  readonly what: Readable<Named>;
 }
 
 /**
@@ -73,7 +74,7 @@ export type Action =
       readonly request?: DeleteRequest;
       readonly refused?: Refused;
     }
-  | { readonly kind: "event"; readonly about: KubeObject; readonly event: ObjectEvent }
+  | { readonly kind: "event"; readonly about: Referable; readonly event: ObjectEvent }
   /**
    * Ends its sequence when the API, asked now, has an object that the caches do not show: stands before what cannot be
    * taken back and is done because something is not there.

@@ -6,7 +6,6 @@
 import { rfc3339 } from "#base/clock.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { keyOf } from "#machinery/meta.ts";
-import { untyped } from "#machinery/resource.ts";
 import {
   customResourceDefinitions,
   type CustomResourceDefinition,
@@ -16,6 +15,7 @@ import {
 } from "#resources/apiextensions/custom-resource-definition.ts";
 import { updateStatus } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
+import { watching } from "./watches.ts";
 
 export interface NamesObservation {
   readonly crd: CustomResourceDefinition;
@@ -29,8 +29,7 @@ export const customResourceDefinitionController: Controller<NamesObservation> = 
   // One at a time, since each looks at the names that others have.
   workers: 1,
   watches: [
-    {
-      resource: untyped(customResourceDefinitions),
+    watching(customResourceDefinitions, {
       // Those that wait for a name may have it now.
       keysOf: ({ object }, caches) => [
         keyOf(object),
@@ -39,7 +38,7 @@ export const customResourceDefinitionController: Controller<NamesObservation> = 
           .filter(({ spec, status }) => !deepEqual(spec.names, status.acceptedNames))
           .map(keyOf),
       ],
-    },
+    }),
   ],
   observe: (key, caches) => {
     const crd = caches.get(customResourceDefinitions, key);

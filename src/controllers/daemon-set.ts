@@ -5,31 +5,31 @@
  */
 import { deepEqual } from "#machinery/equal.ts";
 import { selectorOf } from "#machinery/label-selector.ts";
-import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
-import { untyped } from "#machinery/resource.ts";
+import { keyOf, type ObjectKey } from "#machinery/meta.ts";
 import { controllerRevisions, type ControllerRevision } from "#resources/apps/controller-revision.ts";
 import { daemonSets, type DaemonSet, type DaemonSetStatus } from "#resources/apps/daemon-set.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
+import { pods } from "#resources/core/pod.ts";
 import type { Change } from "#client/informer.ts";
 import { create, each, normal, ramp, remove, sequence, updateStatus, warning } from "./actions.ts";
 import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
 import { FailedPods } from "./daemon-set/failed-pods.ts";
 import { byPlaceAndAge, daemonPod, eligibility, hashLabel, nodeNameOf } from "./daemon-set/pod.ts";
 import { maxSurgeOf, rollOut, type Changes } from "./daemon-set/rollout.ts";
-import { claim } from "./ownership.ts";
+import { claim, type Claimable } from "./ownership.ts";
 import { availableInMs, isAvailable, isEnded, isReady } from "./pod-state.ts";
 import { cutHistory, numberTemplate } from "./revision-history.ts";
-import { byOwner, ownKind, ownedBy } from "./watches.ts";
+import { byOwner, ownKind, ownedBy, watching } from "./watches.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 export interface DaemonSetObservation {
   readonly set: DaemonSet;
   readonly nodes: readonly Node[];
   /** Owned pods and revisions, and orphans of the namespace. */
-  readonly pods: readonly Pod[];
+  readonly pods: readonly PodSeen[];
   readonly revisions: readonly ControllerRevision[];
   /** Milliseconds until a failed pod may be replaced. */
-  readonly waitMsOf: (pod: Pod) => number;
+  readonly waitMsOf: (pod: PodSeen) => number;
   readonly nowMs: number;
 }
 
@@ -42,12 +42,11 @@ export function daemonSetController(): Controller<DaemonSetObservation> {
     name: "daemon-set-controller",
     watches: [
       ownKind(daemonSets),
-      ownedBy(pods, "DaemonSet", adopters),
+      ownedBy(podView, "DaemonSet", adopters),
       ownedBy(controllerRevisions, "DaemonSet", adopters),
-      {
-        resource: untyped(nodes),
+      watching(nodes, {
         keysOf: (change, caches) => (concerns(change) ? caches.list(daemonSets, "").map(keyOf) : []),
-      },
+      }),
     ],
     observe: (key, caches) => {
       const set = caches.get(daemonSets, key);
@@ -57,7 +56,7 @@ export function daemonSetController(): Controller<DaemonSetObservation> {
       return {
         set,
         nodes: caches.list(nodes, ""),
-        pods: owners.flatMap((value) => caches.byIndex(pods, { name: byOwner, value })),
+        pods: owners.flatMap((value) => caches.byIndex(podView, { name: byOwner, value })),
         revisions: owners.flatMap((value) => caches.byIndex(controllerRevisions, { name: byOwner, value })),
         waitMsOf: (pod) => failedPods.waitMs({ setUid, nodeName: nodeNameOf(pod) ?? "" }, pod, caches.monotonicMs),
         nowMs: caches.nowMs,
@@ -67,7 +66,7 @@ export function daemonSetController(): Controller<DaemonSetObservation> {
   };
 }
 
-function adopters(orphan: KubeObject, caches: Caches): readonly ObjectKey[] {
+function adopters(orphan: Claimable, caches: Caches): readonly ObjectKey[] {
   return caches
     .list(daemonSets, orphan.metadata.namespace ?? "")
     .filter((set) => selectorOf(set.spec.selector).matches(orphan.metadata.labels ?? {}))
@@ -75,10 +74,8 @@ function adopters(orphan: KubeObject, caches: Caches): readonly ObjectKey[] {
 }
 
 /** Heartbeats change a node's status, which no DaemonSet looks at. */
-function concerns(change: Change<KubeObject>): boolean {
-  if (change.type !== "modified") return true;
-  // Holds because the watch is on nodes.
-  const [before, now] = [change.old as Node, change.object as Node];
+function concerns({ type, old: before, object: now }: Change<Node>): boolean {
+  if (type !== "modified") return true;
   return !deepEqual(before.metadata.labels, now.metadata.labels) || !deepEqual(before.spec.taints, now.spec.taints);
 }
 
@@ -125,7 +122,7 @@ export function planDaemonSet(seen: DaemonSetObservation): Plan {
 interface Placed {
   readonly seen: DaemonSetObservation;
   readonly hash: string;
-  readonly podsByNode: ReadonlyMap<string, readonly Pod[]>;
+  readonly podsByNode: ReadonlyMap<string, readonly PodSeen[]>;
   /** Names of the nodes that should have a pod. */
   readonly wanted: ReadonlySet<string>;
   readonly changes: Changes;
@@ -142,7 +139,7 @@ function place(seen: DaemonSetObservation, hash: string): Placed {
   );
   const events: Action[] = [];
   const waitsMs: number[] = [];
-  const remove: Pod[] = [];
+  const remove: PodSeen[] = [];
   const add: string[] = [];
   const wanted = new Set<string>();
   for (const node of seen.nodes) {
@@ -180,8 +177,8 @@ function place(seen: DaemonSetObservation, hash: string): Placed {
   return { seen, hash, podsByNode, wanted, changes, events, waitsMs };
 }
 
-function replaceEnded({ set, waitMsOf }: DaemonSetObservation, ended: readonly Pod[]) {
-  const remove: Pod[] = [];
+function replaceEnded({ set, waitMsOf }: DaemonSetObservation, ended: readonly PodSeen[]) {
+  const remove: PodSeen[] = [];
   const events: Action[] = [];
   const waitsMs: number[] = [];
   for (const pod of ended) {
@@ -207,12 +204,12 @@ function replaceEnded({ set, waitMsOf }: DaemonSetObservation, ended: readonly P
 function surplus(
   { set, nodes: all, nowMs }: DaemonSetObservation,
   hash: string,
-  running: readonly Pod[],
-): readonly Pod[] {
+  running: readonly PodSeen[],
+): readonly PodSeen[] {
   if (running.length <= 1) return [];
   const ordered = running.toSorted(byPlaceAndAge);
   if (maxSurgeOf(set, all.length) === 0) return ordered.slice(1);
-  const isNew = (pod: Pod): boolean => pod.metadata.labels?.[hashLabel] === hash;
+  const isNew = (pod: PodSeen): boolean => pod.metadata.labels?.[hashLabel] === hash;
   const fresh = ordered.find(isNew);
   const old = ordered.find((pod) => !isNew(pod));
   const others = ordered.filter((pod) => pod !== fresh && pod !== old);

@@ -5,10 +5,9 @@
  */
 import { deepEqual } from "#machinery/equal.ts";
 import { selectorOf } from "#machinery/label-selector.ts";
-import { controllerOf, keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
+import { controllerOf, keyOf, type ObjectKey } from "#machinery/meta.ts";
 import { deployments, type Deployment, type DeploymentStatus } from "#resources/apps/deployment.ts";
 import { replicaSets, type ReplicaSet } from "#resources/apps/replica-set.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
 import { create, normal, remove, update, updateStatus, warning } from "./actions.ts";
 import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
 import { sizeOf } from "./deployment/replica-counts.ts";
@@ -43,7 +42,8 @@ import {
 import { conditionOf } from "./conditions.ts";
 import { claim } from "./ownership.ts";
 import { isEnded } from "./pod-state.ts";
-import { byOwner, ownKind, ownedBy } from "./watches.ts";
+import { byOwner, ownKind, ownedBy, ownerIndex, watching } from "./watches.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 export interface DeploymentObservation {
   readonly deployment: Deployment;
@@ -51,7 +51,7 @@ export interface DeploymentObservation {
   readonly candidates: readonly ReplicaSet[];
   readonly setNamed: (name: string) => ReplicaSet | undefined;
   /** Pods of a ReplicaSet that have not ended, by its uid. */
-  readonly runningPodsOf: (setUid: string) => readonly Pod[];
+  readonly runningPodsOf: (setUid: string) => readonly PodSeen[];
   readonly nowMs: number;
 }
 
@@ -60,12 +60,12 @@ export const deploymentController: Controller<DeploymentObservation> = {
   watches: [
     ownKind(deployments),
     ownedBy(replicaSets, "Deployment", adopters),
-    {
-      ...ownedBy(pods, ""),
+    watching(podView, {
+      indexes: { [byOwner]: ownerIndex },
       // A recreating Deployment waits for the last old pod to end.
       keysOf: ({ type, object }, caches) =>
-        type === "deleted" || isEnded(object as Pod) ? deploymentsOfPod(object, caches) : [],
-    },
+        type === "deleted" || isEnded(object) ? deploymentsOfPod(object, caches) : [],
+    }),
   ],
   observe: (key, caches) => {
     const deployment = caches.get(deployments, key);
@@ -77,7 +77,7 @@ export const deploymentController: Controller<DeploymentObservation> = {
       deployment,
       candidates,
       setNamed: (name) => caches.get(replicaSets, { namespace: key.namespace, name }),
-      runningPodsOf: (value) => caches.byIndex(pods, { name: byOwner, value }).filter((pod) => !isEnded(pod)),
+      runningPodsOf: (value) => caches.byIndex(podView, { name: byOwner, value }).filter((pod) => !isEnded(pod)),
       nowMs: caches.nowMs,
     };
   },
@@ -91,7 +91,7 @@ function adopters(orphan: ReplicaSet, caches: Caches): readonly ObjectKey[] {
     .map(keyOf);
 }
 
-function deploymentsOfPod(pod: KubeObject, caches: Caches): readonly ObjectKey[] {
+function deploymentsOfPod(pod: PodSeen, caches: Caches): readonly ObjectKey[] {
   const namespace = pod.metadata.namespace ?? "";
   const setName = controllerOf(pod)?.name;
   const set = setName === undefined ? undefined : caches.get(replicaSets, { namespace, name: setName });

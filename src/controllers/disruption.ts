@@ -12,14 +12,15 @@ import { untyped } from "#machinery/resource.ts";
 import { deployments } from "#resources/apps/deployment.ts";
 import { replicaSets } from "#resources/apps/replica-set.ts";
 import { statefulSets } from "#resources/apps/stateful-set.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
 import { replicationControllers } from "#resources/core/replication-controller.ts";
 import { podDisruptionBudgets, type PodDisruptionBudget } from "#resources/policy/pod-disruption-budget.ts";
 import { normal, updateStatus, warning } from "./actions.ts";
 import { withCondition, conditionOf } from "./conditions.ts";
 import type { Action, Caches, Controller, Plan } from "./controller.ts";
 import { isReady } from "./pod-state.ts";
-import { ownKind } from "./watches.ts";
+import { bySelector, selecting, selectorIndex, type Selecting } from "./selecting.ts";
+import { ownKind, watching } from "./watches.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 /** The number of pods an owner of pods wants to have. */
 export type Scale =
@@ -30,32 +31,35 @@ export type Scale =
 export interface DisruptionObservation {
   readonly budget: PodDisruptionBudget;
   /** Pods that the budget selects. */
-  readonly pods: readonly Pod[];
-  readonly scaleOf: (pod: Pod) => Scale;
+  readonly pods: readonly PodSeen[];
+  readonly scaleOf: (pod: PodSeen) => Scale;
   readonly nowMs: number;
 }
 
 // An eviction that has not led to a deletion by then is not counted any more.
 const evictionMs = 120_000;
 
+const selectingBudgets: Selecting<PodDisruptionBudget> = {
+  what: podDisruptionBudgets,
+  selectorOf: ({ spec }) => selectorOf(spec.selector),
+};
+
 export const disruptionController: Controller<DisruptionObservation> = {
   name: "disruption-controller",
   watches: [
-    ownKind(podDisruptionBudgets),
-    {
-      resource: untyped(pods),
+    ownKind(podDisruptionBudgets, { [bySelector]: selectorIndex(selectingBudgets.selectorOf) }),
+    watching(podView, {
       keysOf: (change, caches) =>
         change.type === "modified"
           ? [...budgetsOf(change.object, caches), ...budgetsOf(change.old, caches)]
           : budgetsOf(change.object, caches),
-    },
+    }),
     // A changed scale changes pods, too, but the share of a scale counts at once.
     ...[untyped(deployments), untyped(replicaSets), untyped(statefulSets), untyped(replicationControllers)].map(
-      (resource) => ({
-        resource,
-        keysOf: ({ object }: { readonly object: KubeObject }, caches: Caches) =>
-          caches.list(podDisruptionBudgets, object.metadata.namespace ?? "").map(keyOf),
-      }),
+      (resource) =>
+        watching(resource, {
+          keysOf: ({ object }, caches) => caches.list(podDisruptionBudgets, object.metadata.namespace ?? "").map(keyOf),
+        }),
     ),
   ],
   observe: (key, caches) => {
@@ -64,7 +68,7 @@ export const disruptionController: Controller<DisruptionObservation> = {
     const selector = selectorOf(budget.spec.selector);
     return {
       budget,
-      pods: caches.list(pods, key.namespace).filter((pod) => selector.matches(pod.metadata.labels ?? {})),
+      pods: caches.list(podView, key.namespace).filter((pod) => selector.matches(pod.metadata.labels ?? {})),
       scaleOf: (pod) => scaleOf(pod, caches),
       nowMs: caches.nowMs,
     };
@@ -72,14 +76,11 @@ export const disruptionController: Controller<DisruptionObservation> = {
   plan: planDisruption,
 };
 
-function budgetsOf(pod: KubeObject, caches: Caches): readonly ObjectKey[] {
-  return caches
-    .list(podDisruptionBudgets, pod.metadata.namespace ?? "")
-    .filter((budget) => selectorOf(budget.spec.selector).matches(pod.metadata.labels ?? {}))
-    .map(keyOf);
+function budgetsOf(pod: PodSeen, caches: Caches): readonly ObjectKey[] {
+  return selecting(selectingBudgets, pod.metadata, caches).map(keyOf);
 }
 
-function scaleOf(pod: Pod, caches: Caches): Scale {
+function scaleOf(pod: PodSeen, caches: Caches): Scale {
   const owner = controllerOf(pod);
   if (!owner) return { kind: "unmanaged" };
   const key = { namespace: pod.metadata.namespace ?? "", name: owner.name };

@@ -3,14 +3,13 @@
  *
  * @see https://kubernetes.io/docs/concepts/services-networking/service/#services-without-selectors
  */
-import { untyped } from "#machinery/resource.ts";
 import { endpoints, type EndpointAddress, type EndpointSubset, type Endpoints } from "#resources/core/endpoints.ts";
 import { services, type Service } from "#resources/core/service.ts";
 import { endpointSlices, type Endpoint, type EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
 import { remove } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
 import { managedByLabel, planSlices, serviceNameLabel, type EndpointGroup } from "./endpoints/slices.ts";
-import { ownKind } from "./watches.ts";
+import { ownKind, watching } from "./watches.ts";
 
 export interface MirroringObservation {
   readonly service: Service | undefined;
@@ -34,8 +33,7 @@ export const endpointSliceMirroringController: Controller<MirroringObservation> 
   watches: [
     ownKind(endpoints),
     ownKind(services),
-    {
-      resource: untyped(endpointSlices),
+    watching(endpointSlices, {
       indexes: {
         [byService]: ({ metadata }) => [`${metadata.namespace}/${metadata.labels?.[serviceNameLabel]}`],
       },
@@ -43,7 +41,7 @@ export const endpointSliceMirroringController: Controller<MirroringObservation> 
         metadata.labels?.[managedByLabel] === manager
           ? [{ namespace: metadata.namespace ?? "", name: metadata.labels[serviceNameLabel] ?? "" }]
           : [],
-    },
+    }),
   ],
   observe: (key, caches) => ({
     service: caches.get(services, key),

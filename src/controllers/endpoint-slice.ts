@@ -4,9 +4,7 @@
  * @see https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
  */
 import { selectorOfMap } from "#machinery/label-selector.ts";
-import { untyped } from "#machinery/resource.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
 import { services, type Service } from "#resources/core/service.ts";
 import {
   endpointSlices,
@@ -17,11 +15,13 @@ import {
 import { nothing, type Caches, type Controller, type Plan } from "./controller.ts";
 import { backendsOf, hostnameIn, type Backend } from "./endpoints/from-pods.ts";
 import { managedByLabel, planSlices, serviceNameLabel, type EndpointGroup } from "./endpoints/slices.ts";
-import { lookedAt, ownKind, servicesOfPods } from "./watches.ts";
+import { servicesOfPods } from "./endpoints/service-watches.ts";
+import { lookedAt, watching } from "./watches.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 export interface EndpointSliceObservation {
   readonly service: Service;
-  readonly pods: readonly Pod[];
+  readonly pods: readonly PodSeen[];
   readonly slices: readonly EndpointSlice[];
   readonly zoneOf: (nodeName: string) => string | undefined;
 }
@@ -32,11 +32,9 @@ const byService = "service";
 export const endpointSliceController: Controller<EndpointSliceObservation> = {
   name: "endpointslice-controller",
   watches: [
-    ownKind(services),
-    servicesOfPods,
+    ...servicesOfPods,
     lookedAt(nodes),
-    {
-      resource: untyped(endpointSlices),
+    watching(endpointSlices, {
       indexes: {
         [byService]: (object) => [`${object.metadata.namespace}/${object.metadata.labels?.[serviceNameLabel]}`],
       },
@@ -44,7 +42,7 @@ export const endpointSliceController: Controller<EndpointSliceObservation> = {
         object.metadata.labels?.[managedByLabel] === manager
           ? [{ namespace: object.metadata.namespace ?? "", name: object.metadata.labels[serviceNameLabel] ?? "" }]
           : [],
-    },
+    }),
   ],
   observe: (key, caches) => {
     const service = caches.get(services, key);
@@ -62,10 +60,10 @@ export const endpointSliceController: Controller<EndpointSliceObservation> = {
   plan: planEndpointSlices,
 };
 
-export function selectedPods(service: Service, caches: Caches): readonly Pod[] {
+export function selectedPods(service: Service, caches: Caches): readonly PodSeen[] {
   const selector = selectorOfMap(service.spec.selector);
   return caches
-    .list(pods, service.metadata.namespace ?? "")
+    .list(podView, service.metadata.namespace ?? "")
     .filter((pod) => selector.matches(pod.metadata.labels ?? {}));
 }
 
@@ -85,7 +83,7 @@ export function planEndpointSlices({ service, pods: selected, slices, zoneOf: zo
       ...(appProtocol === undefined ? {} : { appProtocol }),
     }));
     const id = JSON.stringify(ports);
-    const group = groups.get(id) ?? { ports, endpoints: [] };
+    const group = groups.get(id) ?? { ports, endpoints: new Array<Endpoint>() };
     for (const backend of backends) group.endpoints.push(endpointOf(service, backend, zone));
     groups.set(id, group);
   }

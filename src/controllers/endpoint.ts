@@ -6,16 +6,17 @@
 import { deepEqual } from "#machinery/equal.ts";
 import { endpoints, type EndpointAddress, type EndpointSubset, type Endpoints } from "#resources/core/endpoints.ts";
 import { services, type Service } from "#resources/core/service.ts";
-import type { Pod } from "#resources/core/pod.ts";
+import type { PodSeen } from "./pod-view.ts";
 import { create, remove, update } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
 import { backendsOf, hostnameIn, type Backend } from "./endpoints/from-pods.ts";
 import { selectedPods } from "./endpoint-slice.ts";
-import { ownKind, servicesOfPods } from "./watches.ts";
+import { servicesOfPods } from "./endpoints/service-watches.ts";
+import { ownKind } from "./watches.ts";
 
 export interface EndpointsObservation {
   readonly service: Service | undefined;
-  readonly pods: readonly Pod[];
+  readonly pods: readonly PodSeen[];
   readonly existing: Endpoints | undefined;
 }
 
@@ -28,7 +29,7 @@ const addressesMax = 1000;
 
 export const endpointController: Controller<EndpointsObservation> = {
   name: "endpoint-controller",
-  watches: [ownKind(services), servicesOfPods, ownKind(endpoints)],
+  watches: [...servicesOfPods, ownKind(endpoints)],
   observe: (key, caches) => {
     const service = caches.get(services, key);
     const existing = caches.get(endpoints, key);

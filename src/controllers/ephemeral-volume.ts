@@ -5,22 +5,22 @@
  */
 import { controllerOf } from "#machinery/meta.ts";
 import { persistentVolumeClaims, type PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
 import { create, warning } from "./actions.ts";
 import { nothing, type Action, type Controller, type Plan } from "./controller.ts";
 import { ownerReferenceTo } from "./ownership.ts";
 import { ownKind, ownedBy } from "./watches.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 export interface EphemeralObservation {
-  readonly pod: Pod;
+  readonly pod: PodSeen;
   readonly claimNamed: (name: string) => PersistentVolumeClaim | undefined;
 }
 
 export const ephemeralVolumeController: Controller<EphemeralObservation> = {
   name: "ephemeral-volume-controller",
-  watches: [ownKind(pods), ownedBy(persistentVolumeClaims, "Pod")],
+  watches: [ownKind(podView), ownedBy(persistentVolumeClaims, "Pod")],
   observe: (key, caches) => {
-    const pod = caches.get(pods, key);
+    const pod = caches.get(podView, key);
     if (!pod?.spec.volumes?.some(({ ephemeral }) => ephemeral)) return undefined;
     return { pod, claimNamed: (name) => caches.get(persistentVolumeClaims, { namespace: key.namespace, name }) };
   },
@@ -58,7 +58,7 @@ export function planEphemeral({ pod, claimNamed }: EphemeralObservation): Plan {
   return actions.length === 0 ? nothing : { actions };
 }
 
-function notOurs(pod: Pod, name: string): Action {
+function notOurs(pod: PodSeen, name: string): Action {
   const { namespace } = pod.metadata;
   const message = `PVC ${namespace}/${name} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`;
   return warning(pod, "FailedBinding", message);

@@ -6,10 +6,10 @@
 import { rfc3339 } from "#base/clock.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { selectorOf } from "#machinery/label-selector.ts";
-import { controllerOf, keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
+import { controllerOf, keyOf, type ObjectKey } from "#machinery/meta.ts";
 import { untyped } from "#machinery/resource.ts";
 import { jobs, type Job, type JobCondition, type JobStatus } from "#resources/batch/job.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
+import { pods } from "#resources/core/pod.ts";
 import { create, each, normal, ramp, remove, sequence, updateStatus, warning } from "./actions.ts";
 import { conditionOf, withCondition } from "./conditions.ts";
 import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
@@ -20,15 +20,16 @@ import { staff, type Staffing } from "./job/pods.ts";
 import { tally, type Tally } from "./job/tally.ts";
 import { claim } from "./ownership.ts";
 import { isReady } from "./pod-state.ts";
-import { byOwner, ownKind, ownedBy } from "./watches.ts";
+import { byOwner, ownKind, ownedBy, lookedAt } from "./watches.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 export interface JobObservation {
   /** Undefined when it is gone and pods of it are left. */
   readonly job: Job | undefined;
   /** Owned pods and orphans of the namespace. */
-  readonly pods: readonly Pod[];
+  readonly pods: readonly PodSeen[];
   /** Tracked pods of an earlier Job of this name. */
-  readonly leftBehind: readonly Pod[];
+  readonly leftBehind: readonly PodSeen[];
   readonly nowMs: number;
 }
 
@@ -37,27 +38,21 @@ const byJob = "job";
 
 export const jobController: Controller<JobObservation> = {
   name: "job-controller",
-  watches: [
-    ownKind(jobs),
-    (() => {
-      const watch = ownedBy(pods, "Job", adopters);
-      return { ...watch, indexes: { ...watch.indexes, [byJob]: (pod: KubeObject) => trackedJob(pod) } };
-    })(),
-  ],
+  watches: [ownKind(jobs), ownedBy(podView, "Job", adopters), lookedAt(podView, { [byJob]: trackedJob })],
   observe: (key, caches) => {
     const job = caches.get(jobs, key);
     const uid = job?.metadata.uid;
-    const tracked = caches.byIndex(pods, { name: byJob, value: `${key.namespace}/${key.name}` });
+    const tracked = caches.byIndex(podView, { name: byJob, value: `${key.namespace}/${key.name}` });
     const leftBehind = tracked.filter((pod) => controllerOf(pod)?.uid !== uid);
     const owners = job ? [uid ?? "", `orphan/${key.namespace}`] : [];
     if (!job && leftBehind.length === 0) return undefined;
-    const found = owners.flatMap((value) => caches.byIndex(pods, { name: byOwner, value }));
+    const found = owners.flatMap((value) => caches.byIndex(podView, { name: byOwner, value }));
     return { job, pods: found, leftBehind, nowMs: caches.nowMs };
   },
   plan: planJob,
 };
 
-function adopters(orphan: Pod, caches: Caches): readonly ObjectKey[] {
+function adopters(orphan: PodSeen, caches: Caches): readonly ObjectKey[] {
   return caches
     .list(jobs, orphan.metadata.namespace ?? "")
     .filter((job) => job.spec.selector && selectorOf(job.spec.selector).matches(orphan.metadata.labels ?? {}))
@@ -65,7 +60,7 @@ function adopters(orphan: Pod, caches: Caches): readonly ObjectKey[] {
 }
 
 /** The Job that a tracked pod names, whether it is there or not. */
-function trackedJob(pod: KubeObject): readonly string[] {
+function trackedJob(pod: PodSeen): readonly string[] {
   const owner = controllerOf(pod);
   const tracked = pod.metadata.finalizers?.includes(trackingFinalizer) === true;
   return tracked && owner?.kind === "Job" ? [`${pod.metadata.namespace}/${owner.name}`] : [];
@@ -137,7 +132,7 @@ interface Next {
   readonly outcome: Outcome | undefined;
   readonly accounts: Accounts;
   readonly active: number;
-  readonly stopped: readonly Pod[];
+  readonly stopped: readonly PodSeen[];
 }
 
 function statusOf({ job, active, terminating, nowMs }: Tally, next: Next): JobStatus {
@@ -215,12 +210,12 @@ function podActions(job: Job, { start, stop }: Staffing, unstarted: () => readon
   return [...(stopped.length > 0 ? [each(stopped)] : []), ...(started.length > 0 ? [ramp(started, unstarted)] : [])];
 }
 
-function untracked(released: readonly Pod[]): Action[] {
+function untracked(released: readonly PodSeen[]): Action[] {
   return released.length === 0 ? [] : [each(released.map(untrack))];
 }
 
 /** Lets a pod go that is counted, or that nobody will count. */
-function untrack(pod: Pod): Action {
+function untrack(pod: PodSeen): Action {
   const metadata = { uid: pod.metadata.uid, "$deleteFromPrimitiveList/finalizers": [trackingFinalizer] };
   return { kind: "patch", resource: untyped(pods), key: keyOf(pod), patch: { type: "strategic", body: { metadata } } };
 }

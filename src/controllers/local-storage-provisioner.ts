@@ -15,6 +15,7 @@ import { storageClasses, type StorageClass } from "#resources/storage/storage-cl
 import { create, normal, remove } from "./actions.ts";
 import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
 import { classOf, provisionedBy, selectedNode, storageProvisioner } from "./volumes/matching.ts";
+import { watching } from "./watches.ts";
 
 export const localProvisioner = "kedge.io/local-path";
 /** Held by a volume until its node has removed the folder. */
@@ -41,17 +42,15 @@ export function localStorageProvisioner(folder: string): Controller<LocalStorage
     name: "local-storage-provisioner",
     watches: [
       // The class is made once the cluster has its first namespaces; the key of the class has a name that no node has.
-      {
-        resource: untyped(namespaces),
+      watching(namespaces, {
         keysOf: ({ type, object }) => (type === "added" && object.metadata.name === "kube-system" ? [classKey] : []),
-      },
-      { resource: untyped(storageClasses), keysOf: () => [] },
-      { resource: untyped(persistentVolumeClaims), keysOf: ({ object }) => [keyOf(object)] },
-      { resource: untyped(persistentVolumes), keysOf: ({ object }) => [keyOf(object)] },
-      {
-        resource: untyped(nodes),
+      }),
+      watching(storageClasses, { keysOf: () => [] }),
+      watching(persistentVolumeClaims, { keysOf: ({ object }) => [keyOf(object)] }),
+      watching(persistentVolumes, { keysOf: ({ object }) => [keyOf(object)] }),
+      watching(nodes, {
         keysOf: ({ type }, caches) => (type === "deleted" ? caches.list(persistentVolumes, "").map(keyOf) : []),
-      },
+      }),
     ],
     observe: (key, caches) => {
       if (key.name === classKey.name && key.namespace === "")

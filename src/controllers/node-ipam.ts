@@ -1,11 +1,11 @@
 /** Gives every node a network of its own for its pods, out of the cluster's. */
 import { formatCidr, parseCidr, type Cidr } from "#base/cidr.ts";
 import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
-import { untyped } from "#machinery/resource.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 import { patch, warning } from "./actions.ts";
 import { type Action, type Controller, type Plan } from "./controller.ts";
 import { NodeNetworks } from "./node/networks.ts";
+import { watching } from "./watches.ts";
 
 export interface NodeIpamObservation {
   readonly node: Node;
@@ -30,16 +30,14 @@ export function nodeIpamController(clusterCidr: string): Controller<NodeIpamObse
     // One at a time: the next node must see what the one before was given.
     workers: 1,
     watches: [
-      {
-        resource: untyped(nodes),
+      watching(nodes, {
         keysOf: ({ type, object }): readonly ObjectKey[] => {
           // Every node is counted before the first is given anything, for all are told before the first look.
           if (type === "deleted") networks?.forget(nameOf(object));
-          // Holds because the watch is on nodes.
-          else networks?.note(nameOf(object), (object as Node).spec.podCIDR);
+          else networks?.note(nameOf(object), object.spec.podCIDR);
           return [keyOf(object)];
         },
-      },
+      }),
     ],
     observe: (key, caches) => {
       const node = caches.get(nodes, key);

@@ -7,18 +7,18 @@
 import { rfc3339 } from "#base/clock.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { untyped } from "#machinery/resource.ts";
-import { leases } from "#resources/coordination/lease.ts";
 import { nodes, type Node, type NodeCondition } from "#resources/core/node.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
+import { pods } from "#resources/core/pod.ts";
 import { each, normal, patch, sequence, updateStatus, warning } from "./actions.ts";
 import { conditionOf } from "./conditions.ts";
 import { nothing, type Action, type Controller, type Plan } from "./controller.ts";
-import { Heartbeats } from "./node/heartbeats.ts";
+import { Heartbeats, leaseView } from "./node/heartbeats.ts";
 import { LostReady } from "./node/lost-ready.ts";
 import { isDrivenOut, wishedTaints } from "./node/taints.ts";
 import { Zones, type Turn } from "./node/zones.ts";
 import { isReady } from "./pod-state.ts";
-import { lookedAt, ownKind } from "./watches.ts";
+import { lookedAt, ownKind, watching } from "./watches.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 export interface NodeObservation {
   readonly node: Node;
@@ -29,7 +29,7 @@ export interface NodeObservation {
   readonly turn: Turn;
   /** Its pods still count as ready and must not. */
   readonly marksPods: boolean;
-  readonly pods: readonly Pod[];
+  readonly pods: readonly PodSeen[];
   readonly nowMs: number;
 }
 
@@ -39,7 +39,7 @@ const startGraceMs = 60_000;
 const zoneLookMs = 10_000;
 const leaseNamespace = "kube-node-lease";
 export const byNode = "node";
-export const nodeIndex = { [byNode]: (pod: unknown) => [(pod as Pod).spec.nodeName ?? ""] };
+export const nodeIndex = { [byNode]: (pod: PodSeen) => [pod.spec.nodeName ?? ""] };
 
 export function nodeLifeCycleController(): Controller<NodeObservation> {
   const heartbeats = new Heartbeats();
@@ -50,12 +50,11 @@ export function nodeLifeCycleController(): Controller<NodeObservation> {
     name: "node-life-cycle-controller",
     watches: [
       ownKind(nodes),
-      {
-        resource: untyped(leases),
+      watching(leaseView, {
         keysOf: ({ object: { metadata } }) =>
           metadata.namespace === leaseNamespace ? [{ namespace: "", name: metadata.name ?? "" }] : [],
-      },
-      lookedAt(pods, nodeIndex),
+      }),
+      lookedAt(podView, nodeIndex),
     ],
     observe: (key, caches) => {
       const node = caches.get(nodes, key);
@@ -65,12 +64,12 @@ export function nodeLifeCycleController(): Controller<NodeObservation> {
         lostReady.forget(key.name);
         return undefined;
       }
-      const lease = caches.get(leases, { namespace: leaseNamespace, name: key.name });
+      const lease = caches.get(leaseView, { namespace: leaseNamespace, name: key.name });
       const ready = conditionOf(node.status.conditions, "Ready");
       const beat = { node, lease, graceMs: ready ? graceMs : startGraceMs };
       const { leftMs, first } = heartbeats.note(beat, caches.monotonicMs);
       zones.note(node);
-      const onNode = caches.byIndex(pods, { name: byNode, value: key.name });
+      const onNode = caches.byIndex(podView, { name: byNode, value: key.name });
       return {
         node,
         leftMs,
@@ -165,7 +164,7 @@ function markPods({ pods: onNode, nowMs }: NodeObservation): Action[] {
   return told.length === 0 ? [] : [each(told)];
 }
 
-function markPodNotReady(pod: Pod, now: string): Action[] {
+function markPodNotReady(pod: PodSeen, now: string): Action[] {
   const condition = { type: "Ready", status: "False", lastTransitionTime: now };
   const body = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition] } };
   return [

@@ -3,15 +3,15 @@
  *
  * @see https://kubernetes.io/docs/concepts/storage/persistent-volumes/
  */
-import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
-import { untyped } from "#machinery/resource.ts";
-import { persistentVolumeClaims, type PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
+import { keyOf, type ObjectKey } from "#machinery/meta.ts";
+import { persistentVolumeClaims } from "#resources/core/persistent-volume-claim.ts";
 import { persistentVolumes, type PersistentVolume } from "#resources/core/persistent-volume.ts";
 import { storageClasses } from "#resources/storage/storage-class.ts";
 import { nothing, type Caches, type Controller, type Plan } from "./controller.ts";
 import { planClaim, type ClaimObservation } from "./volumes/claim.ts";
 import { bindCompleted, classOf } from "./volumes/matching.ts";
 import { planVolume, type VolumeObservation } from "./volumes/volume.ts";
+import { watching } from "./watches.ts";
 
 type Observation = ClaimObservation | VolumeObservation;
 
@@ -21,19 +21,16 @@ export const persistentVolumeBinder: Controller<Observation> = {
   // One at a time: two claims must not take the same volume.
   workers: 1,
   watches: [
-    {
-      resource: untyped(persistentVolumeClaims),
+    watching(persistentVolumeClaims, {
       keysOf: ({ object }) => {
-        // Holds because the watch is on claims.
-        const volumeName = (object as PersistentVolumeClaim).spec.volumeName ?? "";
+        const volumeName = object.spec.volumeName ?? "";
         return [keyOf(object), ...(volumeName === "" ? [] : [{ namespace: "", name: volumeName }])];
       },
-    },
-    { resource: untyped(persistentVolumes), keysOf: ({ object }, caches) => keysOfVolume(object, caches) },
-    {
-      resource: untyped(storageClasses),
+    }),
+    watching(persistentVolumes, { keysOf: ({ object }, caches) => keysOfVolume(object, caches) }),
+    watching(storageClasses, {
       keysOf: ({ object }, caches) => waiting(caches, object.metadata.name ?? ""),
-    },
+    }),
   ],
   observe: (key, caches) => (key.namespace === "" ? observeVolume(key, caches) : observeClaim(key, caches)),
   plan: (seen) => {
@@ -44,9 +41,7 @@ export const persistentVolumeBinder: Controller<Observation> = {
 };
 
 /** The volume itself, its claim, and while it is free every claim that could take it. */
-function keysOfVolume(object: KubeObject, caches: Caches): readonly ObjectKey[] {
-  // Holds because the watch is on volumes.
-  const volume = object as PersistentVolume;
+function keysOfVolume(volume: PersistentVolume, caches: Caches): readonly ObjectKey[] {
   const { claimRef } = volume.spec;
   if (!claimRef) return [keyOf(volume), ...waiting(caches, classOf(volume))];
   return [keyOf(volume), { namespace: claimRef.namespace ?? "", name: claimRef.name ?? "" }];

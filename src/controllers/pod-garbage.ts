@@ -6,17 +6,19 @@
  */
 import { rfc3339 } from "#base/clock.ts";
 import type { Change } from "#client/informer.ts";
-import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
+import { keyOf, type ObjectKey } from "#machinery/meta.ts";
 import { untyped } from "#machinery/resource.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
+import { pods } from "#resources/core/pod.ts";
 import { each, patch, sequence, unless } from "./actions.ts";
 import { isTrue } from "./conditions.ts";
 import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
 import { isEnded } from "./pod-state.ts";
+import { watching } from "./watches.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 export interface PodGarbageObservation {
-  readonly all: readonly Pod[];
+  readonly all: readonly PodSeen[];
   /** Nodes that are there, or were a moment ago. */
   readonly nodeNames: ReadonlySet<string>;
   /** Nodes of which somebody said that they are down for good, and that are not ready. */
@@ -44,15 +46,13 @@ export function podGarbageCollector(): Controller<PodGarbageObservation> {
     workers: 1,
     settleMs,
     watches: [
-      { resource: untyped(nodes), keysOf: (change) => (concerns(change) ? [theOnlyKey] : []) },
-      {
-        resource: untyped(pods),
-        keysOf: ({ type, object }, caches) =>
-          type !== "deleted" && mayBeGarbage(object as Pod, caches) ? [theOnlyKey] : [],
-      },
+      watching(nodes, { keysOf: (change) => (concerns(change) ? [theOnlyKey] : []) }),
+      watching(podView, {
+        keysOf: ({ type, object }, caches) => (type !== "deleted" && mayBeGarbage(object, caches) ? [theOnlyKey] : []),
+      }),
     ],
     observe: (_, caches) => {
-      const all = caches.list(pods, "");
+      const all = caches.list(podView, "");
       const present = caches.list(nodes, "");
       const names = new Set(present.map(nameOf));
       const recently = missingLately(missingSinceMs, { all, names }, caches.monotonicMs);
@@ -78,16 +78,14 @@ function isOutOfService({ spec, status }: Node): boolean {
 }
 
 /** Heartbeats concern nobody here. */
-function concerns(change: Change<KubeObject>): boolean {
-  // Holds because the watch is on nodes.
-  const node = change.object as Node;
-  return change.type === "modified" ? isOutOfService(node) !== isOutOfService(change.old as Node) : true;
+function concerns({ type, object, old }: Change<Node>): boolean {
+  return type === "modified" ? isOutOfService(object) !== isOutOfService(old) : true;
 }
 
 /** Names of nodes that pods are on and that are missing, but not for long enough to count as gone. */
 function missingLately(
   sinceMs: Map<string, number>,
-  { all, names }: { readonly all: readonly Pod[]; readonly names: ReadonlySet<string> },
+  { all, names }: { readonly all: readonly PodSeen[]; readonly names: ReadonlySet<string> },
   nowMs: number,
 ): readonly string[] {
   const wanted = new Set(all.flatMap((pod) => pod.spec.nodeName ?? []));
@@ -96,7 +94,7 @@ function missingLately(
   return [...sinceMs].flatMap(([name, since]) => (nowMs - since < nodeGoneMs ? [name] : []));
 }
 
-function mayBeGarbage(pod: Pod, caches: Caches): boolean {
+function mayBeGarbage(pod: PodSeen, caches: Caches): boolean {
   const { nodeName } = pod.spec;
   if (isEnded(pod)) return true;
   const deleted = pod.metadata.deletionTimestamp !== undefined;
@@ -130,17 +128,17 @@ export function planPodGarbage({ all, nodeNames, outOfService, waiting, nowMs }:
 }
 
 /** A node that registered anew, of which the caches have not heard, keeps its pods. */
-function missing({ spec }: Pod): Action[] {
+function missing({ spec }: PodSeen): Action[] {
   return [unless(nodes, { fieldSelector: `metadata.name=${spec.nodeName ?? ""}` })];
 }
 
-function force(pod: Pod): Action {
+function force(pod: PodSeen): Action {
   const { uid } = pod.metadata;
   const request = { gracePeriodSeconds: 0, ...(uid === undefined ? {} : { uid }) };
   return { kind: "delete", resource: untyped(pods), key: keyOf(pod), request };
 }
 
-function ended(pod: Pod): Action[] {
+function ended(pod: PodSeen): Action[] {
   if (isEnded(pod)) return [];
   return [
     patch(
@@ -152,7 +150,7 @@ function ended(pod: Pod): Action[] {
 }
 
 /** Tells owners that count failures why the pod ended. */
-function failed(pod: Pod, nowMs: number): Action[] {
+function failed(pod: PodSeen, nowMs: number): Action[] {
   if (isEnded(pod)) return [];
   const condition = {
     type: "DisruptionTarget",
@@ -161,8 +159,9 @@ function failed(pod: Pod, nowMs: number): Action[] {
     message: "PodGC: node no longer exists",
     lastTransitionTime: rfc3339(nowMs),
   };
-  const others = (pod.status.conditions ?? []).filter(({ type }) => type !== "DisruptionTarget");
-  const conditions = [...others.map((one) => ({ ...one })), condition];
   const metadata = { uid: pod.metadata.uid };
-  return [patch({ resource: pods, object: pod }, { metadata, status: { phase: "Failed", conditions } }, "status")];
+  // The other conditions stay as they are, which is for the API to know.
+  const body = { metadata, status: { phase: "Failed", conditions: [condition] } };
+  const patch = { type: "strategic", body } as const;
+  return [{ kind: "patch", resource: untyped(pods), key: keyOf(pod), patch, subresource: "status" }];
 }

@@ -1,26 +1,26 @@
 /** What controllers ask of a pod. */
-import type { Pod } from "#resources/core/pod.ts";
+import type { PodSeen } from "./pod-view.ts";
 
-export function isEnded(pod: Pod): boolean {
+export function isEnded(pod: PodSeen): boolean {
   return pod.status.phase === "Succeeded" || pod.status.phase === "Failed";
 }
 
 /** Neither ended nor on its way out. */
-export function isActive(pod: Pod): boolean {
+export function isActive(pod: PodSeen): boolean {
   return !isEnded(pod) && pod.metadata.deletionTimestamp === undefined;
 }
 
 /** Deleted, and still there. */
-export function isEnding(pod: Pod): boolean {
+export function isEnding(pod: PodSeen): boolean {
   return !isEnded(pod) && pod.metadata.deletionTimestamp !== undefined;
 }
 
-export function isReady(pod: Pod): boolean {
+export function isReady(pod: PodSeen): boolean {
   return readySinceMs(pod) !== undefined;
 }
 
 /** When the pod became ready; undefined while it is not. */
-export function readySinceMs(pod: Pod): number | undefined {
+export function readySinceMs(pod: PodSeen): number | undefined {
   const condition = pod.status.conditions?.find(({ type }) => type === "Ready");
   if (condition?.status !== "True") return undefined;
   return timeOf(condition.lastTransitionTime ?? "");
@@ -39,13 +39,13 @@ function timeOf(text: string): number {
 }
 
 /** Ready for at least `minReadySeconds`. */
-export function isAvailable(pod: Pod, minReadySeconds: number, nowMs: number): boolean {
+export function isAvailable(pod: PodSeen, minReadySeconds: number, nowMs: number): boolean {
   const since = readySinceMs(pod);
   return since !== undefined && since + minReadySeconds * 1000 <= nowMs;
 }
 
 /** Milliseconds until a ready pod counts as available; undefined when it does already, or is not ready. */
-export function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number): number | undefined {
+export function availableInMs(pod: PodSeen, minReadySeconds: number, nowMs: number): number | undefined {
   const since = readySinceMs(pod);
   if (since === undefined) return undefined;
   const left = since + minReadySeconds * 1000 - nowMs;
@@ -61,7 +61,7 @@ export interface Readiness {
 }
 
 /** Of thousands of pods, each looked at once. */
-export function readinessOf(pods: readonly Pod[], minReadySeconds: number, nowMs: number): Readiness {
+export function readinessOf(pods: readonly PodSeen[], minReadySeconds: number, nowMs: number): Readiness {
   let [ready, available] = [0, 0];
   let nextInMs: number | undefined;
   for (const pod of pods) {
@@ -78,7 +78,7 @@ export function readinessOf(pods: readonly Pod[], minReadySeconds: number, nowMs
 const phaseRank: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };
 
 /** Orders pods so that the first is the one whose loss matters least. */
-export function compareForDeletion(a: Pod, b: Pod): number {
+export function compareForDeletion(a: PodSeen, b: PodSeen): number {
   return compareRanked(noRank, a, b);
 }
 
@@ -88,7 +88,7 @@ export function compareForDeletion(a: Pod, b: Pod): number {
  *
  * @param related Active pods of all these owners.
  */
-export function byDeletion(related: readonly Pod[]): (a: Pod, b: Pod) => number {
+export function byDeletion(related: readonly PodSeen[]): (a: PodSeen, b: PodSeen) => number {
   const onNode = new Map<string, number>();
   for (const { spec } of related.filter(isActive))
     if (spec.nodeName !== undefined) onNode.set(spec.nodeName, (onNode.get(spec.nodeName) ?? 0) + 1);
@@ -97,10 +97,10 @@ export function byDeletion(related: readonly Pod[]): (a: Pod, b: Pod) => number 
 
 const noRank = (): number => 0;
 
-function compareRanked(rank: (pod: Pod) => number, a: Pod, b: Pod): number {
-  const cost = (pod: Pod): number =>
+function compareRanked(rank: (pod: PodSeen) => number, a: PodSeen, b: PodSeen): number {
+  const cost = (pod: PodSeen): number =>
     Number(pod.metadata.annotations?.["controller.kubernetes.io/pod-deletion-cost"] ?? 0) || 0;
-  const restarts = (pod: Pod): number =>
+  const restarts = (pod: PodSeen): number =>
     Math.max(0, ...(pod.status.containerStatuses ?? []).map((container) => container.restartCount));
   const readyOrder = (readySinceMs(b) ?? 0) - (readySinceMs(a) ?? 0);
   return (

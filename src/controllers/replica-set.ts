@@ -8,7 +8,7 @@ import { selectorOf, selectorOfMap, type Selector } from "#machinery/label-selec
 import { controllerOf, keyOf, type ObjectKey } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
 import { replicaSets, type ReplicaSet } from "#resources/apps/replica-set.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
+import { pods } from "#resources/core/pod.ts";
 import { replicationControllers, type ReplicationController } from "#resources/core/replication-controller.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import type { StatusError } from "#machinery/status.ts";
@@ -18,6 +18,7 @@ import { claim } from "./ownership.ts";
 import { podFromTemplate } from "./pod-from-template.ts";
 import { byDeletion, isActive, isEnding, readinessOf, type Readiness } from "./pod-state.ts";
 import { byOwner, ownKind, ownedBy, ownerIndex } from "./watches.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 type Owner = ReplicaSet | ReplicationController;
 
@@ -26,9 +27,9 @@ export interface ReplicaSetObservation {
   readonly resource: ResourceDefinition;
   readonly selector: Selector;
   /** Owned pods and orphans of the namespace. */
-  readonly candidates: readonly Pod[];
+  readonly candidates: readonly PodSeen[];
   /** Pods of all owners that have the same owner as this one, asked for when pods are to go. */
-  readonly related: () => readonly Pod[];
+  readonly related: () => readonly PodSeen[];
   readonly nowMs: number;
 }
 
@@ -55,19 +56,19 @@ interface Variant<T extends Owner> {
 
 function replicaController<T extends Owner>(variant: Variant<T>): Controller<ReplicaSetObservation> {
   const { resource } = variant;
-  const adopters = (orphan: Pod, caches: Caches): readonly ObjectKey[] =>
+  const adopters = (orphan: PodSeen, caches: Caches): readonly ObjectKey[] =>
     caches
       .list(resource, orphan.metadata.namespace ?? "")
       .filter((owner) => variant.selectorOf(owner).matches(orphan.metadata.labels ?? {}))
       .map(keyOf);
   return {
     name: variant.name,
-    watches: [ownKind(resource, { [byOwner]: ownerIndex }), ownedBy(pods, resource.kind, adopters)],
+    watches: [ownKind(resource, { [byOwner]: ownerIndex }), ownedBy(podView, resource.kind, adopters)],
     observe: (key, caches) => {
       const owner = caches.get(resource, key);
       if (!owner) return undefined;
       const candidates = [owner.metadata.uid ?? "", `orphan/${key.namespace}`].flatMap((value) =>
-        caches.byIndex(pods, { name: byOwner, value }),
+        caches.byIndex(podView, { name: byOwner, value }),
       );
       return {
         owner,
@@ -82,10 +83,10 @@ function replicaController<T extends Owner>(variant: Variant<T>): Controller<Rep
   };
 }
 
-function relatedPods<T extends Owner>(owner: T, resource: ResourceDefinition<T>, caches: Caches): readonly Pod[] {
+function relatedPods<T extends Owner>(owner: T, resource: ResourceDefinition<T>, caches: Caches): readonly PodSeen[] {
   const above = controllerOf(owner)?.uid;
   const siblings = above === undefined ? [owner] : caches.byIndex(resource, { name: byOwner, value: above });
-  return siblings.flatMap(({ metadata }) => caches.byIndex(pods, { name: byOwner, value: metadata.uid ?? "" }));
+  return siblings.flatMap(({ metadata }) => caches.byIndex(podView, { name: byOwner, value: metadata.uid ?? "" }));
 }
 
 /** Pure: which pods to make or delete, and the status that follows from what is seen. */
@@ -108,8 +109,8 @@ export function planReplicas({ owner, resource, selector, candidates, related, n
 interface Scaling {
   readonly owner: Owner;
   readonly resource: ResourceDefinition;
-  readonly owned: readonly Pod[];
-  readonly related: () => readonly Pod[];
+  readonly owned: readonly PodSeen[];
+  readonly related: () => readonly PodSeen[];
   readonly wanted: number;
   readonly nowMs: number;
 }
@@ -159,7 +160,7 @@ function failureActions({ owner, resource, nowMs }: Scaling, error: StatusError)
 interface Seen extends Omit<Scaling, "wanted" | "related" | "nowMs"> {
   readonly readiness: Readiness;
   /** Owned pods that were deleted and have not ended. */
-  readonly ending: readonly Pod[];
+  readonly ending: readonly PodSeen[];
 }
 
 function statusAction({ owner, resource, owned, ending, readiness }: Seen): Action[] {

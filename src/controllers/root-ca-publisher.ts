@@ -4,13 +4,12 @@
  * @see https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-token-volume
  */
 import { configMaps, type ConfigMap } from "#resources/core/config-map.ts";
-import { namespaces, type Namespace } from "#resources/core/namespace.ts";
 import { create, update } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
-import { isLiveNamespace, namespaceOf, ownKind } from "./watches.ts";
+import { isLiveNamespace, namespaceOf, ownKind, namespacesAlive, type NamespaceSeen } from "./watches.ts";
 
 export interface RootCaObservation {
-  readonly namespace: Namespace;
+  readonly namespace: NamespaceSeen;
   readonly published: ConfigMap | undefined;
   readonly rootCa: string;
 }
@@ -25,9 +24,9 @@ const describe = {
 export function rootCaPublisher(rootCa: string): Controller<RootCaObservation> {
   return {
     name: "root-ca-cert-publisher",
-    watches: [ownKind(namespaces), namespaceOf(configMaps, configMapName)],
+    watches: [ownKind(namespacesAlive), namespaceOf(configMaps, configMapName)],
     observe: ({ name }, caches) => {
-      const namespace = caches.get(namespaces, { namespace: "", name });
+      const namespace = caches.get(namespacesAlive, { namespace: "", name });
       if (!namespace) return undefined;
       return { namespace, published: caches.get(configMaps, { namespace: name, name: configMapName }), rootCa };
     },

@@ -6,7 +6,6 @@ import type { Client } from "#client/client.ts";
 import type { Recorder } from "#client/recorder.ts";
 import { createInformers } from "#client/watch-informer.ts";
 import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
-import { untyped } from "#machinery/resource.ts";
 import { StatusError, unavailable } from "#machinery/status.ts";
 import { configMaps, type ConfigMap } from "#resources/core/config-map.ts";
 import { FaultyClient, served, type Call, type Fate } from "#testing/faulty-client.ts";
@@ -16,6 +15,7 @@ import { create, each, ramp, remove } from "./actions.ts";
 import { callsMax, planMsMax } from "./budget.ts";
 import type { Action, Controller } from "./controller.ts";
 import { runController } from "./runner.ts";
+import { watching } from "./watches.ts";
 import { ownKind } from "./watches.ts";
 
 const map = (name: string): ConfigMap => ({
@@ -152,12 +152,12 @@ test("an object that makes a plan fail is backed off alone", async () => {
 
 test("a change that keysOf cannot read reaches neither the watch nor other controllers", async () => {
   await using world = new World();
-  const keysOf: Controller["watches"][number]["keysOf"] = ({ object }) => {
+  const keysOf = ({ object }: { readonly object: KubeObject }): [ObjectKey] => {
     if (object.metadata.name === "do-bad") throw new Error("cannot be read");
     return [keyOf(object)];
   };
   world.run((object) => [create(configMaps, map(`of-${object.metadata.name}`))], {
-    watches: [{ resource: untyped(configMaps), keysOf }],
+    watches: [watching(configMaps, { keysOf })],
   });
   await world.client.create(configMaps, map("do-bad"));
   await world.clock.advance(0);
@@ -214,7 +214,7 @@ test("keys with nothing to do leave the event loop to others, and so do the chan
     work();
     return [keyOf(object)];
   };
-  world.run(() => [], { observe: work, watches: [{ resource: untyped(configMaps), keysOf }] });
+  world.run(() => [], { observe: work, watches: [watching(configMaps, { keysOf })] });
   await clock.until(() => works === 100);
   assert.ok(mostInTurn <= 3, `expected a few looks and changes in one turn, found ${mostInTurn}`);
 });

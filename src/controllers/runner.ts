@@ -8,8 +8,9 @@ import { turnsOf, type Turns } from "#base/turns.ts";
 import type { Client } from "#client/client.ts";
 import type { Change, Informer, InformerFactory } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
-import { keyOf, keyText, parseKey, type KubeObject } from "#machinery/meta.ts";
-import type { ResourceDefinition } from "#machinery/resource.ts";
+import { keyOf, keyText, parseKey, type Named } from "#machinery/meta.ts";
+import type { Readable } from "#machinery/resource.ts";
+import { covers, fieldsOf, resourceOf } from "#machinery/view.ts";
 import { act, type Acting } from "./act.ts";
 import { Budget, OverBudgetError, planMsMax } from "./budget.ts";
 import type { Caches, Controller, Plan, Watch } from "./controller.ts";
@@ -42,7 +43,12 @@ const changesMax = 10_000;
 
 interface Heard {
   readonly watch: Watch;
-  readonly change: Change<KubeObject>;
+  readonly change: Change<Named>;
+}
+
+interface Watched {
+  readonly what: Readable<Named>;
+  readonly informer: Informer<Named>;
 }
 
 /** The component that runs a controller until its signal is aborted. */
@@ -56,7 +62,8 @@ class Runner<O> {
   private readonly log: Log;
   private readonly queue: WorkQueue;
   private readonly turns: Turns;
-  private readonly informers = new Map<string, Informer<KubeObject>>();
+  // By the id of the resource.
+  private readonly watched = new Map<string, Watched>();
   // Failures in a row, by key.
   private readonly failures = new Map<string, number>();
   // Keys whose last plan was cut or slow, so that it is told once.
@@ -73,16 +80,16 @@ class Runner<O> {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    for (const { resource, indexes, fieldSelector } of this.controller.watches) {
+    for (const { what, indexes, fieldSelector } of this.controller.watches) {
       const selection = fieldSelector === undefined ? undefined : { fieldSelector };
-      const informer = this.parts.informers.informer(resource, selection);
+      const informer = this.parts.informers.informer(what, selection);
       for (const [name, of] of Object.entries(indexes ?? {})) informer.addIndex(name, of);
-      this.informers.set(resource.id, informer);
+      this.watched.set(resourceOf(what).id, { what, informer });
     }
     try {
-      await Promise.all([...this.informers.values()].map((informer) => informer.whenSynced(signal)));
+      await Promise.all([...this.watched.values()].map(({ informer }) => informer.whenSynced(signal)));
       for (const watch of this.controller.watches)
-        this.informers.get(watch.resource.id)?.onChange((change) => this.heard(watch, change), signal);
+        this.watched.get(resourceOf(watch.what).id)?.informer.onChange((change) => this.heard(watch, change), signal);
       const count = this.controller.workers ?? workersDefault;
       await Promise.all([this.follow(signal), ...Array.from({ length: count }, () => this.work(signal))]);
     } finally {
@@ -91,7 +98,7 @@ class Runner<O> {
   }
 
   /** What a change concerns may be found among thousands, and thousands of changes come at once: they wait in line. */
-  private heard(watch: Watch, change: Change<KubeObject>): void {
+  private heard(watch: Watch, change: Change<Named>): void {
     const next = { watch, change };
     // Which keys are concerned does not depend on the order.
     if (!this.changes.push(next)) this.changed(next);
@@ -107,11 +114,11 @@ class Runner<O> {
   }
 
   /** Queues what a change concerns. One object that cannot be read is told, and keeps no other from being seen. */
-  private changed({ watch: { resource, keysOf }, change }: Heard): void {
+  private changed({ watch: { what, keysOf }, change }: Heard): void {
     try {
       for (const key of keysOf(change, this.caches())) this.queue.addAfter(keyText(key), this.controller.settleMs ?? 0);
     } catch (error) {
-      const object = `${resource.id} ${keyText(keyOf(change.object))}`;
+      const object = `${resourceOf(what).id} ${keyText(keyOf(change.object))}`;
       if (this.unreadable.has(object) || this.unreadable.size >= unreadableMax) return;
       this.unreadable.add(object);
       this.log.error("a change was not understood", { object, error: messageOf(error) });
@@ -194,8 +201,8 @@ class Runner<O> {
       if (revision > (newest.get(resourceId) ?? 0n)) newest.set(resourceId, revision);
     }
     const waits = [...newest].flatMap(([resourceId, revision]) => {
-      const informer = this.informers.get(resourceId);
-      return informer ? [informer.whenSeen(String(revision), limit.signal)] : [];
+      const watched = this.watched.get(resourceId);
+      return watched ? [watched.informer.whenSeen(String(revision), limit.signal)] : [];
     });
     const outcomes = await Promise.allSettled(waits);
     if (!signal.aborted && outcomes.some(({ status }) => status === "rejected"))
@@ -228,20 +235,22 @@ class Runner<O> {
     this.queue.addAfter(text, delayMs);
   }
 
-  private informerOf<T extends KubeObject>(resource: ResourceDefinition<T>): Informer<T> {
-    const informer = this.informers.get(resource.id);
-    assert(informer !== undefined, `${this.controller.name} reads ${resource.id} without watching it`);
-    // Holds because informers are kept by the id of their resource.
-    return informer as unknown as Informer<T>;
+  private informerOf<T extends Named>(what: Readable<T>): Informer<T> {
+    const { id } = resourceOf(what);
+    const watched = this.watched.get(id);
+    const isWatched = watched && (watched.what === what || covers(fieldsOf(watched.what), fieldsOf(what)));
+    assert(watched !== undefined && isWatched === true, `${this.controller.name} reads ${id} without watching it`);
+    // Holds because informers are kept by the id of their resource, and by what was declared.
+    return watched.informer as unknown as Informer<T>;
   }
 
   private caches(): Caches {
     return {
       nowMs: this.parts.clock.nowMs(),
       monotonicMs: this.parts.clock.monotonicMs(),
-      get: (resource, key) => this.informerOf(resource).get(key),
-      list: (resource, namespace) => this.informerOf(resource).list(namespace),
-      byIndex: (resource, index) => this.informerOf(resource).byIndex(index.name, index.value),
+      get: (what, key) => this.informerOf(what).get(key),
+      list: (what, namespace) => this.informerOf(what).list(namespace),
+      byIndex: (what, index) => this.informerOf(what).byIndex(index.name, index.value),
     };
   }
 }

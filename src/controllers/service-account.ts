@@ -4,14 +4,13 @@
  * @see https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#serviceaccount-controller
  */
 import type { ObjectKey } from "#machinery/meta.ts";
-import { namespaces, type Namespace } from "#resources/core/namespace.ts";
 import { serviceAccounts } from "#resources/core/service-account.ts";
 import { create } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
-import { isLiveNamespace, namespaceOf, ownKind } from "./watches.ts";
+import { isLiveNamespace, namespaceOf, ownKind, namespacesAlive, type NamespaceSeen } from "./watches.ts";
 
 export interface ServiceAccountObservation {
-  readonly namespace: Namespace;
+  readonly namespace: NamespaceSeen;
   readonly exists: boolean;
 }
 
@@ -19,9 +18,9 @@ const accountName = "default";
 
 export const serviceAccountController: Controller<ServiceAccountObservation> = {
   name: "service-account-controller",
-  watches: [ownKind(namespaces), namespaceOf(serviceAccounts, accountName)],
+  watches: [ownKind(namespacesAlive), namespaceOf(serviceAccounts, accountName)],
   observe: ({ name }: ObjectKey, caches) => {
-    const namespace = caches.get(namespaces, { namespace: "", name });
+    const namespace = caches.get(namespacesAlive, { namespace: "", name });
     if (!namespace) return undefined;
     return { namespace, exists: caches.get(serviceAccounts, { namespace: name, name: accountName }) !== undefined };
   },

@@ -6,13 +6,15 @@
 import { rfc3339 } from "#base/clock.ts";
 import { keyOf } from "#machinery/meta.ts";
 import { untyped } from "#machinery/resource.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
+import { pods } from "#resources/core/pod.ts";
 import { conditionOf } from "./conditions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
 import { isActive } from "./pod-state.ts";
+import { watching } from "./watches.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 export interface StaleDisruptionObservation {
-  readonly pod: Pod;
+  readonly pod: PodSeen;
   readonly nowMs: number;
 }
 
@@ -22,20 +24,18 @@ const target = "DisruptionTarget";
 export const staleDisruptionController: Controller<StaleDisruptionObservation> = {
   name: "stale-disruption-controller",
   watches: [
-    {
-      resource: untyped(pods),
-      // Holds because the watch is on pods.
-      keysOf: ({ type, object }) => (type !== "deleted" && isTarget(object as Pod) ? [keyOf(object)] : []),
-    },
+    watching(podView, {
+      keysOf: ({ type, object }) => (type !== "deleted" && isTarget(object) ? [keyOf(object)] : []),
+    }),
   ],
   observe: (key, caches) => {
-    const pod = caches.get(pods, key);
+    const pod = caches.get(podView, key);
     return pod && isTarget(pod) ? { pod, nowMs: caches.nowMs } : undefined;
   },
   plan: planStaleDisruption,
 };
 
-function isTarget(pod: Pod): boolean {
+function isTarget(pod: PodSeen): boolean {
   return isActive(pod) && conditionOf(pod.status.conditions, target)?.status === "True";
 }
 

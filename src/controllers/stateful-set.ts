@@ -6,25 +6,25 @@
 import { deepEqual } from "#machinery/equal.ts";
 import { selectorOf } from "#machinery/label-selector.ts";
 import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
-import { untyped } from "#machinery/resource.ts";
 import { controllerRevisions, type ControllerRevision } from "#resources/apps/controller-revision.ts";
 import { statefulSets, type StatefulSet, type StatefulSetStatus } from "#resources/apps/stateful-set.ts";
 import { persistentVolumeClaims } from "#resources/core/persistent-volume-claim.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
+import { pods } from "#resources/core/pod.ts";
 import { updateStatus } from "./actions.ts";
 import { nothing, type Action, type Caches, type Controller, type Plan } from "./controller.ts";
-import { claim } from "./ownership.ts";
+import { claim, type Claimable } from "./ownership.ts";
 import { availableInMs, isReady } from "./pod-state.ts";
 import { cutHistory, numberTemplate } from "./revision-history.ts";
 import type { ClaimNamed } from "./stateful-set/claims.ts";
 import { parsePodName, replicasOf, revisionOfPod } from "./stateful-set/identity.ts";
 import { isRunningAndAvailable, isTerminating, progress, type Members } from "./stateful-set/progress.ts";
-import { byOwner, ownKind, ownedBy } from "./watches.ts";
+import { byOwner, ownKind, ownedBy, watching } from "./watches.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 export interface StatefulSetObservation {
   readonly set: StatefulSet;
   /** Owned pods and revisions, and orphans of the namespace. */
-  readonly pods: readonly Pod[];
+  readonly pods: readonly PodSeen[];
   readonly revisions: readonly ControllerRevision[];
   readonly claimNamed: ClaimNamed;
   readonly nowMs: number;
@@ -37,12 +37,11 @@ export const statefulSetController: Controller<StatefulSetObservation> = {
   name: "statefulset-controller",
   watches: [
     ownKind(statefulSets),
-    ownedBy(pods, "StatefulSet", adopters),
+    ownedBy(podView, "StatefulSet", adopters),
     ownedBy(controllerRevisions, "StatefulSet", adopters),
-    {
-      resource: untyped(persistentVolumeClaims),
+    watching(persistentVolumeClaims, {
       keysOf: ({ type, object }) => (type === "deleted" ? setsOf(object) : []),
-    },
+    }),
   ],
   observe: (key, caches) => {
     const set = caches.get(statefulSets, key);
@@ -50,7 +49,7 @@ export const statefulSetController: Controller<StatefulSetObservation> = {
     const owners = [set.metadata.uid ?? "", `orphan/${key.namespace}`];
     return {
       set,
-      pods: owners.flatMap((value) => caches.byIndex(pods, { name: byOwner, value })),
+      pods: owners.flatMap((value) => caches.byIndex(podView, { name: byOwner, value })),
       revisions: owners.flatMap((value) => caches.byIndex(controllerRevisions, { name: byOwner, value })),
       claimNamed: (name) => caches.get(persistentVolumeClaims, { namespace: key.namespace, name }),
       nowMs: caches.nowMs,
@@ -59,7 +58,7 @@ export const statefulSetController: Controller<StatefulSetObservation> = {
   plan: planStatefulSet,
 };
 
-function adopters(orphan: KubeObject, caches: Caches): readonly ObjectKey[] {
+function adopters(orphan: Claimable, caches: Caches): readonly ObjectKey[] {
   return caches
     .list(statefulSets, orphan.metadata.namespace ?? "")
     .filter((set) => selectorOf(set.spec.selector).matches(orphan.metadata.labels ?? {}))
@@ -121,7 +120,7 @@ function cut({ set, members, currentRevision, updateRevision }: Members, all: re
 
 function statusAction(seen: Members): Action[] {
   const { set, members, currentRevision, updateRevision } = seen;
-  const count = (test: (pod: Pod) => boolean): number => members.filter(test).length;
+  const count = (test: (pod: PodSeen) => boolean): number => members.filter(test).length;
   const at = (revision: ControllerRevision): number =>
     count((pod) => !isTerminating(pod) && revisionOfPod(pod) === revision.metadata.name);
   const counted: StatefulSetStatus = {

@@ -7,19 +7,20 @@ import { rfc3339 } from "#base/clock.ts";
 import { untyped } from "#machinery/resource.ts";
 import { tolerates } from "#resources/core/node-matching.ts";
 import { nodes, type Node, type Taint } from "#resources/core/node.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
+import { pods } from "#resources/core/pod.ts";
 import { each, normal, remove, sequence } from "./actions.ts";
 import { nothing, type Action, type Controller, type Plan } from "./controller.ts";
 import { byNode, nodeIndex } from "./node-life-cycle.ts";
 import { TaintTimes } from "./node/taint-times.ts";
 import { isEnded } from "./pod-state.ts";
-import { ownKind } from "./watches.ts";
+import { ownKind, watching } from "./watches.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 export interface EvictionObservation {
   readonly node: Node;
-  readonly pods: readonly Pod[];
+  readonly pods: readonly PodSeen[];
   /** How long a pod has stood under a taint. */
-  readonly stoodMs: (pod: Pod, taint: Taint) => number;
+  readonly stoodMs: (pod: PodSeen, taint: Taint) => number;
   readonly nowMs: number;
 }
 
@@ -29,16 +30,15 @@ export function taintEvictionController(): Controller<EvictionObservation> {
     name: "taint-eviction-controller",
     watches: [
       ownKind(nodes),
-      {
-        resource: untyped(pods),
+      watching(podView, {
         indexes: nodeIndex,
         // A pod may come to a node that has the taint already, or lose the toleration it had.
         keysOf: ({ type, object }, caches) => {
-          const name = (object as Pod).spec.nodeName ?? "";
+          const name = object.spec.nodeName ?? "";
           const node = type === "deleted" || name === "" ? undefined : caches.get(nodes, { namespace: "", name });
           return node && drivingOut(node).length > 0 ? [{ namespace: "", name }] : [];
         },
-      },
+      }),
     ],
     observe: (key, caches) => {
       const node = caches.get(nodes, key);
@@ -47,7 +47,7 @@ export function taintEvictionController(): Controller<EvictionObservation> {
         times.forget(key.name);
         return undefined;
       }
-      const onNode = caches.byIndex(pods, { name: byNode, value: key.name });
+      const onNode = caches.byIndex(podView, { name: byNode, value: key.name });
       const stoodMs = times.note(node, { taints, pods: onNode }, caches.monotonicMs);
       return { node, pods: onNode, stoodMs, nowMs: caches.nowMs };
     },
@@ -76,14 +76,14 @@ export function planEviction({ node, pods: onNode, stoodMs, nowMs }: EvictionObs
 }
 
 /** How long the pod may stay under the taint; for ever when all its tolerations have no end. */
-function toleratedMs(pod: Pod, taint: Taint): number {
+function toleratedMs(pod: PodSeen, taint: Taint): number {
   const matching = (pod.spec.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
   if (matching.length === 0) return 0;
   const seconds = Math.min(...matching.map(({ tolerationSeconds }) => tolerationSeconds ?? Infinity));
   return Math.max(0, seconds) * 1000;
 }
 
-function evict(pod: Pod, nowMs: number): Action[] {
+function evict(pod: PodSeen, nowMs: number): Action[] {
   const { namespace = "", name = "", uid } = pod.metadata;
   const condition = {
     type: "DisruptionTarget",

@@ -5,10 +5,10 @@
  */
 import { fromBase64, textOf } from "#base/bytes.ts";
 import { keyOf } from "#machinery/meta.ts";
-import { untyped } from "#machinery/resource.ts";
 import { secrets, type Secret } from "#resources/core/secret.ts";
 import { remove } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
+import { watching } from "./watches.ts";
 
 export interface TokenObservation {
   readonly secret: Secret;
@@ -20,13 +20,11 @@ const tokenType = "bootstrap.kubernetes.io/token";
 export const tokenCleaner: Controller<TokenObservation> = {
   name: "token-cleaner",
   watches: [
-    {
-      resource: untyped(secrets),
+    watching(secrets, {
       fieldSelector: `type=${tokenType}`,
       keysOf: ({ object }) =>
-        // Holds because the watch is on secrets.
-        (object as Secret).type === tokenType && object.metadata.namespace === "kube-system" ? [keyOf(object)] : [],
-    },
+        object.type === tokenType && object.metadata.namespace === "kube-system" ? [keyOf(object)] : [],
+    }),
   ],
   observe: (key, caches) => {
     const secret = caches.get(secrets, key);

@@ -1,10 +1,10 @@
 /** Tells kubelets how long they may keep Secrets and ConfigMaps without asking, by the size of the cluster. */
 import type { ObjectKey } from "#machinery/meta.ts";
 import { keyOf } from "#machinery/meta.ts";
-import { untyped } from "#machinery/resource.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 import { patch } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
+import { watching } from "./watches.ts";
 
 export interface NodeTtlObservation {
   readonly node: Node;
@@ -26,15 +26,14 @@ const steps = [
 export const ttlController: Controller<NodeTtlObservation> = {
   name: "ttl-controller",
   watches: [
-    {
-      resource: untyped(nodes),
+    watching(nodes, {
       keysOf: ({ type, object }, caches): readonly ObjectKey[] => {
         if (type === "modified") return [];
         const count = caches.list(nodes, "").length;
         const crossing = steps.some(({ nodesMin, nodesMax }) => count === nodesMax + 1 || count === nodesMin - 1);
         return crossing ? caches.list(nodes, "").map(keyOf) : [keyOf(object)];
       },
-    },
+    }),
   ],
   observe: (key, caches) => {
     const node = caches.get(nodes, key);

@@ -7,10 +7,11 @@ import { keyOf, type KubeObject } from "#machinery/meta.ts";
 import { untyped, type ResourceDefinition } from "#machinery/resource.ts";
 import { persistentVolumeClaims, type PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
 import { persistentVolumes, type PersistentVolume } from "#resources/core/persistent-volume.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
+import { pods } from "#resources/core/pod.ts";
 import { unless } from "./actions.ts";
 import { nothing, type Controller, type Plan } from "./controller.ts";
-import { ownKind } from "./watches.ts";
+import { ownKind, watching } from "./watches.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 export interface ProtectionObservation<T extends KubeObject> {
   readonly object: T;
@@ -23,17 +24,15 @@ export const claimProtection: Controller<ProtectionObservation<PersistentVolumeC
   name: "pvc-protection-controller",
   watches: [
     ownKind(persistentVolumeClaims),
-    {
-      resource: untyped(pods),
-      indexes: { [byClaim]: (pod) => claimsOf(pod as Pod).map((name) => `${pod.metadata.namespace}/${name}`) },
-      keysOf: ({ object }) =>
-        claimsOf(object as Pod).map((name) => ({ namespace: object.metadata.namespace ?? "", name })),
-    },
+    watching(podView, {
+      indexes: { [byClaim]: (pod) => claimsOf(pod).map((name) => `${pod.metadata.namespace}/${name}`) },
+      keysOf: ({ object }) => claimsOf(object).map((name) => ({ namespace: object.metadata.namespace ?? "", name })),
+    }),
   ],
   observe: (key, caches) => {
     const object = caches.get(persistentVolumeClaims, key);
     if (!object) return undefined;
-    const users = caches.byIndex(pods, { name: byClaim, value: `${key.namespace}/${key.name}` });
+    const users = caches.byIndex(podView, { name: byClaim, value: `${key.namespace}/${key.name}` });
     return { object, used: users.some(hasNode) };
   },
   plan: planClaimProtection,
@@ -50,12 +49,12 @@ export const volumeProtection: Controller<ProtectionObservation<PersistentVolume
 };
 
 /** A pod without a node has mounted nothing. */
-function hasNode({ spec }: Pod): boolean {
+function hasNode({ spec }: PodSeen): boolean {
   return (spec.nodeName ?? "") !== "";
 }
 
 /** Names of the claims a pod uses, its own ephemeral ones included. */
-export function claimsOf(pod: Pod): readonly string[] {
+export function claimsOf(pod: PodSeen): readonly string[] {
   return (pod.spec.volumes ?? []).flatMap((volume) => {
     if (volume.ephemeral) return [`${pod.metadata.name}-${volume.name}`];
     return volume.persistentVolumeClaim?.claimName ?? [];
@@ -67,7 +66,7 @@ export function planClaimProtection(seen: ProtectionObservation<PersistentVolume
   const { actions } = planProtection(persistentVolumeClaims, "kubernetes.io/pvc-protection", seen);
   const { namespace = "", name = "", deletionTimestamp } = seen.object.metadata;
   if (deletionTimestamp === undefined || actions.length === 0) return { actions };
-  const uses = (pod: Pod): boolean => hasNode(pod) && claimsOf(pod).includes(name);
+  const uses = (pod: PodSeen): boolean => hasNode(pod) && claimsOf(pod).includes(name);
   return { actions: [unless(pods, { namespace }, uses), ...actions] };
 }
 

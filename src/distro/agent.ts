@@ -2,10 +2,15 @@
 import { hostname } from "node:os";
 import { machineClock as clock } from "#base/clock.ts";
 import { supervise } from "#base/component.ts";
+import type { Log } from "#base/log.ts";
 import { machineRandom as random } from "#base/random.ts";
 import { kubernetesVersion } from "#apiserver/version.ts";
+import type { Client } from "#client/client.ts";
 import { EventRecorder } from "#client/event-recorder.ts";
 import { HttpsClient } from "#client/https-client.ts";
+import { serviceView as servicesOfPods } from "#kubelet/service-view.ts";
+import { serviceView } from "#network/service-view.ts";
+import type { InformerFactory } from "#client/informer.ts";
 import { createInformers } from "#client/watch-informer.ts";
 import { Links } from "#host/links.ts";
 import { HttpClient } from "#wire/http-client.ts";
@@ -57,7 +62,7 @@ export async function runAgent({ config, log, stages, say }: ServerRun, signal: 
         {
           ...membership.now.settings,
           client,
-          informers: createInformers(client, { clock, log: log.for("informers") }, signal),
+          informers: informersOf(client, log, signal),
           recorder,
           clock,
           random,
@@ -80,6 +85,13 @@ export async function runAgent({ config, log, stages, say }: ServerRun, signal: 
   } finally {
     http.close();
   }
+}
+
+/** Kubelet, proxy and DNS ask in an order of their own: one informer is to hold what any of them reads. */
+function informersOf(client: Client, log: Log, signal: AbortSignal): InformerFactory {
+  const informers = createInformers(client, { clock, log: log.for("informers") }, signal);
+  for (const view of [servicesOfPods, serviceView]) informers.expect(view);
+  return informers;
 }
 
 function tlsOf({ serving, clientCa }: Membership): TlsMaterial {

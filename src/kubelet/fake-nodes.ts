@@ -27,6 +27,7 @@ import {
   type PodTimes,
   type Step,
 } from "./fake/pod-life.ts";
+import { fakePodView, type FakePod } from "./fake-pod-view.ts";
 import { TimeWheel } from "./fake/wheel.ts";
 import { WorkLine } from "./fake/work-line.ts";
 
@@ -57,7 +58,7 @@ type Due =
 export class FakeNodes implements Component {
   readonly name = "fake-nodes";
   private readonly parts: FakeNodesParts;
-  private readonly pods: Informer<Pod>;
+  private readonly pods: Informer<FakePod>;
   private readonly nodes: Informer<Node>;
   private readonly addresses = new PodAddresses();
   // What each pod waits for, by uid: one step at a time.
@@ -68,7 +69,7 @@ export class FakeNodes implements Component {
 
   constructor(parts: FakeNodesParts) {
     this.parts = parts;
-    this.pods = parts.informers.informer(pods);
+    this.pods = parts.informers.informer(fakePodView);
     this.nodes = parts.informers.informer(nodes);
     this.wheel = new TimeWheel(parts.clock, (due) => this.due(due));
     this.line = new WorkLine(AbortSignal.abort());
@@ -174,14 +175,14 @@ export class FakeNodes implements Component {
     }
   }
 
-  private gone({ metadata, spec }: Pod): void {
+  private gone({ metadata, spec }: FakePod): void {
     const uid = metadata.uid ?? "";
     this.waiting.delete(uid);
     if (isFake(spec.nodeName ?? "")) this.addresses.free(spec.nodeName ?? "", uid);
   }
 
   /** Sees to it that what happens to the pod next does, in its time. */
-  private look(pod: Pod): void {
+  private look(pod: FakePod): void {
     const { nodeName = "" } = pod.spec;
     if (!isFake(nodeName)) return;
     const { uid = "" } = pod.metadata;
@@ -218,7 +219,7 @@ export class FakeNodes implements Component {
   }
 
   /** False when it is too early. */
-  private async take(step: Step["kind"], pod: Pod, node: Node | undefined): Promise<boolean> {
+  private async take(step: Step["kind"], pod: FakePod, node: Node | undefined): Promise<boolean> {
     const nowMs = this.parts.clock.nowMs();
     switch (step) {
       case "start":
@@ -237,7 +238,7 @@ export class FakeNodes implements Component {
     }
   }
 
-  private async start(pod: Pod, node: Node | undefined): Promise<boolean> {
+  private async start(pod: FakePod, node: Node | undefined): Promise<boolean> {
     const { recorder, clock } = this.parts;
     const { nodeName = "", hostNetwork = false } = pod.spec;
     const hostIP = fakeAddress(nodeName);
@@ -250,7 +251,7 @@ export class FakeNodes implements Component {
     return true;
   }
 
-  private async write(pod: Pod, status: Pod["status"]): Promise<void> {
+  private async write(pod: FakePod, status: Pod["status"]): Promise<void> {
     const { uid = "" } = pod.metadata;
     // Holds because a status is JSON.
     const body = { metadata: { uid }, status } as unknown as JsonObject;

@@ -16,7 +16,6 @@ import { BoundedRuntime } from "#host/cri-deadlines.ts";
 import { unavailable } from "#machinery/status.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 import { pods as podResource, type Pod } from "#resources/core/pod.ts";
-import { services } from "#resources/core/service.ts";
 import type { Exchange } from "#wire/http.ts";
 import type { PodParts } from "./act/parts.ts";
 import type { KubeletConfig } from "./config.ts";
@@ -42,6 +41,7 @@ import { ServerAccess } from "./server-access.ts";
 import { StaticPods, type StaticPodParts } from "./static-pods.ts";
 import { Stats } from "./stats.ts";
 import { PodVolumes } from "./volumes/pod-volumes.ts";
+import { serviceView } from "./service-view.ts";
 
 export interface KubeletOptions {
   readonly client: Client;
@@ -193,7 +193,7 @@ async function build(
     images,
     volumes,
     references: new References({ client, clock, log, changed: (uids) => pods.referencesChanged(uids) }),
-    services: informers.informer(services),
+    services: informers.informer(serviceView),
     probeCounts: probeCounts(probeMetrics),
     runtimeName: version.runtimeName,
     nodeMemoryBytes: facts.memoryBytes,

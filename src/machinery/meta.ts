@@ -19,6 +19,7 @@ import {
   str,
   string,
   time,
+  type Holds,
   type Infer,
 } from "./shape.ts";
 
@@ -173,7 +174,30 @@ export interface ObjectKey {
   readonly name: string;
 }
 
-export function keyOf(object: KubeObject): ObjectKey {
+/** Who an object is: what every view of one holds, too. */
+export interface Named {
+  readonly metadata: {
+    readonly name?: string | undefined;
+    readonly namespace?: string | undefined;
+    readonly uid?: string | undefined;
+    readonly resourceVersion?: string | undefined;
+  };
+}
+
+/** What an event or a reference needs of an object. */
+export interface Referable extends Named {
+  readonly apiVersion: string;
+  readonly kind: string;
+}
+
+/** An object, or a view that holds its owners. */
+export interface Owned {
+  readonly metadata: {
+    readonly ownerReferences?: readonly OwnerReference[] | undefined;
+  } & Holds<{ readonly ownerReferences: never }>;
+}
+
+export function keyOf(object: Named): ObjectKey {
   return { namespace: object.metadata.namespace ?? "", name: object.metadata.name ?? "" };
 }
 
@@ -198,6 +222,6 @@ export type Draft<T> = T extends (...args: never[]) => unknown
       : T;
 
 /** The owner that manages the object, if it has one. */
-export function controllerOf(object: KubeObject): OwnerReference | undefined {
+export function controllerOf(object: Owned): OwnerReference | undefined {
   return object.metadata.ownerReferences?.find((owner) => owner.controller === true);
 }

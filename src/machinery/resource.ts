@@ -99,11 +99,17 @@ export interface StoredAs<T extends KubeObject> {
   readonly fromStored: (stored: KubeObject) => T;
 }
 
+declare const read: unique symbol;
+
+/** What objects of a kind are read as: whole, by its definition, or in part, by a view (view.ts). */
+export interface Readable<T> {
+  /** Only a type. */
+  readonly [read]?: T;
+}
+
 /** A resource as the rest of kedge knows it: the options with every default filled in. */
-export interface ResourceDefinition<T extends KubeObject = KubeObject> extends Omit<
-  ResourceOptions<T>,
-  "defaults" | "prepare"
-> {
+export interface ResourceDefinition<T extends KubeObject = KubeObject>
+  extends Omit<ResourceOptions<T>, "defaults" | "prepare">, Readable<T> {
   /** As in the options; the draft is one that decoding by the shape has made. */
   readonly defaults?: (draft: Record<string, unknown>) => void;
   readonly prepare?: (draft: Record<string, unknown>, context: CheckContext<T>) => void;

@@ -216,9 +216,18 @@ type Own<F extends Fields, Inline extends keyof F> = {
   readonly [K in Exclude<keyof F, PresentKeys<F> | Inline>]?: ValueOf<F[K]> | undefined;
 };
 
+declare const holds: unique symbol;
+
+/**
+ * What of an object is there: of a view (view.ts) the fields that were declared, each `never`, and of a whole one
+ * everything, which is `never` itself. It is on no object; by it TypeScript refuses a view where more is wanted than the
+ * view holds, even where what is wanted may be absent.
+ */
+export type Holds<Declared = never> = { readonly [holds]?: Declared };
+
 type ObjectOf<F extends Fields> = [InlineKeys<F>] extends [never]
-  ? Flat<Own<F, never>>
-  : Flat<Own<F, InlineKeys<F>> & Intersection<InlineValue<F[InlineKeys<F>]>>>;
+  ? Flat<Own<F, never> & Holds>
+  : Flat<Own<F, InlineKeys<F>> & Intersection<InlineValue<F[InlineKeys<F>]>> & Holds>;
 
 /** The TypeScript type of a shape: `interface DeploymentSpec extends Infer<typeof deploymentSpec> {}`. */
 export type Infer<S> = S extends { readonly [typeOf]?: infer T } ? Exclude<T, undefined> : never;

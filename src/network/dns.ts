@@ -3,10 +3,9 @@ import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import type { InformerFactory } from "#client/informer.ts";
 import { namespaces } from "#resources/core/namespace.ts";
-import { services } from "#resources/core/service.ts";
-import { endpointSlices } from "#resources/discovery/endpoint-slice.ts";
 import { serveDns } from "#wire/dns.ts";
 import { ClusterZone } from "./dns/zone.ts";
+import { serviceView, sliceView } from "./service-view.ts";
 
 export interface DnsOptions {
   readonly informers: InformerFactory;
@@ -28,8 +27,8 @@ export function clusterDns(options: DnsOptions): Component {
     name: "dns",
     run: async (signal) => {
       const sources = {
-        services: informers.informer(services),
-        slices: informers.informer(endpointSlices),
+        services: informers.informer(serviceView),
+        slices: informers.informer(sliceView),
         namespaces: informers.informer(namespaces),
       };
       // Before the first list is in, silence is right: resolvers ask again, but remember a wrong answer.

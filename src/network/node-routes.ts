@@ -15,8 +15,8 @@ import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import { Reconciled } from "#base/reconciled.ts";
 import type { Informer, InformerFactory } from "#client/informer.ts";
-import { nodes, type Node } from "#resources/core/node.ts";
 import { DisjointRanges } from "./disjoint-ranges.ts";
+import { nodeView, type NodeSeen } from "./node-view.ts";
 
 /** The machine's routes, as far as they were made by this table. */
 export interface RouteTable {
@@ -51,10 +51,10 @@ export function nodeRoutes(options: NodeRoutesOptions): Component {
   return {
     name: "node-routes",
     run: async (signal) => {
-      const informer = informers.informer(nodes);
+      const informer = informers.informer(nodeView);
       await informer.whenSynced(signal);
       const complaints = new Complaints(log);
-      const routes = new Reconciled<Informer<Node>, readonly PodRoute[], RouteChange>(
+      const routes = new Reconciled<Informer<NodeSeen>, readonly PodRoute[], RouteChange>(
         {
           name: "routes to nodes",
           observe: (turn) => table.list(turn),
@@ -123,7 +123,7 @@ export interface RefusedRoute {
 }
 
 interface Claim {
-  readonly node: Node;
+  readonly node: NodeSeen;
   readonly name: string;
   readonly range: Cidr;
   readonly via: string;
@@ -131,7 +131,7 @@ interface Claim {
 
 /** Pure: a route for every other node that has pods and an address, and why others have none. */
 export function routesOf(
-  all: readonly Node[],
+  all: readonly NodeSeen[],
   { nodeName, clusterCidr, serviceCidr }: Pick<NodeRoutesOptions, "nodeName" | "clusterCidr" | "serviceCidr">,
 ): { readonly wanted: readonly PodRoute[]; readonly refused: readonly RefusedRoute[] } {
   const networks = { cluster: parseCidr(clusterCidr), service: parseCidr(serviceCidr) };
@@ -181,18 +181,18 @@ function isNobodys(address: number): boolean {
   return unusable.some((range) => cidrContains(range, address));
 }
 
-function addressOf({ status }: Node): string[] {
+function addressOf({ status }: NodeSeen): string[] {
   const found = status.addresses?.find(({ type }) => type === "InternalIP")?.address;
   return found === undefined ? [] : [found];
 }
 
-function claimOf(node: Node): Claim[] {
+function claimOf(node: NodeSeen): Claim[] {
   const range = node.spec.podCIDR === undefined ? undefined : parseCidr(node.spec.podCIDR);
   return addressOf(node).flatMap((via) => (range ? [{ node, name: node.metadata.name ?? "", range, via }] : []));
 }
 
-function byAge(a: Node, b: Node): number {
-  const key = ({ metadata }: Node): string => `${metadata.creationTimestamp ?? ""} ${metadata.name ?? ""}`;
+function byAge(a: NodeSeen, b: NodeSeen): number {
+  const key = ({ metadata }: NodeSeen): string => `${metadata.creationTimestamp ?? ""} ${metadata.name ?? ""}`;
   return key(a) < key(b) ? -1 : 1;
 }
 

@@ -8,13 +8,12 @@ import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import { Reconciled } from "#base/reconciled.ts";
 import type { Informer, InformerFactory } from "#client/informer.ts";
-import { services, type Service } from "#resources/core/service.ts";
-import { endpointSlices, type EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
 import { answeredHere, servicesKeepOff, type ReservedPlace } from "./reserved.ts";
 import { healthAnswers, healthPorts, type ServeHealth } from "./services/health-ports.ts";
 import { changedTable, wholeTable } from "./services/nft-script.ts";
 import { rulesOf, type Ruleset } from "./services/rules.ts";
 import { udpPlaces, type UdpPlace } from "./services/udp.ts";
+import { serviceView, sliceView, type ServiceSeen, type SliceSeen } from "./service-view.ts";
 
 /** What the proxy needs of the machine. */
 export interface PacketFilter {
@@ -80,7 +79,7 @@ class ServiceProxy {
 
   async run(signal: AbortSignal): Promise<void> {
     const { informers, clock } = this.options;
-    const sources = { services: informers.informer(services), slices: informers.informer(endpointSlices) };
+    const sources = { services: informers.informer(serviceView), slices: informers.informer(sliceView) };
     sources.slices.addIndex("service", (slice) => [serviceOf(slice)]);
     await Promise.all([sources.services.whenSynced(signal), sources.slices.whenSynced(signal)]);
     const filter = new Reconciled<Sources, Held, Change>(
@@ -145,14 +144,14 @@ class ServiceProxy {
 }
 
 interface Sources {
-  readonly services: Informer<Service>;
-  readonly slices: Informer<EndpointSlice>;
+  readonly services: Informer<ServiceSeen>;
+  readonly slices: Informer<SliceSeen>;
 }
 
-function slicesOf(sources: Sources, { metadata }: Service): readonly EndpointSlice[] {
+function slicesOf(sources: Sources, { metadata }: ServiceSeen): readonly SliceSeen[] {
   return sources.slices.byIndex("service", `${metadata.namespace}/${metadata.name}`);
 }
 
-function serviceOf(slice: EndpointSlice): string {
+function serviceOf(slice: SliceSeen): string {
   return `${slice.metadata.namespace}/${slice.metadata.labels?.[serviceNameLabel] ?? ""}`;
 }

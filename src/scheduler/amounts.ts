@@ -2,8 +2,8 @@
 import { own } from "#base/own.ts";
 import { Quantity } from "#machinery/quantity.ts";
 import type { Container } from "#resources/core/container.ts";
-import type { Pod } from "#resources/core/pod.ts";
 import { podAmounts } from "#resources/core/quota-usage.ts";
+import type { PodSeen } from "./pod-view.ts";
 
 /** By resource name, without zeros. */
 export type Amounts = ReadonlyMap<string, number>;
@@ -26,7 +26,7 @@ const leastMemory = String(200 * 1024 * 1024);
  * What the pod holds on its node. While a resize is under way, that is the larger of what is wanted and what is given.
  * Pods that say the same share the same answer.
  */
-export function requestsOf(pod: Pod): PodRequests {
+export function requestsOf(pod: PodSeen): PodRequests {
   const actual = withGivenResources(pod);
   const text = textOf(actual);
   const same = known.get(text);
@@ -42,14 +42,14 @@ const sharedMax = 1_000;
 const known = new Map<string, PodRequests>();
 
 /** Everything of the pod that counts here. */
-function textOf({ spec }: Pod): string {
+function textOf({ spec }: PodSeen): string {
   const { containers, initContainers = [], overhead, resources } = spec;
   const requests = containers.map((one) => one.resources.requests);
   const first = initContainers.map((one) => [one.restartPolicy, one.resources.requests]);
   return JSON.stringify([requests, first, overhead, resources?.requests]);
 }
 
-function readRequests(pod: Pod): PodRequests {
+function readRequests(pod: PodSeen): PodRequests {
   const all = numbersOf(podAmounts(pod, "requests"));
   const used = asksForAll(pod) ? all : numbersOf(podAmounts(withLeastRequests(pod), "requests"));
   return { ...partsOf(all), usedCpu: used.get("cpu") ?? 0, usedMemory: used.get("memory") ?? 0 };
@@ -74,17 +74,17 @@ function numbersOf(quantities: ReadonlyMap<string, Quantity>): Map<string, numbe
   return numbers;
 }
 
-function asksForAll({ spec }: Pod): boolean {
+function asksForAll({ spec }: PodSeen): boolean {
   return [...spec.containers, ...(spec.initContainers ?? [])].every(
     ({ resources }) => resources.requests?.["cpu"] !== undefined && resources.requests["memory"] !== undefined,
   );
 }
 
-function withLeastRequests(pod: Pod): Pod {
+function withLeastRequests(pod: PodSeen): PodSeen {
   return withContainers(pod, (container) => ({ cpu: leastCpu, memory: leastMemory, ...container.resources.requests }));
 }
 
-function withGivenResources(pod: Pod): Pod {
+function withGivenResources(pod: PodSeen): PodSeen {
   const statuses = [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? [])];
   const given = new Map(
     statuses.map(({ name, allocatedResources, resources }) => [name, [allocatedResources, resources?.requests]]),
@@ -107,8 +107,10 @@ function withGivenResources(pod: Pod): Pod {
   });
 }
 
-function withContainers(pod: Pod, requests: (container: Container) => Record<string, string>): Pod {
-  const changed = (container: Container): Container => ({
+type Sized = Pick<Container, "name" | "resources">;
+
+function withContainers(pod: PodSeen, requests: (container: Sized) => Record<string, string>): PodSeen {
+  const changed = <C extends Sized>(container: C): C => ({
     ...container,
     resources: { ...container.resources, requests: requests(container) },
   });

@@ -6,8 +6,9 @@ import { keyOf } from "#machinery/meta.ts";
 import { untyped } from "#machinery/resource.ts";
 import type { JsonObject } from "#machinery/shape.ts";
 import { isReason } from "#machinery/status.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
+import { pods } from "#resources/core/pod.ts";
 import type { PodCondition } from "#resources/core/pod-status.ts";
+import type { PodSeen } from "./pod-view.ts";
 
 export interface WriterParts {
   readonly client: Client;
@@ -19,7 +20,7 @@ export interface WriterParts {
 const messageMax = 1024;
 
 /** @throws StatusError as the API server decided, e.g. "Conflict" when the pod has a node. */
-export async function bind({ client, recorder }: WriterParts, pod: Pod, nodeName: string): Promise<void> {
+export async function bind({ client, recorder }: WriterParts, pod: PodSeen, nodeName: string): Promise<void> {
   const { namespace = "", name = "", uid = "" } = pod.metadata;
   await client.post(
     { resource: untyped(pods), key: keyOf(pod), subresource: "binding" },
@@ -42,7 +43,7 @@ export interface Failure {
 }
 
 /** Says why the pod has no node: as an event, and in its status unless that says so already. */
-export async function report({ client, recorder, clock }: WriterParts, pod: Pod, failure: Failure): Promise<void> {
+export async function report({ client, recorder, clock }: WriterParts, pod: PodSeen, failure: Failure): Promise<void> {
   const { reason, message, nominatedNodeName } = failure;
   recorder.record(pod, { type: "Warning", reason: "FailedScheduling", message: shortened(message) });
   const changed = conditionPatch(pod, { type: "PodScheduled", status: "False", reason, message }, clock);
@@ -55,15 +56,15 @@ export async function report({ client, recorder, clock }: WriterParts, pod: Pod,
 }
 
 /** The pod waits for room on no node any more. */
-export async function clearNomination({ client }: WriterParts, pod: Pod): Promise<void> {
+export async function clearNomination({ client }: WriterParts, pod: PodSeen): Promise<void> {
   if (pod.status.nominatedNodeName !== undefined) await patchStatus(client, pod, { nominatedNodeName: null });
 }
 
 /** Deletes a pod that stands in the way of one with a higher priority. */
 export async function evict(
   parts: WriterParts,
-  victim: Pod,
-  { preemptor, nodeName }: { readonly preemptor: Pod; readonly nodeName: string },
+  victim: PodSeen,
+  { preemptor, nodeName }: { readonly preemptor: PodSeen; readonly nodeName: string },
 ): Promise<void> {
   const { client, recorder, clock } = parts;
   const message = `${preemptor.spec.schedulerName ?? ""}: preempting to accommodate a higher priority pod`;
@@ -84,7 +85,7 @@ export async function evict(
   });
 }
 
-function patchStatus(client: Client, pod: Pod, status: JsonObject): Promise<Pod> {
+function patchStatus(client: Client, pod: PodSeen, status: JsonObject): Promise<PodSeen> {
   const { uid } = pod.metadata;
   const metadata = uid === undefined ? {} : { uid };
   return client.patch(
@@ -95,7 +96,7 @@ function patchStatus(client: Client, pod: Pod, status: JsonObject): Promise<Pod>
 }
 
 /** What must be written so that the pod has the condition; undefined when it has it. */
-function conditionPatch(pod: Pod, wanted: PodCondition, clock: Clock): JsonObject | undefined {
+function conditionPatch(pod: PodSeen, wanted: PodCondition, clock: Clock): JsonObject | undefined {
   const before = pod.status.conditions?.find(({ type }) => type === wanted.type);
   const { type, status, reason = "", message = "" } = wanted;
   const { generation } = pod.metadata;

@@ -5,10 +5,10 @@ import type { Turns } from "#base/turns.ts";
 import type { Change, InformerFactory } from "#client/informer.ts";
 import { deepEqual } from "#machinery/equal.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
 import { factsOf, isOver, type PodFacts } from "./pod-facts.ts";
 import type { SchedulingQueue } from "./queue.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 export const schedulerName = "default-scheduler";
 
@@ -36,7 +36,7 @@ export async function observe(
     else work();
   };
   informers.informer(nodes).onChange((change) => take(() => nodeChanged(observed, change)), signal);
-  informers.informer(pods).onChange((change) => take(() => podChanged(observed, change)), signal);
+  informers.informer(podView).onChange((change) => take(() => podChanged(observed, change)), signal);
   await turns.through(all(backlog, log));
   backlog = undefined;
 }
@@ -74,7 +74,7 @@ function placementDiffers(old: Node, node: Node): boolean {
   );
 }
 
-function podChanged(observed: Observed, change: Change<Pod>): void {
+function podChanged(observed: Observed, change: Change<PodSeen>): void {
   const { object: pod, old } = change;
   // A pod of the same name may have come in between unseen.
   if (old && old.metadata.uid !== pod.metadata.uid) podGone(observed, old);
@@ -83,7 +83,7 @@ function podChanged(observed: Observed, change: Change<Pod>): void {
   else if (pod.spec.schedulerName === schedulerName) podWaits(observed, factsOf(pod), old);
 }
 
-function podGone({ snapshot, queue }: Observed, pod: Pod): void {
+function podGone({ snapshot, queue }: Observed, pod: PodSeen): void {
   const uid = pod.metadata.uid ?? "";
   queue.remove(uid);
   snapshot.withdraw(uid);
@@ -109,7 +109,7 @@ function matteringDiffers(before: PodFacts, after: PodFacts): boolean {
   );
 }
 
-function podWaits({ snapshot, queue }: Observed, pod: PodFacts, old: Pod | undefined): void {
+function podWaits({ snapshot, queue }: Observed, pod: PodFacts, old: PodSeen | undefined): void {
   // It was just bound; this is what it was before.
   if (snapshot.isAssumed(pod.uid) && !queue.get(pod.uid)) return;
   queue.set(pod);

@@ -4,8 +4,8 @@ import { Selector, selectorOf, type LabelRequirement } from "#machinery/label-se
 import { keyOf, keyText } from "#machinery/meta.ts";
 import type { LabelSelector } from "#machinery/meta.ts";
 import type { PodAffinityTerm, WeightedPodAffinityTerm } from "#resources/core/affinity.ts";
-import type { Pod } from "#resources/core/pod.ts";
 import { requestsOf, type PodRequests } from "./amounts.ts";
+import type { PodSeen } from "./pod-view.ts";
 
 export interface HostPort {
   readonly ip: string;
@@ -34,7 +34,7 @@ export interface PodAffinities {
 }
 
 export interface PodFacts {
-  readonly pod: Pod;
+  readonly pod: PodSeen;
   readonly key: string;
   readonly namespace: string;
   readonly uid: string;
@@ -49,7 +49,7 @@ export interface PodFacts {
 
 const none: readonly never[] = [];
 
-export function factsOf(pod: Pod): PodFacts {
+export function factsOf(pod: PodSeen): PodFacts {
   const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
   return {
     pod,
@@ -65,28 +65,28 @@ export function factsOf(pod: Pod): PodFacts {
 }
 
 /** The name of the claim that a volume uses: one that is named, or the one made for the volume. */
-export function claimNameOf(pod: Pod, volume: NonNullable<Pod["spec"]["volumes"]>[number]): string | undefined {
+export function claimNameOf(pod: PodSeen, volume: NonNullable<PodSeen["spec"]["volumes"]>[number]): string | undefined {
   const { persistentVolumeClaim, ephemeral } = volume;
   if (persistentVolumeClaim) return persistentVolumeClaim.claimName;
   return ephemeral ? `${pod.metadata.name ?? ""}-${volume.name}` : undefined;
 }
 
-export function isTerminating(pod: Pod): boolean {
+export function isTerminating(pod: PodSeen): boolean {
   return pod.metadata.deletionTimestamp !== undefined;
 }
 
 /** True when the pod's containers ended for good: it holds nothing any more. */
-export function isOver(pod: Pod): boolean {
+export function isOver(pod: PodSeen): boolean {
   return pod.status.phase === "Succeeded" || pod.status.phase === "Failed";
 }
 
-function claimsOf(pod: Pod): readonly string[] {
+function claimsOf(pod: PodSeen): readonly string[] {
   const { volumes = none } = pod.spec;
   const names = volumes.flatMap((volume) => claimNameOf(pod, volume) ?? []);
   return names.length === 0 ? none : names.map((name) => `${pod.metadata.namespace ?? ""}/${name}`);
 }
 
-function hostPorts({ spec }: Pod): readonly HostPort[] {
+function hostPorts({ spec }: PodSeen): readonly HostPort[] {
   const sidecars = (spec.initContainers ?? none).filter(({ restartPolicy }) => restartPolicy === "Always");
   const found: HostPort[] = [];
   for (const { ports = none } of [...spec.containers, ...sidecars])
@@ -99,7 +99,7 @@ function hostPorts({ spec }: Pod): readonly HostPort[] {
 const sharedMax = 1_000;
 const known = new Map<string, PodAffinities>();
 
-function affinitiesOf(pod: Pod): PodAffinities {
+function affinitiesOf(pod: PodSeen): PodAffinities {
   const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
   const text = JSON.stringify([pod.metadata.namespace ?? "", podAffinity ?? null, podAntiAffinity ?? null]);
   // Terms with such keys (also "mismatchLabelKeys") depend on the pod's own labels.
@@ -112,7 +112,7 @@ function affinitiesOf(pod: Pod): PodAffinities {
   return affinities;
 }
 
-function readAffinities(pod: Pod): PodAffinities {
+function readAffinities(pod: PodSeen): PodAffinities {
   const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
   const required = (terms: readonly PodAffinityTerm[] = none): AffinityTerm[] =>
     terms.map((term) => termOf(pod, term, 0));
@@ -126,7 +126,7 @@ function readAffinities(pod: Pod): PodAffinities {
   };
 }
 
-function termOf(pod: Pod, term: PodAffinityTerm, weight: number): AffinityTerm {
+function termOf(pod: PodSeen, term: PodAffinityTerm, weight: number): AffinityTerm {
   const { namespaces = none, namespaceSelector, topologyKey } = term;
   const own = namespaces.length === 0 && namespaceSelector === undefined;
   const reach = new Set(own ? [pod.metadata.namespace ?? ""] : namespaces);
@@ -147,7 +147,7 @@ function idOf(selector: Selector): string | null {
 
 /** The selector, narrowed to pods that have the same (or other) values as this one under the keys that it names. */
 export function selectorFor(
-  pod: Pod,
+  pod: PodSeen,
   {
     labelSelector,
     matchLabelKeys = none,

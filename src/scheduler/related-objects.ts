@@ -9,7 +9,6 @@ import { statefulSets } from "#resources/apps/stateful-set.ts";
 import { namespaces } from "#resources/core/namespace.ts";
 import { persistentVolumeClaims } from "#resources/core/persistent-volume-claim.ts";
 import { persistentVolumes } from "#resources/core/persistent-volume.ts";
-import type { Pod } from "#resources/core/pod.ts";
 import { replicationControllers } from "#resources/core/replication-controller.ts";
 import { services } from "#resources/core/service.ts";
 import { podDisruptionBudgets } from "#resources/policy/pod-disruption-budget.ts";
@@ -17,6 +16,7 @@ import { csiNodes } from "#resources/storage/csi-node.ts";
 import { storageClasses } from "#resources/storage/storage-class.ts";
 import type { ClusterEvent } from "./plugin.ts";
 import type { Related } from "./related.ts";
+import type { PodSeen } from "./pod-view.ts";
 
 const byClass = "storageClass";
 
@@ -102,7 +102,7 @@ export class RelatedObjects implements Related {
 
   disruptionBudgets: Related["disruptionBudgets"] = () => this.budgets.list();
 
-  siblings(pod: Pod): Selector | undefined {
+  siblings(pod: PodSeen): Selector | undefined {
     const { namespace = "", labels } = pod.metadata;
     const merged: Record<string, string> = {};
     for (const { spec } of this.services.list(namespace))
@@ -111,7 +111,7 @@ export class RelatedObjects implements Related {
     return requirements.length === 0 ? undefined : Selector.of(requirements);
   }
 
-  private ownerSelector(pod: Pod): Selector {
+  private ownerSelector(pod: PodSeen): Selector {
     const owner = controllerOf(pod);
     if (!owner) return Selector.everything;
     const key = { namespace: pod.metadata.namespace ?? "", name: owner.name };

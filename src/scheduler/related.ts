@@ -2,10 +2,10 @@
 import type { PersistentVolume } from "#resources/core/persistent-volume.ts";
 import type { PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
 import type { Selector } from "#machinery/label-selector.ts";
-import type { Pod } from "#resources/core/pod.ts";
 import type { PodDisruptionBudget } from "#resources/policy/pod-disruption-budget.ts";
 import type { CSINode } from "#resources/storage/csi-node.ts";
 import type { StorageClass } from "#resources/storage/storage-class.ts";
+import type { PodSeen } from "./pod-view.ts";
 
 /** Reads are of the moment. */
 export interface Related {
@@ -20,5 +20,5 @@ export interface Related {
   csiNode(name: string): CSINode | undefined;
   disruptionBudgets(): readonly PodDisruptionBudget[];
   /** Selects the pods that the Services and the owner of this pod select; undefined when there is neither. */
-  siblings(pod: Pod): Selector | undefined;
+  siblings(pod: PodSeen): Selector | undefined;
 }

@@ -5,7 +5,6 @@ import { atOnce, turnsOf, type Turns } from "#base/turns.ts";
 import { parseKey } from "#machinery/meta.ts";
 import { nodes } from "#resources/core/node.ts";
 import { isReason } from "#machinery/status.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
 import { bind, clearNomination, evict, report, type Failure } from "./bind.ts";
 import { attemptMetrics, type AttemptMetrics, type Result } from "./attempt-metrics.ts";
 import type { NodeInfo } from "./node-info.ts";
@@ -21,6 +20,7 @@ import type { SchedulerParts } from "./scheduler.ts";
 import { Snapshot } from "./snapshot.ts";
 import { chooseVolumes, whenBound } from "./volume-binder.ts";
 import { claimKey, claimsOf, planVolumes, type VolumePlan } from "./volumes.ts";
+import { podView, type PodSeen } from "./pod-view.ts";
 
 // Pods whose outcome is being written at one time: enough to keep the log busy, and a bound on what a restart repeats.
 const writesMax = 64;
@@ -66,7 +66,7 @@ export class SchedulerRun {
     try {
       await Promise.all([
         informers.informer(nodes).whenSynced(signal),
-        informers.informer(pods).whenSynced(signal),
+        informers.informer(podView).whenSynced(signal),
         this.related.whenSynced(signal),
       ]);
       await observe({ snapshot: this.snapshot, queue: this.queue }, { informers, turns: this.turns, log }, signal);
@@ -171,8 +171,8 @@ export class SchedulerRun {
   }
 
   /** The pod as it is now, if it still waits for a node. */
-  private waiting(pod: PodFacts): Pod | undefined {
-    const current = this.parts.informers.informer(pods).get(parseKey(pod.key));
+  private waiting(pod: PodFacts): PodSeen | undefined {
+    const current = this.parts.informers.informer(podView).get(parseKey(pod.key));
     return current?.metadata.uid === pod.uid && (current.spec.nodeName ?? "") === "" ? current : undefined;
   }
 
@@ -249,7 +249,7 @@ export class SchedulerRun {
       if (seen) continue;
       log.warn("a bound pod is not seen on its node", { pod: key, waitedMs: assumedMsMax });
       this.snapshot.forget(uid);
-      const current = informers.informer(pods).get(parseKey(key));
+      const current = informers.informer(podView).get(parseKey(key));
       if (current?.metadata.uid === uid && (current.spec.nodeName ?? "") === "") this.queue.set(factsOf(current));
     }
     const again = this.unseen.size > 0;

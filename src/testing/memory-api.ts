@@ -2,14 +2,16 @@
  * A small API in memory, for tests of parts that only need somewhere to read and write objects: no validation, no
  * defaults, no admission. Deleting a pod follows its grace period, as the API server does.
  */
+import { picked } from "#client/picked.ts";
 import { BoundedStream } from "#base/queue.ts";
 import { machineClock, rfc3339, type Clock } from "#base/clock.ts";
 import { machineRandom } from "#base/random.ts";
 import type { Client, DeleteRequest, ListRequest, Patch, WatchEvent, WatchRequest } from "#client/client.ts";
 import type { Change, Informer, InformerFactory } from "#client/informer.ts";
 import type { ObjectEvent, Recorder } from "#client/recorder.ts";
-import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
-import type { ResourceDefinition } from "#machinery/resource.ts";
+import { keyOf, type KubeObject, type Named, type ObjectKey } from "#machinery/meta.ts";
+import type { Readable, ResourceDefinition } from "#machinery/resource.ts";
+import { fieldsOf, pick, resourceOf, type FieldTree } from "#machinery/view.ts";
 import { applyMergePatch } from "#machinery/merge-patch.ts";
 import type { JsonObject, JsonValue } from "#machinery/shape.ts";
 import { applyStrategicMerge } from "#machinery/strategic-merge.ts";
@@ -93,7 +95,7 @@ export class MemoryApi implements Client, InformerFactory, Recorder {
     signal.addEventListener("abort", () => stream.end(), { once: true });
     try {
       // Holds because the watcher only gets objects of its resource.
-      for await (const event of stream) yield event as WatchEvent<T>;
+      for await (const event of stream) yield picked(event as WatchEvent<T>, request.fields);
     } finally {
       this.watchers.delete(watcher);
     }
@@ -164,29 +166,38 @@ export class MemoryApi implements Client, InformerFactory, Recorder {
     return Promise.resolve({ status: { token: "token", expirationTimestamp } });
   }
 
-  informer<T extends KubeObject>(resource: ResourceDefinition<T>, selection: ListRequest = {}): Informer<T> {
-    const list = (namespace = ""): T[] => this.select(resource, { ...selection, namespace });
+  informer<T extends Named>(what: Readable<T>, selection: ListRequest = {}): Informer<T> {
+    const [resource, fields] = [resourceOf(what), fieldsOf(what)];
+    // Holds because objects of a resource are asked for by it, and as the view says.
+    const seen = (object: KubeObject): T => (fields ? pick(object, fields) : object) as unknown as T;
+    const list = (namespace = ""): T[] => this.select(resource, { ...selection, namespace }).map(seen);
     return {
-      resource,
       synced: true,
       whenSynced: () => Promise.resolve(),
-      get: (key) => this.find(resource, key),
+      get: (key) => {
+        const object = this.find(resource, key);
+        return object && seen(object);
+      },
       list,
       addIndex: () => undefined,
       byIndex: () => [],
       whenSeen: () => Promise.resolve(),
-      onChange: (handler, signal) => void this.follow({ resource, selection, handler, signal }),
+      onChange: (handler, signal) => void this.follow({ resource, fields, selection, handler, signal }),
     };
   }
 
-  private async follow<T extends KubeObject>(of: {
-    readonly resource: ResourceDefinition<T>;
+  private async follow<T extends Named>(of: {
+    readonly resource: ResourceDefinition;
+    readonly fields: FieldTree | undefined;
     readonly selection: ListRequest;
     readonly handler: (change: Change<T>) => void;
     readonly signal: AbortSignal;
   }): Promise<void> {
     const seen = new Map<string, T>();
-    for await (const event of this.watch(of.resource, of.selection, of.signal)) {
+    const request = { ...of.selection, ...(of.fields && { fields: of.fields }) };
+    for await (const whole of this.watch(of.resource, request, of.signal)) {
+      // Holds as in `informer`.
+      const event = whole as unknown as WatchEvent<T>;
       if (event.type === "bookmark") continue;
       const id = idOf(of.resource, keyOf(event.object));
       const old = seen.get(id);

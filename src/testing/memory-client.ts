@@ -14,6 +14,7 @@ import type {
   WatchRequest,
   WriteOptions,
 } from "#client/client.ts";
+import { picked } from "#client/picked.ts";
 import type { Clock } from "#base/clock.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { keyOf } from "#machinery/meta.ts";
@@ -91,7 +92,9 @@ class MemoryClient implements Client {
     signal: AbortSignal,
   ): AsyncGenerator<WatchEvent<T>> {
     for await (const event of watchObjects(this.objects, { resource: untyped(resource), request }, signal))
-      yield event.type === "bookmark" ? event : { type: event.type, object: typed(resource, event.object) };
+      yield event.type === "bookmark"
+        ? event
+        : picked({ type: event.type, object: typed(resource, event.object) }, request.fields);
   }
 
   async create<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, options?: WriteOptions): Promise<T> {

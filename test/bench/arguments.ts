@@ -11,6 +11,8 @@ export interface Other {
   readonly pids: readonly number[];
 }
 
+const parts = ["scheduler", "scale", "memory"] as const;
+
 export interface Plan {
   /** None: a kedge that is started for it is measured, node and all. One or two: their API part is. */
   readonly others: readonly Other[];
@@ -19,8 +21,10 @@ export interface Plan {
   readonly node: boolean;
   /** Only what HTTP/2 itself costs, beside Node's own. */
   readonly wire: boolean;
-  /** Only what a pod costs the scheduler, or only a cluster of many fake nodes. */
-  readonly part: "scheduler" | "scale" | undefined;
+  /** Only what a pod costs the scheduler, only a cluster of many fake nodes, or only what a control plane holds. */
+  readonly part: (typeof parts)[number] | undefined;
+  /** Of memory also what is held by what made it; to find that out takes memory. */
+  readonly makers: boolean;
   /** Of the cluster of fake nodes. */
   readonly nodes: number;
   readonly pods: number;
@@ -35,10 +39,11 @@ export interface Plan {
   readonly folder: string;
 }
 
-export const usage = `npm run bench -- [scheduler | scale] [flags]
+export const usage = `npm run bench -- [scheduler | scale | memory] [flags]
 
 Measures a kedge that it starts, and writes the figures into docs/bench.md. "scheduler": only what a pod
 costs the scheduler, by the nodes and the pods that are there. "scale": only a cluster of many fake nodes and their pods.
+"memory": only what a control plane holds, after things that clusters live through.
 
   --against URL        measure the API server at URL instead; twice: both of them, in turns
   --kubeconfig FILE    who one is there, and where it is when there is no --against; once for each
@@ -46,6 +51,7 @@ costs the scheduler, by the nodes and the pods that are there. "scale": only a c
   --pids PID,PID       its processes on this machine, to measure their memory and CPU; once for each
   --compare            start a kedge too, and measure the two in turns
   --wire               only what HTTP/2 itself costs, beside what Node's own does
+  --makers             of memory, also what is held by what made it; takes memory itself
   --disable-agent      no node: control plane only
   --idle-seconds N     how long to look at an idle cluster (300)
   --starts N           how many cold starts (3)
@@ -73,6 +79,7 @@ export function planOf(args: readonly string[]): Plan | undefined {
       pids: texts,
       compare: on,
       wire: on,
+      makers: on,
       "disable-agent": on,
       "idle-seconds": { ...text, default: "300" },
       starts: { ...text, default: "3" },
@@ -87,9 +94,11 @@ export function planOf(args: readonly string[]): Plan | undefined {
     },
   });
   if (values.help) return undefined;
-  const [part] = positionals;
-  if (positionals.length > 1 || (part !== undefined && part !== "scheduler" && part !== "scale"))
-    throw new Error(`expected "scheduler", "scale" or nothing before the flags, found "${positionals.join(" ")}"`);
+  const part = parts.find((one) => one === positionals[0]);
+  if (positionals.length > (part === undefined ? 0 : 1)) {
+    const known = parts.map((one) => `"${one}"`).join(", ");
+    throw new Error(`expected ${known} or nothing before the flags, found "${positionals.join(" ")}"`);
+  }
   if (values.against.length > values.kubeconfig.length)
     throw new Error(
       `expected a --kubeconfig for each --against, found ${values.kubeconfig.length} for ${values.against.length}`,
@@ -103,6 +112,7 @@ export function planOf(args: readonly string[]): Plan | undefined {
     compare: values.compare,
     wire: values.wire,
     part,
+    makers: values.makers,
     nodes: count(values.nodes, "--nodes"),
     pods: count(values.pods, "--pods"),
     node: !values["disable-agent"] && values.kubeconfig.length === 0,

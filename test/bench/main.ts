@@ -9,6 +9,7 @@ import { startKedge, type Kedge } from "./kedge.ts";
 import { readTarget } from "./kubeconfig.ts";
 import { describeMachine } from "./machine.ts";
 import { helpRow, idleRows, measureStart, podRows, startRows, type Start } from "./node-part.ts";
+import { measureMemory } from "./memory.ts";
 import { measureWire } from "./wire.ts";
 import { measureScheduler, schedulerSides } from "./scheduler.ts";
 import { measureScale } from "./scale.ts";
@@ -67,11 +68,24 @@ function schedulerReport(plan: Plan): Report {
   return report(plan, { title: "The scheduler", sides: schedulerSides, rows, remarks });
 }
 
+async function memoryReport(plan: Plan): Promise<Report> {
+  const rows = await measureMemory(plan, say);
+  return report(plan, { title: "Memory", sides: ["kedge"], rows, remarks: [] });
+}
+
 async function scaleReport(plan: Plan): Promise<Report> {
   const rows = await measureScale(plan, say);
   const title = `${rounded(plan.nodes)} fake nodes and ${rounded(plan.pods)} pods`;
   return report(plan, { title, sides: ["kedge"], rows, remarks: [] });
 }
+
+type Part = NonNullable<Plan["part"]>;
+
+const partReports: Readonly<Record<Part, (plan: Plan) => Report | Promise<Report>>> = {
+  scheduler: schedulerReport,
+  scale: scaleReport,
+  memory: memoryReport,
+};
 
 function sideOf(kedge: Kedge): Side {
   return { name: "kedge", admin: kedge.admin, pids: () => [kedge.pid] };
@@ -115,7 +129,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (plan.part) {
-    const measured = plan.part === "scheduler" ? schedulerReport(plan) : await scaleReport(plan);
+    const measured = await partReports[plan.part](plan);
     process.stdout.write(`${measured.machine}\n\n${textTable(measured)}`);
     if (plan.shapes.length === 0) keep(measured, new Date());
     return 0;

@@ -20,6 +20,7 @@ import type { AdmissionPlugin, AdmissionRequest } from "../access.ts";
 import { nodeNameOf } from "../authorization/node.ts";
 import { apiReferenceOf, isMirror, mirrorAnnotation } from "../pod-references.ts";
 import { targetOf } from "./target.ts";
+import type { PodSeen } from "../pod-view.ts";
 
 const nodeLabels = new Set([
   "kubernetes.io/hostname",
@@ -36,7 +37,7 @@ const nodeLabels = new Set([
 ]);
 
 interface NodeParts {
-  readonly pods: Informer<Pod>;
+  readonly pods: Informer<PodSeen>;
   readonly nodes: Informer<Node>;
 }
 
@@ -147,7 +148,7 @@ function checkPod(write: NodeWrite): void {
   }
 }
 
-function checkPodStatus(write: NodeWrite, { now, old }: { readonly now: Pod; readonly old: Pod }): void {
+function checkPodStatus(write: NodeWrite, { now, old }: { readonly now: Pod; readonly old: PodSeen }): void {
   const { node } = write;
   if (!deepEqual(old.metadata.labels ?? {}, now.metadata.labels ?? {}))
     refuse(write, `node "${node}" cannot update labels through pod status`);

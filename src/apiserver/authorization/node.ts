@@ -8,10 +8,10 @@ import type { Informer, InformerFactory } from "#client/informer.ts";
 import { exactField, parseFieldSelector } from "#machinery/field-selector.ts";
 import { persistentVolumeClaims, type PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
 import { persistentVolumes, type PersistentVolume } from "#resources/core/persistent-volume.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
 import { resourceSlices, type ResourceSlice } from "#resources/resource/resource-slice.ts";
 import { volumeAttachments, type VolumeAttachment } from "#resources/storage/volume-attachment.ts";
 import type { Attributes, Authorizer, Decision } from "../access.ts";
+import { podView, type PodSeen } from "../pod-view.ts";
 import { claimsOf, configMapsOf, isMirror, resourceClaimsOf, secretsOf } from "../pod-references.ts";
 import { defaultClusterRoles } from "./default-roles.ts";
 import { ruleAllows } from "./rule.ts";
@@ -29,19 +29,19 @@ export function nodeNameOf(user: { readonly name: string; readonly groups: reado
 }
 
 export class NodeAuthorizer implements Authorizer {
-  private readonly pods: Informer<Pod>;
+  private readonly pods: Informer<PodSeen>;
   private readonly claims: Informer<PersistentVolumeClaim>;
   private readonly volumes: Informer<PersistentVolume>;
   private readonly attachments: Informer<VolumeAttachment>;
   private readonly slices: Informer<ResourceSlice>;
   private readonly nodeRules = defaultClusterRoles.find((role) => role.name === "system:node")?.rules ?? [];
   // A pod may refer to thousands of objects, and its node reads them one by one.
-  private readonly namesIn = new WeakMap<NamesOf, WeakMap<Pod, ReadonlySet<string>>>();
+  private readonly namesIn = new WeakMap<NamesOf, WeakMap<PodSeen, ReadonlySet<string>>>();
   // By "resource.group". Other resources are decided by the rules.
   private readonly special: ReadonlyMap<string, (node: string, asked: Asked) => Decision>;
 
   constructor(informers: InformerFactory) {
-    this.pods = informers.informer(pods);
+    this.pods = informers.informer(podView);
     this.claims = informers.informer(persistentVolumeClaims);
     this.volumes = informers.informer(persistentVolumes);
     this.attachments = informers.informer(volumeAttachments);
@@ -126,7 +126,7 @@ export class NodeAuthorizer implements Authorizer {
   }
 
   /** The pods of a node that may give it rights. A mirror pod is the node's own word. */
-  private podsOn(node: string): readonly Pod[] {
+  private podsOn(node: string): readonly PodSeen[] {
     return this.pods.byIndex("node", node).filter((pod) => !isMirror(pod));
   }
 
@@ -135,8 +135,8 @@ export class NodeAuthorizer implements Authorizer {
   }
 
   /** What `namesOf` says of the pod, found once for each of its versions. */
-  private names(namesOf: NamesOf, pod: Pod): ReadonlySet<string> {
-    const known = this.namesIn.get(namesOf) ?? new WeakMap<Pod, ReadonlySet<string>>();
+  private names(namesOf: NamesOf, pod: PodSeen): ReadonlySet<string> {
+    const known = this.namesIn.get(namesOf) ?? new WeakMap<PodSeen, ReadonlySet<string>>();
     this.namesIn.set(namesOf, known);
     const names = known.get(pod) ?? new Set(namesOf(pod));
     known.set(pod, names);
@@ -171,7 +171,7 @@ export class NodeAuthorizer implements Authorizer {
 }
 
 /** Names of objects in the pod's namespace that it refers to. */
-type NamesOf = (pod: Pod) => readonly string[];
+type NamesOf = (pod: PodSeen) => readonly string[];
 
 const accountsOf: NamesOf = ({ spec }) => [spec.serviceAccountName ?? ""];
 

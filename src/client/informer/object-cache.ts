@@ -1,8 +1,8 @@
 /** The objects of an informer by namespace and name, and by what else they are looked up. */
-import { keyOf, keyText, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
+import { keyOf, keyText, type Named, type ObjectKey } from "#machinery/meta.ts";
 import type { Change, IndexFunction } from "../informer.ts";
 
-interface Index<T extends KubeObject> {
+interface Index<T extends Named> {
   /** Never throws. */
   readonly of: IndexFunction<T>;
   /** Most values have one object, which then stands there by itself: an object may have fifty thousand values. */
@@ -14,7 +14,7 @@ export type IndexFailed = (index: string, error: unknown) => void;
 
 const nothing: readonly never[] = Object.freeze([]);
 
-export class ObjectCache<T extends KubeObject> {
+export class ObjectCache<T extends Named> {
   private readonly namespaces = new Map<string, Map<string, T>>();
   private readonly indexes = new Map<string, Index<T>>();
   private readonly indexFailed: IndexFailed;
@@ -101,7 +101,7 @@ export class ObjectCache<T extends KubeObject> {
   }
 }
 
-function addTo<T extends KubeObject>({ of, byValue }: Index<T>, object: T): void {
+function addTo<T extends Named>({ of, byValue }: Index<T>, object: T): void {
   for (const value of of(object)) {
     const known = byValue.get(value);
     if (known === undefined) byValue.set(value, object);
@@ -110,7 +110,7 @@ function addTo<T extends KubeObject>({ of, byValue }: Index<T>, object: T): void
   }
 }
 
-function removeFrom<T extends KubeObject>({ of, byValue }: Index<T>, object: T): void {
+function removeFrom<T extends Named>({ of, byValue }: Index<T>, object: T): void {
   for (const value of of(object)) {
     const known = byValue.get(value);
     if (known === object) byValue.delete(value);

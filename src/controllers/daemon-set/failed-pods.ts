@@ -2,7 +2,7 @@
  * When a failed daemon pod may be replaced. A node that rejects every pod would otherwise be sent pods as fast as it
  * can reject them. Memory of the controller, given to its pure plan as a number.
  */
-import type { Pod } from "#resources/core/pod.ts";
+import type { PodSeen } from "../pod-view.ts";
 
 const firstMs = 1_000;
 const maxMs = 15 * 60_000;
@@ -18,7 +18,7 @@ export class FailedPods {
   private readonly replaced = new Map<string, Replaced>();
 
   /** Milliseconds until the pod may be replaced; 0 when now, which is remembered. */
-  waitMs(place: { readonly setUid: string; readonly nodeName: string }, pod: Pod, nowMs: number): number {
+  waitMs(place: { readonly setUid: string; readonly nodeName: string }, pod: PodSeen, nowMs: number): number {
     const key = `${place.setUid}/${place.nodeName}`;
     const podUid = pod.metadata.uid ?? "";
     this.forget(nowMs);

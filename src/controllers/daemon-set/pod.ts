@@ -5,6 +5,7 @@ import type { Node } from "#resources/core/node.ts";
 import type { PodSpec, Toleration } from "#resources/core/pod-spec.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import { podFromTemplate } from "../pod-from-template.ts";
+import type { PodSeen } from "../pod-view.ts";
 
 export const hashLabel = "controller-revision-hash";
 const generationLabel = "pod-template-generation";
@@ -80,7 +81,7 @@ export function daemonPod(set: DaemonSet, hash: string, nodeName: string): Pod {
 const nameField = "metadata.name";
 
 /** The node a daemon pod is on or waits for. */
-export function nodeNameOf(pod: Pod): string | undefined {
+export function nodeNameOf(pod: PodSeen): string | undefined {
   if ((pod.spec.nodeName ?? "") !== "") return pod.spec.nodeName;
   const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   const fields = terms?.flatMap((term) => term.matchFields ?? []) ?? [];
@@ -88,8 +89,8 @@ export function nodeNameOf(pod: Pod): string | undefined {
 }
 
 /** Pods with a node first, then the oldest: the first is the one that counts. */
-export function byPlaceAndAge(a: Pod, b: Pod): number {
-  const placed = (pod: Pod): boolean => (pod.spec.nodeName ?? "") !== "";
+export function byPlaceAndAge(a: PodSeen, b: PodSeen): number {
+  const placed = (pod: PodSeen): boolean => (pod.spec.nodeName ?? "") !== "";
   const [left, right] = [a.metadata.creationTimestamp ?? "", b.metadata.creationTimestamp ?? ""];
   if (placed(a) !== placed(b)) return placed(a) ? -1 : 1;
   if (left !== right) return left < right ? -1 : 1;

@@ -1,12 +1,12 @@
 /** Moves the pods of a DaemonSet to its newest template, a few nodes at a time. Pure. */
 import { scaledValue } from "#machinery/int-or-string.ts";
 import type { DaemonSet } from "#resources/apps/daemon-set.ts";
-import type { Pod } from "#resources/core/pod.ts";
+import type { PodSeen } from "../pod-view.ts";
 import { isAvailable } from "../pod-state.ts";
 import { hashLabel } from "./pod.ts";
 
 export interface Changes {
-  readonly remove: readonly Pod[];
+  readonly remove: readonly PodSeen[];
   /** Names of nodes that get a pod. */
   readonly add: readonly string[];
 }
@@ -14,7 +14,7 @@ export interface Changes {
 export interface Rollout {
   readonly set: DaemonSet;
   readonly hash: string;
-  readonly podsByNode: ReadonlyMap<string, readonly Pod[]>;
+  readonly podsByNode: ReadonlyMap<string, readonly PodSeen[]>;
   /** Nodes that should have a pod. */
   readonly desired: number;
   readonly nowMs: number;
@@ -30,7 +30,10 @@ function maxUnavailableOf(set: DaemonSet, desired: number): number {
 }
 
 /** The pods of a node by age of their template; undefined while there are more than one of a kind. */
-function pairOf(pods: readonly Pod[], hash: string): { readonly fresh?: Pod; readonly old?: Pod } | undefined {
+function pairOf(
+  pods: readonly PodSeen[],
+  hash: string,
+): { readonly fresh?: PodSeen; readonly old?: PodSeen } | undefined {
   const live = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
   const [fresh, ...moreFresh] = live.filter((pod) => pod.metadata.labels?.[hashLabel] === hash);
   const [old, ...moreOld] = live.filter((pod) => pod.metadata.labels?.[hashLabel] !== hash);
@@ -44,10 +47,10 @@ export function rollOut(rollout: Rollout): Changes {
 
 /** Old pods that are not available go at once, others as far as pods may be missing. */
 function rollByLoss({ set, hash, podsByNode, desired, nowMs }: Rollout): Changes {
-  const available = (pod: Pod): boolean => isAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs);
+  const available = (pod: PodSeen): boolean => isAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs);
   let unavailable = 0;
-  const broken: Pod[] = [];
-  const candidates: Pod[] = [];
+  const broken: PodSeen[] = [];
+  const candidates: PodSeen[] = [];
   for (const pods of podsByNode.values()) {
     const pair = pairOf(pods, hash);
     const only = pair?.fresh ? (pair.old ? undefined : pair.fresh) : pair?.old;
@@ -64,9 +67,9 @@ function rollByLoss({ set, hash, podsByNode, desired, nowMs }: Rollout): Changes
 
 /** New pods come beside the old, which go once the new ones are available. */
 function rollBySurge({ set, hash, podsByNode, desired, nowMs }: Rollout): Changes {
-  const available = (pod: Pod): boolean => isAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs);
+  const available = (pod: PodSeen): boolean => isAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs);
   let surging = 0;
-  const remove: Pod[] = [];
+  const remove: PodSeen[] = [];
   const replaced: string[] = [];
   const candidates: string[] = [];
   for (const [nodeName, pods] of podsByNode) {

@@ -1,5 +1,5 @@
 /** The endpoints of a Service: pods it selects, and the ports they listen on. Shared by Endpoints and EndpointSlices. */
-import type { Pod } from "#resources/core/pod.ts";
+import type { PodSeen } from "../pod-view.ts";
 import type { Service, ServicePort } from "#resources/core/service.ts";
 import { isEnded, isReady } from "../pod-state.ts";
 
@@ -13,7 +13,7 @@ export interface ResolvedPort {
 
 /** A pod with its address, as a Service sees it. */
 export interface Backend {
-  readonly pod: Pod;
+  readonly pod: PodSeen;
   readonly address: string;
   /** The same list for pods that name their ports alike. */
   readonly ports: readonly ResolvedPort[];
@@ -24,7 +24,7 @@ export interface Backend {
 }
 
 /** Pods that have an address and have not ended. */
-export function backendsOf(service: Service, candidates: readonly Pod[]): Backend[] {
+export function backendsOf(service: Service, candidates: readonly PodSeen[]): Backend[] {
   const notReadyToo = service.spec.publishNotReadyAddresses === true;
   const portsOf = portResolver(service);
   return candidates
@@ -44,7 +44,7 @@ export function backendsOf(service: Service, candidates: readonly Pod[]): Backen
 }
 
 /** A Service may have thousands of ports, and thousands of pods: what is the same for all of them is found once. */
-function portResolver(service: Service): (pod: Pod) => readonly ResolvedPort[] {
+function portResolver(service: Service): (pod: PodSeen) => readonly ResolvedPort[] {
   const ports = service.spec.ports ?? [];
   const wanted = new Set(ports.map(({ targetPort }) => targetPort).filter((target) => typeof target === "string"));
   const resolved = new Map<string, readonly ResolvedPort[]>();
@@ -66,7 +66,7 @@ function resolve(port: ServicePort, named: ReadonlyMap<string, number>): Resolve
 const nameOf = (name: string, protocol = "TCP"): string => `${protocol}/${name}`;
 
 /** The pod's ports that are wanted by their names; the first of a name counts. */
-function namedPorts(pod: Pod, wanted: ReadonlySet<string>): ReadonlyMap<string, number> {
+function namedPorts(pod: PodSeen, wanted: ReadonlySet<string>): ReadonlyMap<string, number> {
   const named = new Map<string, number>();
   if (wanted.size === 0) return named;
   const sidecars = (pod.spec.initContainers ?? []).filter((one) => one.restartPolicy === "Always");
@@ -86,7 +86,7 @@ function targetPort(port: ServicePort, named: ReadonlyMap<string, number>): numb
 }
 
 /** The name DNS gives the pod, when its hostname and subdomain make it part of this headless Service. */
-export function hostnameIn(service: Service, pod: Pod): string | undefined {
+export function hostnameIn(service: Service, pod: PodSeen): string | undefined {
   const { hostname = "", subdomain = "" } = pod.spec;
   const belongs = hostname !== "" && subdomain === service.metadata.name;
   return belongs && pod.metadata.namespace === service.metadata.namespace ? hostname : undefined;

@@ -12,7 +12,7 @@ import type { KubeObject } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import { isReason } from "#machinery/status.ts";
 import { eachKindOnce } from "../served-kinds.ts";
-import { itemOf, type Graph, type Item } from "./graph.ts";
+import { itemFields, itemOf, type Graph, type Item } from "./graph.ts";
 
 export interface GraphWatchesParts {
   readonly client: Client;
@@ -105,7 +105,7 @@ export class GraphWatches {
         // A watch without a version brings everything there is; what it does not bring is gone.
         const beginning = resourceVersion === undefined ? new Set<string>() : undefined;
         if (beginning) watched.whole = false;
-        const request = resourceVersion === undefined ? {} : { resourceVersion };
+        const request = { fields: itemFields, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
         for await (const event of client.watch(resource, request, signal)) {
           this.take(resource, event, beginning);
           if (event.type === "bookmark" && event.initialEventsEnd && beginning) {

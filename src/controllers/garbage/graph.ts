@@ -20,6 +20,20 @@ export interface Item {
 export const foregroundFinalizer = "foregroundDeletion";
 export const orphanFinalizer = "orphan";
 
+/** What is read of every object there is. */
+export const itemFields = {
+  metadata: {
+    name: true,
+    namespace: true,
+    uid: true,
+    resourceVersion: true,
+    ownerReferences: true,
+    finalizers: true,
+    deletionTimestamp: true,
+  },
+} as const;
+
+/** @param object With the fields above at least. */
 export function itemOf(resource: ResourceDefinition, object: KubeObject): Item {
   const { uid = "", ownerReferences = [], finalizers = [], deletionTimestamp } = object.metadata;
   const deleting = deletionTimestamp !== undefined;

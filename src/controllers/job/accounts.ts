@@ -3,7 +3,7 @@
  * finalizer, then the uid becomes part of a number. So no pod is lost or counted twice, whatever is interrupted. Pure.
  */
 import type { JobStatus } from "#resources/batch/job.ts";
-import type { Pod } from "#resources/core/pod.ts";
+import type { PodSeen } from "../pod-view.ts";
 import type { Outcome } from "./outcome.ts";
 import { indexOf, isFailed, isIndexed, isTracked, verdictOn } from "./pod-outcome.ts";
 import { hasValidIndex, type Tally } from "./tally.ts";
@@ -14,7 +14,7 @@ export interface Accounts {
     "succeeded" | "failed" | "completedIndexes" | "failedIndexes" | "uncountedTerminatedPods"
   >;
   /** Pods that may go once the counts are written. */
-  readonly release: readonly Pod[];
+  readonly release: readonly PodSeen[];
   /** Every ended pod is part of a number. */
   readonly settled: boolean;
 }
@@ -28,7 +28,7 @@ export function account(seen: Tally, outcome: Outcome | undefined): Accounts {
   const succeeded = [...carried.uncounted.succeeded];
   const failed = [...carried.uncounted.failed];
   const newlyCompleted: number[] = [];
-  const release: Pod[] = [];
+  const release: PodSeen[] = [];
   const known = new Set([...succeeded, ...failed]);
   let waiting = 0;
   for (const pod of seen.pods.filter(isTracked)) {
@@ -81,14 +81,14 @@ function carryOver({ job, pods }: Tally) {
   };
 }
 
-function mayRelease({ job, keptFailures }: Tally, outcome: Outcome | undefined, pod: Pod): boolean {
+function mayRelease({ job, keptFailures }: Tally, outcome: Outcome | undefined, pod: PodSeen): boolean {
   if (job.metadata.deletionTimestamp !== undefined || outcome !== undefined || pod.status.phase === "Succeeded")
     return true;
   return isFailed(job, pod) && keptFailures.get(indexOf(pod) ?? -1) !== pod;
 }
 
 /** A pod that did not end before its Job failed has failed with it. */
-function countsAsFailed({ job }: Tally, outcome: Outcome | undefined, pod: Pod): boolean {
+function countsAsFailed({ job }: Tally, outcome: Outcome | undefined, pod: PodSeen): boolean {
   const failed = isFailed(job, pod) || outcome?.interim === "FailureTarget";
   return failed && verdictOn(job, pod).counts;
 }

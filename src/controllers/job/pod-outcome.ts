@@ -2,24 +2,23 @@
 import { own } from "#base/own.ts";
 import type { Job } from "#resources/batch/job.ts";
 import type { PodFailurePolicyRule } from "#resources/batch/pod-failure-policy-rule.ts";
-import type { ContainerStatus } from "#resources/core/pod-status.ts";
-import type { Pod } from "#resources/core/pod.ts";
+import type { PodSeen } from "../pod-view.ts";
 
 export const trackingFinalizer = "batch.kubernetes.io/job-tracking";
 export const indexKey = "batch.kubernetes.io/job-completion-index";
 export const failureCountKey = "batch.kubernetes.io/job-index-failure-count";
 export const ignoredCountKey = "batch.kubernetes.io/job-index-ignored-failure-count";
 
-export function isTracked(pod: Pod): boolean {
+export function isTracked(pod: PodSeen): boolean {
   return pod.metadata.finalizers?.includes(trackingFinalizer) === true;
 }
 
 /** Undefined without an annotation that holds a number. */
-export function indexOf(pod: Pod): number | undefined {
+export function indexOf(pod: PodSeen): number | undefined {
   return annotatedNumber(pod, indexKey);
 }
 
-export function annotatedNumber(pod: Pod, key: string): number | undefined {
+export function annotatedNumber(pod: PodSeen, key: string): number | undefined {
   const text = own(pod.metadata.annotations, key);
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
@@ -34,7 +33,7 @@ export function replacesOnlyFailed(job: Job): boolean {
 }
 
 /** A deleted pod counts as failed: it may never get to say how it ended. */
-export function isFailed(job: Job, pod: Pod): boolean {
+export function isFailed(job: Job, pod: PodSeen): boolean {
   if (pod.status.phase === "Failed") return true;
   if (replacesOnlyFailed(job)) return false;
   return pod.metadata.deletionTimestamp !== undefined && pod.status.phase !== "Succeeded";
@@ -51,7 +50,7 @@ export interface Verdict {
 const counted: Verdict = { action: "Count", counts: true };
 
 /** The first rule that matches decides. */
-export function verdictOn(job: Job, pod: Pod): Verdict {
+export function verdictOn(job: Job, pod: PodSeen): Verdict {
   const { namespace, name } = pod.metadata;
   for (const [at, rule] of (job.spec.podFailurePolicy?.rules ?? []).entries()) {
     const why = matchRule(rule, pod, `${namespace}/${name}`);
@@ -63,7 +62,7 @@ export function verdictOn(job: Job, pod: Pod): Verdict {
   return counted;
 }
 
-function matchRule(rule: PodFailurePolicyRule, pod: Pod, podName: string): string | undefined {
+function matchRule(rule: PodFailurePolicyRule, pod: PodSeen, podName: string): string | undefined {
   const { onExitCodes, onPodConditions = [] } = rule;
   if (onExitCodes) {
     const { containerName, operator, values } = onExitCodes;
@@ -82,9 +81,9 @@ function matchRule(rule: PodFailurePolicyRule, pod: Pod, podName: string): strin
 }
 
 /** When the pod ended, as well as it can be told. */
-export function endedMs(pod: Pod): number {
+export function endedMs(pod: PodSeen): number {
   const { containerStatuses = [], conditions } = pod.status;
-  const finished = containerStatuses.flatMap(({ state }: ContainerStatus) => state.terminated?.finishedAt ?? []);
+  const finished = containerStatuses.flatMap(({ state }) => state.terminated?.finishedAt ?? []);
   const ready = conditions?.find(({ type, status }) => type === "Ready" && status === "False");
   const text =
     finished.toSorted().at(-1) ??
@@ -104,7 +103,7 @@ export function backoffMs(failures: number, lastMs: number, nowMs: number): numb
 }
 
 /** Restarts of containers, which count for Jobs that restart them in place. */
-export function restartsOf(pod: Pod): number {
+export function restartsOf(pod: PodSeen): number {
   const all = [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? [])];
   return all.reduce((sum, one) => sum + one.restartCount, 0);
 }

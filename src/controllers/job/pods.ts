@@ -3,6 +3,7 @@ import type { Job } from "#resources/batch/job.ts";
 import type { Container } from "#resources/core/container.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import { podFromTemplate } from "../pod-from-template.ts";
+import type { PodSeen } from "../pod-view.ts";
 import { compareForDeletion } from "../pod-state.ts";
 import { IndexSet } from "./indexes.ts";
 import { indexKey, indexOf, isIndexed, replacesOnlyFailed, trackingFinalizer } from "./pod-outcome.ts";
@@ -10,7 +11,7 @@ import { completionsOf, failureAnnotations, waitAfterFailures, waitOfIndex, type
 
 export interface Staffing {
   readonly start: readonly Pod[];
-  readonly stop: readonly Pod[];
+  readonly stop: readonly PodSeen[];
   /** Nothing starts before this time is over. */
   readonly waitMs: number;
 }
@@ -49,14 +50,14 @@ function wantedActive({ job, active, succeeded }: Tally): number {
 }
 
 /** Pods of no use first: those with an index that is taken or not asked for. */
-function toStop({ job, active }: Tally, least: number): readonly Pod[] {
+function toStop({ job, active }: Tally, least: number): readonly PodSeen[] {
   const useless = isIndexed(job) ? duplicates(job, active) : [];
   const uselessSet = new Set(useless);
   const others = active.filter((pod) => !uselessSet.has(pod)).toSorted(compareForDeletion);
   return [...useless, ...others.slice(0, Math.max(0, least - useless.length))];
 }
 
-function duplicates(job: Job, active: readonly Pod[]): readonly Pod[] {
+function duplicates(job: Job, active: readonly PodSeen[]): readonly PodSeen[] {
   const byIndex = Map.groupBy(active, indexOf);
   return [...byIndex].flatMap(([index, pods]) => {
     if (index === undefined || index >= completionsOf(job)) return pods;
@@ -74,7 +75,7 @@ function pendingIndexes({ job, active, terminating, completed, failedIndexes }: 
 
 interface Place {
   readonly index: number;
-  readonly replaced: Pod | undefined;
+  readonly replaced: PodSeen | undefined;
 }
 
 function podOf(job: Job, place?: Place): Pod {

@@ -1,6 +1,6 @@
 /** What a look at a Job's pods adds up to. Pure. */
 import type { Job } from "#resources/batch/job.ts";
-import type { Pod } from "#resources/core/pod.ts";
+import type { PodSeen } from "../pod-view.ts";
 import { isActive, isEnding } from "../pod-state.ts";
 import { IndexSet } from "./indexes.ts";
 import {
@@ -18,10 +18,10 @@ import {
 
 export interface Tally {
   readonly job: Job;
-  readonly pods: readonly Pod[];
+  readonly pods: readonly PodSeen[];
   readonly nowMs: number;
-  readonly active: readonly Pod[];
-  readonly terminating: readonly Pod[];
+  readonly active: readonly PodSeen[];
+  readonly terminating: readonly PodSeen[];
   readonly succeeded: number;
   readonly failed: number;
   /** Of an Indexed Job; empty for others. */
@@ -30,7 +30,7 @@ export interface Tally {
   /** With a back-off limit per index only. */
   readonly failedIndexes: IndexSet | undefined;
   /** The failed pod of an index that has no successor yet: it keeps count until the successor takes over. */
-  readonly keptFailures: ReadonlyMap<number, Pod>;
+  readonly keptFailures: ReadonlyMap<number, PodSeen>;
 }
 
 export function completionsOf(job: Job): number {
@@ -38,18 +38,18 @@ export function completionsOf(job: Job): number {
 }
 
 /** The index counts: an Indexed Job ignores pods beyond its completions. */
-export function hasValidIndex(job: Job, pod: Pod): boolean {
+export function hasValidIndex(job: Job, pod: PodSeen): boolean {
   if (!isIndexed(job)) return true;
   const index = indexOf(pod);
   return index !== undefined && index < completionsOf(job);
 }
 
-export function tally(job: Job, pods: readonly Pod[], nowMs: number): Tally {
+export function tally(job: Job, pods: readonly PodSeen[], nowMs: number): Tally {
   const uncounted = new Set([
     ...(job.status.uncountedTerminatedPods?.succeeded ?? []),
     ...(job.status.uncountedTerminatedPods?.failed ?? []),
   ]);
-  const isNew = (pod: Pod): boolean =>
+  const isNew = (pod: PodSeen): boolean =>
     isTracked(pod) && !uncounted.has(pod.metadata.uid ?? "") && hasValidIndex(job, pod);
   const newSucceeded = pods.filter((pod) => isNew(pod) && pod.status.phase === "Succeeded").length;
   const newFailed = pods.filter((pod) => isNew(pod) && isFailed(job, pod) && verdictOn(job, pod).counts).length;
@@ -78,7 +78,7 @@ export function tally(job: Job, pods: readonly Pod[], nowMs: number): Tally {
   };
 }
 
-function failedIndexesOf(job: Job, pods: readonly Pod[]): IndexSet {
+function failedIndexesOf(job: Job, pods: readonly PodSeen[]): IndexSet {
   const limit = job.spec.backoffLimitPerIndex ?? 0;
   const failed = pods.filter((pod) => {
     if (!hasValidIndex(job, pod) || !isFailed(job, pod)) return false;
@@ -89,13 +89,13 @@ function failedIndexesOf(job: Job, pods: readonly Pod[]): IndexSet {
 }
 
 /** Failures of an index so far, with those that the policy ignores. */
-function failuresOf(pod: Pod): number {
+function failuresOf(pod: PodSeen): number {
   return (annotatedNumber(pod, failureCountKey) ?? 0) + (annotatedNumber(pod, ignoredCountKey) ?? 0);
 }
 
-function keptFailuresOf(job: Job, pods: readonly Pod[], settled: IndexSet): ReadonlyMap<number, Pod> {
+function keptFailuresOf(job: Job, pods: readonly PodSeen[], settled: IndexSet): ReadonlyMap<number, PodSeen> {
   const busy = new Set(pods.filter(isActive).map(indexOf));
-  const kept = new Map<number, Pod>();
+  const kept = new Map<number, PodSeen>();
   for (const pod of pods) {
     const index = indexOf(pod);
     if (index === undefined || !isTracked(pod) || !hasValidIndex(job, pod) || !isFailed(job, pod)) continue;
@@ -107,7 +107,7 @@ function keptFailuresOf(job: Job, pods: readonly Pod[], settled: IndexSet): Read
 }
 
 /** The annotations a successor carries on. */
-export function failureAnnotations(job: Job, replaced: Pod | undefined): Record<string, string> {
+export function failureAnnotations(job: Job, replaced: PodSeen | undefined): Record<string, string> {
   if (job.spec.backoffLimitPerIndex === undefined) return {};
   const counts = replaced !== undefined && verdictOn(job, replaced).counts;
   const failures = (replaced && annotatedNumber(replaced, failureCountKey)) ?? 0;

@@ -2,9 +2,12 @@
  * When each node was last heard of, by this process's own clock that only goes forward: the node's clock may be wrong,
  * and the wall clock here may jump. Memory of the controller.
  */
-import type { Lease } from "#resources/coordination/lease.ts";
+import { view, type Seen } from "#machinery/view.ts";
+import { leases } from "#resources/coordination/lease.ts";
 import type { Node } from "#resources/core/node.ts";
 import { conditionOf } from "../conditions.ts";
+
+export const leaseView = view(leases, { spec: { renewTime: true } });
 
 interface Heard {
   readonly sign: string;
@@ -15,7 +18,7 @@ interface Heard {
 
 export interface Beat {
   readonly node: Node;
-  readonly lease: Lease | undefined;
+  readonly lease: Seen<typeof leaseView> | undefined;
   /** How long the node may be silent. */
   readonly graceMs: number;
 }

@@ -4,7 +4,7 @@
  * controller.
  */
 import type { Node } from "#resources/core/node.ts";
-import type { Pod } from "#resources/core/pod.ts";
+import type { PodSeen } from "../pod-view.ts";
 import { conditionOf } from "../conditions.ts";
 import { isReady } from "../pod-state.ts";
 
@@ -13,7 +13,7 @@ export class LostReady {
   private readonly lost = new Set<string>();
 
   /** @returns True while pods of this node are to be told that they are not ready. */
-  note(node: Node, onNode: readonly Pod[]): boolean {
+  note(node: Node, onNode: readonly PodSeen[]): boolean {
     const name = node.metadata.name ?? "";
     const status = conditionOf(node.status.conditions, "Ready")?.status;
     if (status === "True") {

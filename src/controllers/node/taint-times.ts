@@ -4,7 +4,7 @@
  * may stay begins anew, as upstream's does.
  */
 import type { Node, Taint } from "#resources/core/node.ts";
-import type { Pod } from "#resources/core/pod.ts";
+import type { PodSeen } from "../pod-view.ts";
 
 interface Times {
   readonly taints: Map<string, number>;
@@ -21,9 +21,9 @@ export class TaintTimes {
   /** @returns How long a pod has stood under a taint, in milliseconds. */
   note(
     node: Node,
-    seen: { readonly taints: readonly Taint[]; readonly pods: readonly Pod[] },
+    seen: { readonly taints: readonly Taint[]; readonly pods: readonly PodSeen[] },
     nowMs: number,
-  ): (pod: Pod, taint: Taint) => number {
+  ): (pod: PodSeen, taint: Taint) => number {
     const name = node.metadata.name ?? "";
     const before = this.byNode.get(name);
     const kept = (known: ReadonlyMap<string, number> | undefined, ids: readonly string[]): Map<string, number> =>
@@ -46,6 +46,6 @@ function taintId({ key, value = "" }: Taint): string {
   return `${key}=${value}`;
 }
 
-function podId(pod: Pod): string {
+function podId(pod: PodSeen): string {
   return pod.metadata.uid ?? `${pod.metadata.namespace}/${pod.metadata.name}`;
 }

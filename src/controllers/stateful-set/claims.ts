@@ -8,7 +8,7 @@ import { deepEqual } from "#machinery/equal.ts";
 import type { KubeObject, OwnerReference } from "#machinery/meta.ts";
 import type { StatefulSet } from "#resources/apps/stateful-set.ts";
 import { persistentVolumeClaims, type PersistentVolumeClaim } from "#resources/core/persistent-volume-claim.ts";
-import type { Pod } from "#resources/core/pod.ts";
+import type { PodSeen } from "../pod-view.ts";
 import { create, normal, patch, warning } from "../actions.ts";
 import type { Action } from "../controller.ts";
 import { ownerReferenceTo } from "../ownership.ts";
@@ -56,7 +56,7 @@ export function hasStaleClaim(set: StatefulSet, ordinal: number, claimNamed: Cla
 }
 
 /** Gives the claims of a pod to whom the policy says. */
-export function retainClaims(set: StatefulSet, pod: Pod, claimNamed: ClaimNamed): Action[] {
+export function retainClaims(set: StatefulSet, pod: PodSeen, claimNamed: ClaimNamed): Action[] {
   return claimsOf(set, ordinalOf(pod)).flatMap((made) => {
     const claim = claimNamed(made.metadata.name ?? "");
     if (!claim || claim.metadata.deletionTimestamp !== undefined) return [];
@@ -71,7 +71,7 @@ export function retainClaims(set: StatefulSet, pod: Pod, claimNamed: ClaimNamed)
   });
 }
 
-function wishedOwner(set: StatefulSet, pod: Pod | undefined): readonly OwnerReference[] {
+function wishedOwner(set: StatefulSet, pod: PodSeen | undefined): readonly OwnerReference[] {
   const { whenDeleted = "Retain", whenScaled = "Retain" } = set.spec.persistentVolumeClaimRetentionPolicy ?? {};
   const condemned = pod !== undefined && !isWanted(set, ordinalOf(pod));
   if (condemned && whenScaled === "Delete") return [ownerReferenceTo(pod)];

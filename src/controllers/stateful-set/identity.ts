@@ -5,6 +5,7 @@ import type { PersistentVolumeClaim } from "#resources/core/persistent-volume-cl
 import type { PodTemplateSpec } from "#resources/core/pod-spec.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import { podFromTemplate } from "../pod-from-template.ts";
+import type { PodSeen } from "../pod-view.ts";
 
 export const revisionLabel = "controller-revision-hash";
 const nameLabel = "statefulset.kubernetes.io/pod-name";
@@ -17,7 +18,7 @@ export function parsePodName(name: string): { readonly parent: string; readonly 
   return { parent, ordinal: Number(ordinal) };
 }
 
-export function ordinalOf(pod: Pod): number {
+export function ordinalOf(pod: PodSeen): number {
   return parsePodName(pod.metadata.name ?? "")?.ordinal ?? -1;
 }
 
@@ -98,11 +99,11 @@ function identityLabels(name: string, ordinal: number): Record<string, string> {
 }
 
 /** The labels a pod lost, or never had because it was adopted; undefined when all is well. */
-export function missingIdentity(pod: Pod): Record<string, string> | undefined {
+export function missingIdentity(pod: PodSeen): Record<string, string> | undefined {
   const labels = identityLabels(pod.metadata.name ?? "", ordinalOf(pod));
   return Object.entries(labels).every(([key, value]) => own(pod.metadata.labels, key) === value) ? undefined : labels;
 }
 
-export function revisionOfPod(pod: Pod): string | undefined {
+export function revisionOfPod(pod: PodSeen): string | undefined {
   return pod.metadata.labels?.[revisionLabel];
 }

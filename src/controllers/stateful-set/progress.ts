@@ -2,7 +2,8 @@
 import { scaledValue } from "#machinery/int-or-string.ts";
 import type { ControllerRevision } from "#resources/apps/controller-revision.ts";
 import type { StatefulSet } from "#resources/apps/stateful-set.ts";
-import { pods, type Pod } from "#resources/core/pod.ts";
+import { pods } from "#resources/core/pod.ts";
+import type { PodSeen } from "../pod-view.ts";
 import { create, normal, patch, ramp, remove, warning } from "../actions.ts";
 import type { Action } from "../controller.ts";
 import { isAvailable } from "../pod-state.ts";
@@ -14,22 +15,22 @@ import { Slots } from "./slots.ts";
 export interface Members {
   readonly set: StatefulSet;
   /** Pods of the set, by their names' ordinals. */
-  readonly members: readonly Pod[];
+  readonly members: readonly PodSeen[];
   readonly currentRevision: ControllerRevision;
   readonly updateRevision: ControllerRevision;
   readonly claimNamed: ClaimNamed;
   readonly nowMs: number;
 }
 
-export function isTerminating(pod: Pod): boolean {
+export function isTerminating(pod: PodSeen): boolean {
   return pod.metadata.deletionTimestamp !== undefined;
 }
 
-export function isRunningAndAvailable({ set, nowMs }: Pick<Members, "set" | "nowMs">, pod: Pod): boolean {
+export function isRunningAndAvailable({ set, nowMs }: Pick<Members, "set" | "nowMs">, pod: PodSeen): boolean {
   return pod.status.phase === "Running" && isAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs);
 }
 
-function isHealthy(seen: Members, pod: Pod | undefined): boolean {
+function isHealthy(seen: Members, pod: PodSeen | undefined): boolean {
   return pod !== undefined && !isTerminating(pod) && isRunningAndAvailable(seen, pod);
 }
 
@@ -85,7 +86,7 @@ function fill(seen: Members, slots: Slots, ordered: boolean): Outcome {
 }
 
 /** Ended pods go, so that they are made anew; lost labels come back. */
-function mend(seen: Members, pod: Pod): Action[] {
+function mend(seen: Members, pod: PodSeen): Action[] {
   const { set } = seen;
   const { namespace, name } = set.metadata;
   if (pod.status.phase === "Failed" || pod.status.phase === "Succeeded") {
@@ -124,7 +125,7 @@ function isHeldBack(set: StatefulSet, ordinal: number): boolean {
   return ordinal < startOf(set) + (rollingUpdate?.partition ?? set.status.currentReplicas ?? 0);
 }
 
-function deletePod(set: StatefulSet, pod: Pod): Action[] {
+function deletePod(set: StatefulSet, pod: PodSeen): Action[] {
   const what = `delete Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name}`;
   const refused = (error: Error): readonly Action[] => [
     warning(set, "FailedDelete", `${what} failed error: ${error.message}`),
@@ -134,11 +135,11 @@ function deletePod(set: StatefulSet, pod: Pod): Action[] {
 
 interface Shrinking {
   readonly ordered: boolean;
-  readonly firstUnhealthy: Pod | "a gap" | undefined;
+  readonly firstUnhealthy: PodSeen | "a gap" | undefined;
 }
 
 /** Pods beyond the replicas go, the highest ordinal first; an ordered set waits for every pod below to be well. */
-function shrink(seen: Members, condemned: readonly Pod[], { ordered, firstUnhealthy }: Shrinking): Outcome {
+function shrink(seen: Members, condemned: readonly PodSeen[], { ordered, firstUnhealthy }: Shrinking): Outcome {
   const actions: Action[] = [];
   for (const pod of condemned) {
     const waits = isTerminating(pod) || (!isRunningAndAvailable(seen, pod) && pod !== firstUnhealthy);
@@ -153,7 +154,7 @@ function shrink(seen: Members, condemned: readonly Pod[], { ordered, firstUnheal
 function updateOld(seen: Members, slots: Slots): Action[] {
   const { set, updateRevision } = seen;
   const { partition = 0, maxUnavailable } = set.spec.updateStrategy.rollingUpdate ?? {};
-  const isOld = (pod: Pod): boolean => revisionOfPod(pod) !== updateRevision.metadata.name && !isTerminating(pod);
+  const isOld = (pod: PodSeen): boolean => revisionOfPod(pod) !== updateRevision.metadata.name && !isTerminating(pod);
   if (maxUnavailable === undefined) {
     const next = slots.last(partition, (pod) => !pod || isOld(pod) || !isHealthy(seen, pod));
     return next && isOld(next) ? deletePod(set, next) : [];

@@ -8,8 +8,7 @@ import type { Random } from "#base/random.ts";
 import { utf8 } from "#base/bytes.ts";
 import type { Client } from "#client/client.ts";
 import { EventRecorder } from "#client/event-recorder.ts";
-import type { InformerFactory } from "#client/informer.ts";
-import { createInformers } from "#client/watch-informer.ts";
+import { createInformers, type SharedInformers } from "#client/watch-informer.ts";
 import { catalogue } from "#resources/catalogue.ts";
 import type { TokenRequest } from "#resources/authentication/token-request.ts";
 import type { Node } from "#resources/core/node.ts";
@@ -28,6 +27,9 @@ import {
   type HealthCheck,
   type PostHook,
 } from "#apiserver/server.ts";
+import { podView as podsOfControllers } from "#controllers/pod-view.ts";
+import { fakePodView } from "#kubelet/fake-pod-view.ts";
+import { podView as podsOfScheduler } from "#scheduler/pod-view.ts";
 import type { Store } from "#storage/store.ts";
 import type { HttpClient } from "#wire/http-client.ts";
 import { JwtSigner, JwtVerifier, jwksOf, uncheckedClaims } from "#wire/jwt.ts";
@@ -55,7 +57,7 @@ export interface Api {
   readonly clientFor: (user: User) => Client;
   /** The server's own client, which may do everything. */
   readonly system: Client;
-  readonly informers: InformerFactory;
+  readonly informers: SharedInformers;
   /** Writes events of the API server itself; its owner runs it. */
   readonly recorder: EventRecorder;
   /** Resolves once roles are in memory: requests are decided as they should be from then on. */
@@ -88,6 +90,10 @@ export function createApi(options: ApiOptions, signal: AbortSignal): Api {
   const clientFor = (user: User): Client => createDirectClient(server.server, { user, signal });
   const system = clientFor(systemUser);
   const informers = createInformers(system, { clock, log: log.for("informers") }, signal);
+  // The API server looks at pods before those do who read more of them: one informer is to hold it all.
+  informers.expect(podsOfControllers);
+  informers.expect(podsOfScheduler);
+  if (config.fakeNodes > 0) informers.expect(fakePodView);
   const customResources = serveCustomResources(server, informers, signal);
   const authorization = createAuthorization(informers);
   late.authorization = authorization;

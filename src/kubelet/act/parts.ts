@@ -7,7 +7,7 @@ import type { Client } from "#client/client.ts";
 import type { Informer } from "#client/informer.ts";
 import type { Recorder } from "#client/recorder.ts";
 import type { ContainerRuntime } from "#host/cri.ts";
-import type { Service } from "#resources/core/service.ts";
+import type { ServiceSeen } from "../service-view.ts";
 import type { KubeletConfig } from "../config.ts";
 import type { Images } from "../images.ts";
 import type { Machine } from "../machine.ts";
@@ -28,7 +28,7 @@ export interface PodParts {
   readonly images: Images;
   readonly volumes: PodVolumes;
   readonly references: References;
-  readonly services: Informer<Service>;
+  readonly services: Informer<ServiceSeen>;
   readonly probeCounts: ProbeCounts;
   /** "containerd". */
   readonly runtimeName: string;

@@ -3,9 +3,9 @@
  *
  * @see https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
  */
-import type { Service } from "#resources/core/service.ts";
+import type { ServiceSeen } from "../service-view.ts";
 
-const hasAddress = (service: Service): boolean => {
+const hasAddress = (service: ServiceSeen): boolean => {
   const ip = service.spec.clusterIP;
   return ip !== undefined && ip !== "" && ip !== "None";
 };
@@ -13,14 +13,19 @@ const hasAddress = (service: Service): boolean => {
 const variableName = (text: string): string => text.toUpperCase().replaceAll("-", "_");
 
 /** Services that a pod of `namespace` sees: the API server always, the others when it wants links. */
-export function visibleServices(services: readonly Service[], namespace: string, links: boolean): readonly Service[] {
-  const isApi = (one: Service): boolean => one.metadata.namespace === "default" && one.metadata.name === "kubernetes";
+export function visibleServices(
+  services: readonly ServiceSeen[],
+  namespace: string,
+  links: boolean,
+): readonly ServiceSeen[] {
+  const isApi = (one: ServiceSeen): boolean =>
+    one.metadata.namespace === "default" && one.metadata.name === "kubernetes";
   const own = services.filter((one) => one.metadata.namespace === namespace && (links || isApi(one)));
   const hidden = services.filter((one) => isApi(one) && !own.some((other) => other.metadata.name === "kubernetes"));
   return [...own, ...hidden].filter(hasAddress);
 }
 
-export function serviceEnvironment(services: readonly Service[]): ReadonlyMap<string, string> {
+export function serviceEnvironment(services: readonly ServiceSeen[]): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   for (const service of services) {
     const ports = service.spec.ports ?? [];

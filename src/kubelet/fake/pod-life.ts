@@ -5,6 +5,7 @@
 import { own } from "#base/own.ts";
 import { rfc3339 } from "#base/clock.ts";
 import type { Pod } from "#resources/core/pod.ts";
+import type { FakePod } from "../fake-pod-view.ts";
 
 type PodStatus = Pod["status"];
 type ContainerStatus = NonNullable<PodStatus["containerStatuses"]>[number];
@@ -44,7 +45,7 @@ const backoffMaxMs = 300_000;
 const killed = 137;
 
 /** What happens to the pod next; undefined when nothing does until it changes. */
-export function nextStep(pod: Pod, times: PodTimes): Step | undefined {
+export function nextStep(pod: FakePod, times: PodTimes): Step | undefined {
   const { phase } = pod.status;
   const isOver = phase === "Succeeded" || phase === "Failed";
   const life = lifeOf(pod, times);
@@ -65,7 +66,7 @@ export function nextStep(pod: Pod, times: PodTimes): Step | undefined {
   return { kind: "end", afterMs: life.runMs + backoffMs };
 }
 
-function lifeOf(pod: Pod, times: PodTimes): Life {
+function lifeOf(pod: FakePod, times: PodTimes): Life {
   const whole = (name: keyof typeof podAnnotations, max: number): number | undefined => {
     const value = wholeOf(own(pod.metadata.annotations, podAnnotations[name]));
     return value !== undefined && value <= max ? value : undefined;
@@ -84,7 +85,7 @@ function wholeOf(text: string | undefined): number | undefined {
 }
 
 /** What is wrong with the pod's annotations, in a sentence; undefined when nothing is. */
-export function annotationProblem({ metadata }: Pod): string | undefined {
+export function annotationProblem({ metadata }: FakePod): string | undefined {
   for (const [name, key] of Object.entries(podAnnotations)) {
     const text = own(metadata.annotations, key);
     const max = name === "exitCode" ? exitCodeMax : annotationMax;
@@ -97,7 +98,7 @@ export function annotationProblem({ metadata }: Pod): string | undefined {
 
 /** What the status becomes when the pod starts. */
 export function startedStatus(
-  pod: Pod,
+  pod: FakePod,
   where: { readonly podIP: string; readonly hostIP: string },
   nowMs: number,
 ): PodStatus {
@@ -123,7 +124,7 @@ export function startedStatus(
 }
 
 /** What it becomes when its containers end by themselves: they start again where the pod's policy says so. */
-export function endedStatus(pod: Pod, times: PodTimes, nowMs: number): PodStatus {
+export function endedStatus(pod: FakePod, times: PodTimes, nowMs: number): PodStatus {
   const { exitCode } = lifeOf(pod, times);
   const { restartPolicy } = pod.spec;
   if (restartPolicy === "Never" || (restartPolicy === "OnFailure" && exitCode === 0))
@@ -140,11 +141,11 @@ export function endedStatus(pod: Pod, times: PodTimes, nowMs: number): PodStatus
 }
 
 /** What it becomes when it was deleted and somebody still counts it. */
-export function stoppedStatus(pod: Pod, nowMs: number): PodStatus {
+export function stoppedStatus(pod: FakePod, nowMs: number): PodStatus {
   return overStatus(pod, killed, nowMs);
 }
 
-function overStatus(pod: Pod, exitCode: number, nowMs: number): PodStatus {
+function overStatus(pod: FakePod, exitCode: number, nowMs: number): PodStatus {
   const now = rfc3339(nowMs);
   const over = (one: ContainerStatus): ContainerStatus => ({
     ...one,
@@ -175,7 +176,7 @@ function conditionsOf(ready: boolean, now: string): NonNullable<PodStatus["condi
 }
 
 function containerStatus(
-  { metadata }: Pod,
+  { metadata }: FakePod,
   { name, image = "" }: { readonly name: string; readonly image?: string | undefined },
   state: NonNullable<ContainerStatus["state"]>,
 ): ContainerStatus {

@@ -12,13 +12,13 @@
 import { parseCidr, parseIpv4, cidrContains, type Cidr } from "#base/cidr.ts";
 import type { Informer } from "#client/informer.ts";
 import type { Namespace } from "#resources/core/namespace.ts";
-import type { Service } from "#resources/core/service.ts";
-import type { Endpoint, EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
+import type { Endpoint } from "#resources/discovery/endpoint-slice.ts";
 import type { DnsQuestion, DnsRecord, DnsReply } from "#wire/dns.ts";
+import { type ServiceSeen, type SliceSeen } from "../service-view.ts";
 
 export interface ZoneOptions {
-  readonly services: Informer<Service>;
-  readonly slices: Informer<EndpointSlice>;
+  readonly services: Informer<ServiceSeen>;
+  readonly slices: Informer<SliceSeen>;
   readonly namespaces: Informer<Namespace>;
   /** "cluster.local" */
   readonly domain: string;
@@ -104,7 +104,7 @@ export class ClusterZone {
     return type === "A" ? [{ record: a(name, address) }] : [];
   }
 
-  private service(service: Service, within: readonly string[], question: DnsQuestion): Found[] | undefined {
+  private service(service: ServiceSeen, within: readonly string[], question: DnsQuestion): Found[] | undefined {
     const { spec } = service;
     if (spec.type === "ExternalName")
       return within.length > 0 ? undefined : [{ record: cname(question.name, spec.externalName ?? "") }];
@@ -131,25 +131,25 @@ export class ClusterZone {
       : [];
   }
 
-  private addresses(service: Service): readonly string[] {
+  private addresses(service: ServiceSeen): readonly string[] {
     const { clusterIP, clusterIPs } = service.spec;
     if (clusterIP !== "None") return clusterIPs ?? (clusterIP === undefined ? [] : [clusterIP]);
     return [...new Set(this.ready(service).flatMap((endpoint) => endpoint.addresses))];
   }
 
-  private slicesOf(service: Service): readonly EndpointSlice[] {
+  private slicesOf(service: ServiceSeen): readonly SliceSeen[] {
     const { namespace, name } = service.metadata;
     return this.options.slices.byIndex("service", `${namespace}/${name}`);
   }
 
-  private ready(service: Service): readonly Endpoint[] {
+  private ready(service: ServiceSeen): readonly Endpoint[] {
     const all = service.spec.publishNotReadyAddresses === true;
     return this.slicesOf(service).flatMap((slice) =>
       slice.endpoints.filter(({ conditions }) => all || conditions.ready !== false),
     );
   }
 
-  private portRecords(service: Service, question: DnsQuestion, matches: (port: Port) => boolean): Found[] {
+  private portRecords(service: ServiceSeen, question: DnsQuestion, matches: (port: Port) => boolean): Found[] {
     const { namespace, name } = service.metadata;
     const base = `${name}.${namespace}.svc.${this.options.domain}`;
     if (service.spec.clusterIP !== "None") {

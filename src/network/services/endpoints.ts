@@ -6,7 +6,8 @@
  */
 import { parseIpv4 } from "#base/cidr.ts";
 import type { ServicePort } from "#resources/core/service.ts";
-import type { Endpoint, EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
+import type { Endpoint } from "#resources/discovery/endpoint-slice.ts";
+import { type SliceSeen } from "../service-view.ts";
 
 export interface Target {
   /** IPv4. */
@@ -22,7 +23,7 @@ export interface Endpoints {
   readonly local: readonly Target[];
 }
 
-export function endpointsOf(slices: readonly EndpointSlice[], port: ServicePort, nodeName: string): Endpoints {
+export function endpointsOf(slices: readonly SliceSeen[], port: ServicePort, nodeName: string): Endpoints {
   const found = slices.filter(({ addressType }) => addressType === "IPv4").flatMap((slice) => inSlice(slice, port));
   const isLocal = ({ endpoint }: Found): boolean => endpoint.nodeName === nodeName;
   const targets = (some: readonly Found[]): Target[] =>
@@ -36,7 +37,7 @@ interface Found {
   readonly port: number;
 }
 
-function inSlice(slice: EndpointSlice, port: ServicePort): Found[] {
+function inSlice(slice: SliceSeen, port: ServicePort): Found[] {
   const offered = (slice.ports ?? []).find(
     (one) => (one.name ?? "") === (port.name ?? "") && (one.protocol ?? "TCP") === (port.protocol ?? "TCP"),
   );

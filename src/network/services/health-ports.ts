@@ -8,8 +8,7 @@ import type { Clock } from "#base/clock.ts";
 import type { Component } from "#base/component.ts";
 import type { Log } from "#base/log.ts";
 import { Reconciled } from "#base/reconciled.ts";
-import type { Service } from "#resources/core/service.ts";
-import type { EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
+import { type ServiceSeen, type SliceSeen } from "../service-view.ts";
 
 export interface HealthAnswer {
   readonly code: 200 | 503;
@@ -101,8 +100,8 @@ function portChange({ wanted, open }: Seen): Change | undefined {
 
 /** Pure: what is to be said at which port. */
 export function healthAnswers(
-  services: readonly Service[],
-  slicesOf: (service: Service) => readonly EndpointSlice[],
+  services: readonly ServiceSeen[],
+  slicesOf: (service: ServiceSeen) => readonly SliceSeen[],
   nodeName: string,
 ): Answers {
   const answers = new Map<number, HealthAnswer>();
@@ -124,7 +123,7 @@ export function healthAnswers(
   return answers;
 }
 
-function localReady(slices: readonly EndpointSlice[], nodeName: string): number {
+function localReady(slices: readonly SliceSeen[], nodeName: string): number {
   const ready = slices.flatMap(({ endpoints }) =>
     endpoints.filter((endpoint) => endpoint.nodeName === nodeName && endpoint.conditions.ready !== false),
   );

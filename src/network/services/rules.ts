@@ -9,9 +9,9 @@
  */
 import { createHash } from "node:crypto";
 import { formatCidr, parseCidr, parseIpv4 } from "#base/cidr.ts";
-import type { Service, ServicePort } from "#resources/core/service.ts";
-import type { EndpointSlice } from "#resources/discovery/endpoint-slice.ts";
+import type { ServicePort } from "#resources/core/service.ts";
 import { endpointsOf, type Endpoints, type Target } from "./endpoints.ts";
+import { type ServiceSeen, type SliceSeen } from "../service-view.ts";
 
 /** The pieces of the ruleset that come and go with Services. */
 export interface Ruleset {
@@ -39,7 +39,7 @@ export interface RulesOptions {
 }
 
 interface PortRules {
-  readonly service: Service;
+  readonly service: ServiceSeen;
   readonly port: ServicePort;
   readonly protocol: string;
   readonly endpoints: Endpoints;
@@ -58,8 +58,8 @@ const affinitySecondsDefault = 10_800;
 
 /** @param slicesOf The slices of a Service. */
 export function rulesOf(
-  services: readonly Service[],
-  slicesOf: (service: Service) => readonly EndpointSlice[],
+  services: readonly ServiceSeen[],
+  slicesOf: (service: ServiceSeen) => readonly SliceSeen[],
   options: RulesOptions,
 ): Ruleset {
   const draft: Draft = {
@@ -81,12 +81,12 @@ export function rulesOf(
   return draft;
 }
 
-function byAge(a: Service, b: Service): number {
-  const key = ({ metadata }: Service): string => `${metadata.creationTimestamp ?? ""} ${metadata.uid ?? ""}`;
+function byAge(a: ServiceSeen, b: ServiceSeen): number {
+  const key = ({ metadata }: ServiceSeen): string => `${metadata.creationTimestamp ?? ""} ${metadata.uid ?? ""}`;
   return key(a) < key(b) ? -1 : 1;
 }
 
-function portsOf(service: Service, slices: readonly EndpointSlice[], nodeName: string): PortRules[] {
+function portsOf(service: ServiceSeen, slices: readonly SliceSeen[], nodeName: string): PortRules[] {
   const { type, clusterIP = "", ports = [] } = service.spec;
   if (type === "ExternalName" || clusterIP === "" || clusterIP === "None") return [];
   return ports.map((port) => {

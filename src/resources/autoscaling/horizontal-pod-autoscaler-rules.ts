@@ -120,7 +120,7 @@ function checkSource(path: string, { object, external, pods, resource, container
   return errors;
 }
 
-const sourceOf: Readonly<Record<string, keyof MetricSpec>> = {
+const sourceOf: Readonly<Record<string, string & keyof MetricSpec>> = {
   ContainerResource: "containerResource",
   External: "external",
   Object: "object",

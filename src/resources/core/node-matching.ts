@@ -8,13 +8,17 @@
 import { own } from "#base/own.ts";
 import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from "./affinity.ts";
 import type { Node, Taint } from "./node.ts";
+import type { Part } from "#machinery/view.ts";
 import type { PodSpec, Toleration } from "./pod-spec.ts";
 
 /** A node, as far as it is matched. */
 export type Labelled = Pick<Node, "metadata">;
 
 /** The node selector and the required node affinity of a pod. */
-export function matchesNode(spec: Pick<PodSpec, "nodeSelector" | "affinity">, node: Labelled): boolean {
+export function matchesNode(
+  spec: Part<PodSpec, { readonly nodeSelector: true; readonly affinity: true }>,
+  node: Labelled,
+): boolean {
   const labels = node.metadata.labels ?? {};
   if (!Object.entries(spec.nodeSelector ?? {}).every(([key, value]) => own(labels, key) === value)) return false;
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;

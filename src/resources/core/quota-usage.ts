@@ -6,6 +6,7 @@
  */
 import type { KubeObject } from "#machinery/meta.ts";
 import { Quantity } from "#machinery/quantity.ts";
+import type { ViewOf } from "#machinery/view.ts";
 import type { Container } from "./container.ts";
 import type { PersistentVolumeClaim } from "./persistent-volume-claim.ts";
 import type { Pod } from "./pod.ts";
@@ -67,8 +68,21 @@ function addPod(usage: Map<string, Quantity>, pod: Pod): void {
   }
 }
 
+/** What is read of a pod to say what it needs. */
+export interface NeedyPod extends ViewOf<
+  Pod,
+  {
+    readonly spec: {
+      readonly containers: { readonly resources: true };
+      readonly initContainers: { readonly resources: true; readonly restartPolicy: true };
+      readonly resources: true;
+      readonly overhead: true;
+    };
+  }
+> {}
+
 /** The most a pod needs at one time: all containers together, or any one init container with the sidecars before it. */
-export function podAmounts(pod: Pod, which: "requests" | "limits"): Map<string, Quantity> {
+export function podAmounts(pod: NeedyPod, which: "requests" | "limits"): Map<string, Quantity> {
   const total = new Map<string, Quantity>();
   for (const container of pod.spec.containers) addAmounts(total, container, which);
   const sidecars = new Map<string, Quantity>();
@@ -94,7 +108,11 @@ export function podAmounts(pod: Pod, which: "requests" | "limits"): Map<string, 
   return total;
 }
 
-function addAmounts(total: Map<string, Quantity>, container: Container, which: "requests" | "limits"): void {
+function addAmounts(
+  total: Map<string, Quantity>,
+  container: Pick<Container, "resources">,
+  which: "requests" | "limits",
+): void {
   for (const [name, text] of Object.entries(container.resources[which] ?? {}))
     total.set(name, (total.get(name) ?? Quantity.zero).add(Quantity.parse(text)));
 }

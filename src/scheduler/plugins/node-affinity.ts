@@ -1,6 +1,6 @@
 /** Nodes by their labels: what a pod requires (selector and affinity) and what it prefers. */
 import { matchesNode, matchesNodeTerm } from "#resources/core/node-matching.ts";
-import type { PodSpec } from "#resources/core/pod-spec.ts";
+import type { PodSeen } from "../pod-view.ts";
 import { check, inProportion, refused, unresolvable, type Filter, type Hint, type Scorer } from "../plugin.ts";
 
 const mismatch = unresolvable("node(s) didn't match Pod's node affinity/selector");
@@ -18,7 +18,7 @@ export const nodeAffinity: Filter = ({ pod }) => {
  * The names that every term of the required affinity pins the pod to, as for the pods of a daemon set; undefined when
  * a term leaves the name open. Empty when terms contradict themselves.
  */
-function pinnedNames(spec: PodSpec): ReadonlySet<string> | undefined {
+function pinnedNames(spec: PodSeen["spec"]): ReadonlySet<string> | undefined {
   const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
   if (terms.length === 0) return undefined;
   const pinned = new Set<string>();

@@ -1,14 +1,14 @@
 /** Cordoned nodes take only pods that tolerate it. */
 import { tolerates } from "#resources/core/node-matching.ts";
 import type { Taint } from "#resources/core/node.ts";
-import type { PodSpec } from "#resources/core/pod-spec.ts";
+import type { PodSeen } from "../pod-view.ts";
 import { check, unresolvable, type Filter, type Hint } from "../plugin.ts";
 
 const cordon: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
 
 const cordoned = unresolvable("node(s) were unschedulable");
 
-function toleratesCordon({ tolerations = [] }: PodSpec): boolean {
+function toleratesCordon({ tolerations = [] }: PodSeen["spec"]): boolean {
   return tolerations.some((toleration) => tolerates(toleration, cordon));
 }
 

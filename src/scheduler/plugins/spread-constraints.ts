@@ -3,11 +3,11 @@ import { own } from "#base/own.ts";
 import type { Selector } from "#machinery/label-selector.ts";
 import { matchesNode, untoleratedTaint } from "#resources/core/node-matching.ts";
 import type { Node } from "#resources/core/node.ts";
-import type { Pod } from "#resources/core/pod.ts";
 import type { Cluster } from "../plugin.ts";
 import type { DomainCount } from "../pod-count.ts";
 import { selectorFor, type PodFacts } from "../pod-facts.ts";
 import type { Related } from "../related.ts";
+import type { PodSeen } from "../pod-view.ts";
 
 export const hostnameKey = "kubernetes.io/hostname";
 const zoneKey = "topology.kubernetes.io/zone";
@@ -22,7 +22,7 @@ export interface SpreadConstraint {
   readonly byTaints: boolean;
 }
 
-export function constraintsOf(pod: Pod, when: "DoNotSchedule" | "ScheduleAnyway"): readonly SpreadConstraint[] {
+export function constraintsOf(pod: PodSeen, when: "DoNotSchedule" | "ScheduleAnyway"): readonly SpreadConstraint[] {
   const declared = pod.spec.topologySpreadConstraints ?? [];
   return declared
     .filter(({ whenUnsatisfiable }) => whenUnsatisfiable === when)
@@ -37,7 +37,7 @@ export function constraintsOf(pod: Pod, when: "DoNotSchedule" | "ScheduleAnyway"
 }
 
 /** Pods of one Service or one owner rather spread, unless they say anything of it themselves. */
-export function defaultConstraints(pod: Pod, related: Related): readonly SpreadConstraint[] {
+export function defaultConstraints(pod: PodSeen, related: Related): readonly SpreadConstraint[] {
   const selector = related.siblings(pod);
   if (!selector) return [];
   const rest = { minDomains: 1, selector, byAffinity: true, byTaints: false };

@@ -1,15 +1,15 @@
 /** Tainted nodes take only pods that tolerate their taints, and others rather not. */
 import { tolerates, untoleratedTaint } from "#resources/core/node-matching.ts";
 import type { Node } from "#resources/core/node.ts";
-import type { Pod } from "#resources/core/pod.ts";
 import { check, inProportion, unresolvable, type Filter, type Hint, type Scorer } from "../plugin.ts";
+import type { PodSeen } from "../pod-view.ts";
 
 // Effects that keep a new pod off a node.
 const repellingEffects = ["NoSchedule", "NoExecute"];
 
 const tainted = unresolvable("node(s) had untolerated taint(s)");
 
-function repels(node: Node, pod: Pod): boolean {
+function repels(node: Node, pod: PodSeen): boolean {
   return untoleratedTaint(node.spec.taints, pod.spec.tolerations, repellingEffects) !== undefined;
 }
 

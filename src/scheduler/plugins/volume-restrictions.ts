@@ -1,9 +1,9 @@
 /** Volumes that only one pod at a time may use: claims with ReadWriteOncePod, and disks that are not shared. */
-import type { Pod } from "#resources/core/pod.ts";
 import type { NodeInfo } from "../node-info.ts";
 import { check, resolvable, type Cluster, type Filter, type Forked, type Hint } from "../plugin.ts";
+import type { PodSeen } from "../pod-view.ts";
 
-type Volume = NonNullable<Pod["spec"]["volumes"]>[number];
+type Volume = NonNullable<PodSeen["spec"]["volumes"]>[number];
 
 export const volumeRestrictions: Filter = (pod, cluster) => {
   const exclusive = pod.claims.filter((key) =>
