@@ -39,6 +39,14 @@ for (const [what, line, headers, body, code, sentence] of [
     /metadata\.deletionTimestamp: Invalid value: .*: field is immutable/,
   ],
   [
+    "a name longer than any key of the store",
+    "POST /apis/rbac.authorization.k8s.io/v1/clusterroles",
+    json,
+    { metadata: { name: "n".repeat(20_000) } },
+    422,
+    /metadata\.name: Too long: may not be more than 16\d\d\d bytes/,
+  ],
+  [
     "a grace period by update",
     `PATCH ${maps}/m`,
     merge,

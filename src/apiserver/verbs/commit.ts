@@ -1,18 +1,20 @@
 /** The last step of a write: a checked object into the store, in one commit with whatever changes together with it. */
 import { deepEqual } from "#machinery/equal.ts";
+import { tooLong } from "#machinery/field-error.ts";
 import { deepFreeze } from "#machinery/freeze.ts";
 import type { KubeObject } from "#machinery/meta.ts";
-import { alreadyExists, StatusError, type Target } from "#machinery/status.ts";
+import { alreadyExists, invalid, StatusError, type Target } from "#machinery/status.ts";
 import {
   absent,
   type CommitOutcome,
   type Entry,
+  keyLengthMax,
   type Revision,
   type Write,
   type WriteOptions,
 } from "#storage/store.ts";
 import type { AdmissionRequest } from "../access.ts";
-import { cacheOf, targetOf, type Core, type Draft, type WriteCall, type Written } from "../call.ts";
+import { cacheOf, kindTargetOf, targetOf, type Core, type Draft, type WriteCall, type Written } from "../call.ts";
 import { checkDefinition } from "../custom/definition-state.ts";
 import { StoredObject, type StoredKind } from "../stored-object.ts";
 import type { WatchCache } from "../watch-cache.ts";
@@ -61,6 +63,9 @@ export async function storeNew(core: Core, call: WriteCall, made: NewObject): Pr
     const object = asObject(draft);
     const { name = "", namespace = "" } = object.metadata;
     const key = cache.kind.storeKey({ namespace, name });
+    // Some kinds have names without a limit of their own.
+    if (key.length > keyLengthMax)
+      throw invalid(kindTargetOf(call, name), [tooLong("metadata.name", keyLengthMax - (key.length - name.length))]);
     const value = encoded(call, cache.kind, object);
     if (call.isLarge) await core.turns.next();
     checkStored(call, object, value);
