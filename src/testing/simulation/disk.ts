@@ -14,6 +14,13 @@ const writes: ReadonlySet<string | symbol> = new Set(["create", "update", "delet
 // One flush; all that waits when it begins is written by it.
 const flushMsMax = 4;
 
+export interface DiskParts {
+  readonly clock: VirtualClock;
+  readonly random: SeededRandom;
+  readonly faults: () => Faults;
+  readonly count: (fault: string) => void;
+}
+
 interface Waiting {
   readonly owner: Process;
   readonly write: () => Promise<unknown>;
@@ -24,7 +31,8 @@ export class Disk {
   readonly store: Store = openMemoryStore();
   /** Writes that came to pass. */
   written = 0;
-  faults: Faults;
+  private readonly faults: () => Faults;
+  private readonly count: (fault: string) => void;
   /** Called at the write at which the server is to be killed; undefined while it is not. */
   killAt: { readonly write: number; readonly before: boolean; readonly kill: () => void } | undefined;
   private waiting: Waiting[] = [];
@@ -32,10 +40,11 @@ export class Disk {
   private readonly clock: VirtualClock;
   private readonly random: SeededRandom;
 
-  constructor(parts: { readonly clock: VirtualClock; readonly random: SeededRandom; readonly faults: Faults }) {
+  constructor(parts: DiskParts) {
     this.clock = parts.clock;
     this.random = parts.random;
     this.faults = parts.faults;
+    this.count = parts.count;
   }
 
   /** The store as a process sees it. */
@@ -62,8 +71,10 @@ export class Disk {
 
   private flushLater(): void {
     this.isFlushing = true;
-    const { stall, stallMsMax } = this.faults;
-    const tookMs = this.random.happens(stall) ? stallMsMax : flushMsMax;
+    const { stall, stallMsMax } = this.faults();
+    const isStalled = this.random.happens(stall);
+    if (isStalled) this.count("disk stalled");
+    const tookMs = isStalled ? stallMsMax : flushMsMax;
     this.clock.after(this.random.fraction() * tookMs, () => {
       const batch = this.waiting;
       this.waiting = [];

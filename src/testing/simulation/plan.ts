@@ -43,7 +43,7 @@ export interface Plan {
   readonly faults: Faults;
 }
 
-const none: Faults = {
+export const noFaults: Faults = {
   refused: 0,
   lost: 0,
   late: 0,
@@ -67,27 +67,27 @@ const slow = { late: 0.2, lateMsMax: 3_000, cut: 0.01, stall: 0.02, stallMsMax: 
 const usual = { nodes: 3, chaosMs: 240_000, userRate: 0.8 };
 
 export const plans: readonly Plan[] = [
-  { ...usual, name: "calm", faults: none },
-  { ...usual, name: "slow", faults: { ...none, ...slow, late: 0.5, lateMsMax: 10_000 } },
-  { ...usual, name: "lossy", faults: { ...none, ...slow, refused: 0.03, lost: 0.03, cut: 0.05, compacted: 0.02 } },
-  { ...usual, name: "crashes", faults: { ...none, ...slow, serverKilled: 0.04, kubeletKilled: 0.01 } },
+  { ...usual, name: "calm", faults: noFaults },
+  { ...usual, name: "slow", faults: { ...noFaults, ...slow, late: 0.5, lateMsMax: 10_000 } },
+  { ...usual, name: "lossy", faults: { ...noFaults, ...slow, refused: 0.03, lost: 0.03, cut: 0.05, compacted: 0.02 } },
+  { ...usual, name: "crashes", faults: { ...noFaults, ...slow, serverKilled: 0.04, kubeletKilled: 0.01 } },
   {
     ...usual,
     name: "nodes",
     nodes: 4,
     chaosMs: 900_000,
     userRate: 0.4,
-    faults: { ...none, late: 0.05, lateMsMax: 500, kubeletKilled: 0.004, machineLost: 0.0006, partitioned: 0.002 },
+    faults: { ...noFaults, late: 0.05, lateMsMax: 500, kubeletKilled: 0.004, machineLost: 0.0006, partitioned: 0.002 },
   },
   {
     ...usual,
     name: "clocks",
-    faults: { ...none, late: 0.05, lateMsMax: 500, clockSet: 0.02, jumpMsMax: 7_200_000, serverKilled: 0.01 },
+    faults: { ...noFaults, late: 0.05, lateMsMax: 500, clockSet: 0.02, jumpMsMax: 7_200_000, serverKilled: 0.01 },
   },
   {
     ...usual,
     name: "runtime",
-    faults: { ...none, late: 0.05, lateMsMax: 500, runtimeFails: 0.05, containerDies: 0.01, kubeletKilled: 0.01 },
+    faults: { ...noFaults, late: 0.05, lateMsMax: 500, runtimeFails: 0.05, containerDies: 0.01, kubeletKilled: 0.01 },
   },
   {
     name: "all",

@@ -1,0 +1,120 @@
+/**
+ * The truth about a run: every write that came to pass, as the store tells its watchers, and what there is after each.
+ * Objects are read from the bytes that the API server stored, so that nothing of the server stands in between.
+ */
+import { textOf } from "#base/bytes.ts";
+import { createHash, type Hash } from "node:crypto";
+import { keyText, parseKey, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
+import type { ResourceDefinition } from "#machinery/resource.ts";
+import { catalogue } from "#resources/catalogue.ts";
+import { prefixEnd, type Entry, type Store, type StoreEvent } from "#storage/store.ts";
+import type { Clock } from "#base/clock.ts";
+
+/** One write. */
+export interface Change {
+  readonly revision: number;
+  readonly atMs: number;
+  /** E.g. "deployments.apps". */
+  readonly resource: string;
+  readonly key: ObjectKey;
+  readonly before: KubeObject | undefined;
+  readonly after: KubeObject | undefined;
+}
+
+const root = "/registry/";
+
+// Changes that are kept to be told with a failure, or compared with what a watcher saw.
+const changesMax = 200_000;
+
+const nothing: ReadonlyMap<string, KubeObject> = new Map();
+
+export class History {
+  readonly changes: Change[] = [];
+  private readonly objects = new Map<string, Map<string, KubeObject>>();
+  private readonly listeners: ((change: Change) => void)[] = [];
+  private readonly sum: Hash = createHash("sha256");
+  private readonly clock: Clock;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  async follow(store: Store): Promise<void> {
+    const range = { from: root, to: prefixEnd(root), afterRevision: store.revision };
+    await store.watch(range, (events) => void events.map((event) => this.take(event)), new AbortController().signal);
+  }
+
+  onChange(listener: (change: Change) => void): void {
+    this.listeners.push(listener);
+  }
+
+  get revision(): number {
+    return this.changes.at(-1)?.revision ?? 0;
+  }
+
+  get<T extends KubeObject>({ id }: ResourceDefinition<T>, key: ObjectKey): T | undefined {
+    // Holds because only objects of a resource are stored under its prefix.
+    return this.objects.get(id)?.get(keyText(key)) as T | undefined;
+  }
+
+  all<T extends KubeObject>({ id }: ResourceDefinition<T>, namespace = ""): readonly T[] {
+    const found = [...(this.objects.get(id) ?? nothing).values()];
+    // Holds as in `get`.
+    return (namespace === ""
+      ? found
+      : found.filter((one) => one.metadata.namespace === namespace)) as unknown as readonly T[];
+  }
+
+  /** Every object there is, of whatever kind. */
+  *everything(): Generator<readonly [resource: string, object: KubeObject]> {
+    for (const [resource, objects] of this.objects) for (const object of objects.values()) yield [resource, object];
+  }
+
+  /** Something that is no write, and still part of what makes a run the same run. */
+  note(line: string): void {
+    this.sum.update(`${this.clock.nowMs()} ${line}\n`);
+  }
+
+  /** The same for the same run, byte by byte. */
+  digest(): string {
+    return this.sum.copy().digest("hex");
+  }
+
+  private take(event: StoreEvent): void {
+    const { key, revision } = event.kind === "put" ? { ...event.entry, revision: event.entry.modRevision } : event;
+    const [resource, rest] = resourceOf(key);
+    const known = this.objects.get(resource) ?? new Map<string, KubeObject>();
+    this.objects.set(resource, known);
+    const before = known.get(rest);
+    const after = event.kind === "put" ? objectOf(event.entry) : undefined;
+    if (after) known.set(rest, after);
+    else known.delete(rest);
+    this.sum.update(`${this.clock.nowMs()} ${revision} ${key} `);
+    if (event.kind === "put") this.sum.update(event.entry.value);
+    const change = { revision, atMs: this.clock.nowMs(), resource, key: parseKey(rest), before, after };
+    this.changes.push(change);
+    if (this.changes.length > changesMax) this.changes.splice(0, changesMax / 2);
+    for (const listener of this.listeners) listener(change);
+  }
+}
+
+/** By the prefix of their keys: "pods/", "apps/deployments/". */
+const prefixes: readonly (readonly [string, string])[] = catalogue.map(({ group, plural, id }) => [
+  group === "" ? `${plural}/` : `${group}/${plural}/`,
+  id,
+]);
+
+function resourceOf(key: string): readonly [resource: string, rest: string] {
+  const path = key.slice(root.length);
+  const known = prefixes.find(([prefix]) => path.startsWith(prefix));
+  if (known) return [known[1], path.slice(known[0].length)];
+  // A custom resource: "example.com/toys/default/bear".
+  const [group = "", plural = "", ...rest] = path.split("/");
+  return [`${plural}.${group}`, rest.join("/")];
+}
+
+function objectOf(entry: Entry): KubeObject {
+  // Holds because only objects are stored; those of this run were all written by it.
+  const stored = JSON.parse(textOf(entry.value)) as KubeObject;
+  return { ...stored, metadata: { ...stored.metadata, resourceVersion: String(entry.modRevision) } };
+}

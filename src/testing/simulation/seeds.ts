@@ -1,0 +1,2 @@
+/** Runs that found a fault once. They are run first, and a fault of the product that one found has a test of its own. */
+export const seeds: readonly { readonly plan: string; readonly seed: string; readonly found: string }[] = [];
