@@ -86,12 +86,16 @@ export class FaultyClient implements Client {
     const call = { user: this.name, verb: "watch", resource: resource.id, key } as const;
     await this.meet(call, () => Promise.resolve());
     const { client, cut } = this.line.connect();
-    for await (const event of client.watch(resource, request, AbortSignal.any([signal, cut]))) {
-      const fate = this.fateOf(call);
-      // An event that is not served ends the watch before it: the reader goes on from the one it saw last.
-      if (fate.kind !== "served") return;
-      if (fate.lateMs !== undefined) await this.clock.sleep(fate.lateMs, signal);
-      yield event;
+    try {
+      for await (const event of client.watch(resource, request, AbortSignal.any([signal, cut]))) {
+        const fate = this.fateOf(call);
+        // An event that is not served ends the watch before it: the reader goes on from the one it saw last.
+        if (fate.kind !== "served") return;
+        if (fate.lateMs !== undefined) await this.clock.sleep(fate.lateMs, signal);
+        yield event;
+      }
+    } catch (error) {
+      throw cut.aborted && !signal.aborted ? reset() : error;
     }
   }
 
@@ -167,8 +171,12 @@ export class FaultyClient implements Client {
 /** What was asked, unless the server ends before it has answered. */
 function untilCut<R>(answer: Promise<R>, cut: AbortSignal): Promise<R> {
   return new Promise((resolve, reject) => {
-    const broken = (): void => reject(unavailable("the connection was reset"));
+    const broken = (): void => reject(reset());
     cut.addEventListener("abort", broken, { once: true });
     answer.then(resolve, reject).finally(() => cut.removeEventListener("abort", broken));
   });
+}
+
+function reset(): StatusError {
+  return unavailable("the connection was reset");
 }

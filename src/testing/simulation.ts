@@ -2,11 +2,12 @@
  * A whole cluster from one seed: the real API server, controllers, scheduler and kubelets on virtual time, with what can
  * go wrong between them, while users use it and invariants are checked at every write. The same seed repeats a run.
  */
-import { defaultConfig } from "./simulated-server.ts";
+import { defaultConfig } from "#distro/server-core.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import type { Plan } from "./simulation/plan.ts";
 import { Chaos } from "./simulation/chaos.ts";
 import type { History } from "./simulation/history.ts";
+import { Observer } from "./simulation/observer.ts";
 import { recover } from "./simulation/recovery.ts";
 import { Users } from "./simulation/users.ts";
 import { World, type Given, type Violation } from "./simulation/world.ts";
@@ -40,6 +41,7 @@ export interface Outcome {
 }
 
 const secondMs = 1_000;
+const observersMax = 6;
 
 let given: Given | undefined;
 
@@ -55,6 +57,7 @@ export async function simulate(seed: string, plan: Plan): Promise<Outcome> {
   for (let at = 0; at < 2; at += 1) world.addTeam();
   const users = new Users(world, random.fork("users"));
   const chaos = new Chaos(world, random.fork("chaos"));
+  observe(world, random.fork("observers"));
   for (let atMs = 0; atMs < plan.chaosMs && !world.violation; atMs += secondMs) {
     if (random.happens(plan.userRate)) users.act();
     chaos.second();
@@ -70,4 +73,22 @@ export async function simulate(seed: string, plan: Plan): Promise<Outcome> {
     held: violation === undefined,
   };
   return { seed, plan: plan.name, figures, digest: history.digest(), violation, lines, history };
+}
+
+/** Watches of every kind, some of whose readers are slow. */
+function observe(world: World, random: SeededRandom): void {
+  const { clock, history } = world;
+  for (let at = 0; at < observersMax; at += 1) {
+    const name = `observer-${at}`;
+    const violated = (...what: readonly [string, string, string]): void => world.violated(...what);
+    const observer = new Observer({
+      name,
+      client: world.admin(name),
+      clock,
+      random: random.fork(name),
+      history,
+      violated,
+    });
+    void observer.run();
+  }
 }

@@ -1,5 +1,5 @@
 /** What goes wrong by itself, drawn second by second from the plan. */
-import type { SeededRandom } from "#testing/seeded-random.ts";
+import type { SeededRandom } from "../seeded-random.ts";
 import { nodes } from "#resources/core/node.ts";
 import type { World } from "./world.ts";
 

@@ -4,8 +4,8 @@
  */
 import { openMemoryStore } from "#storage/memory.ts";
 import type { Store } from "#storage/store.ts";
-import type { VirtualClock } from "#testing/virtual-clock.ts";
-import type { SeededRandom } from "#testing/seeded-random.ts";
+import type { VirtualClock } from "../virtual-clock.ts";
+import type { SeededRandom } from "../seeded-random.ts";
 import type { Faults } from "./plan.ts";
 import type { Process } from "./process.ts";
 

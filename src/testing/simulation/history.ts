@@ -23,14 +23,15 @@ export interface Change {
 
 const root = "/registry/";
 
-// Changes that are kept to be told with a failure, or compared with what a watcher saw.
-const changesMax = 200_000;
-
 const nothing: ReadonlyMap<string, KubeObject> = new Map();
 
 export class History {
   readonly changes: Change[] = [];
   private readonly objects = new Map<string, Map<string, KubeObject>>();
+  private readonly byRevision = new Map<number, Change>();
+  private readonly newestOf = new Map<string, Change>();
+  // By what was asked for, who waits for the answer.
+  private readonly asked = new Map<string, string[]>();
   private readonly listeners: ((change: Change) => void)[] = [];
   private readonly sum: Hash = createHash("sha256");
   private readonly clock: Clock;
@@ -70,6 +71,63 @@ export class History {
     for (const [resource, objects] of this.objects) for (const object of objects.values()) yield [resource, object];
   }
 
+  /** The write of that revision. */
+  at(revision: number): Change | undefined {
+    return this.byRevision.get(revision);
+  }
+
+  /** The last write of an object. */
+  newest(resource: string, key: ObjectKey): Change | undefined {
+    return this.newestOf.get(`${resource} ${keyText(key)}`);
+  }
+
+  /** Writes of a resource after one revision, up to another. */
+  between(resource: string, after: number, upTo: number): readonly Change[] {
+    const found: Change[] = [];
+    for (let at = this.changes.length - 1; at >= 0; at -= 1) {
+      const change = this.changes[at];
+      if (!change || change.revision <= after) break;
+      if (change.revision <= upTo && change.resource === resource) found.push(change);
+    }
+    return found.toReversed();
+  }
+
+  /** What there was at a revision, by its key. */
+  snapshot(
+    resource: string,
+    revision: number,
+    selects: (object: KubeObject) => boolean,
+  ): ReadonlyMap<string, KubeObject> {
+    const there = new Map(this.objects.get(resource));
+    for (const { key, before } of this.between(resource, revision, Infinity).toReversed()) {
+      if (before) there.set(keyText(key), before);
+      else there.delete(keyText(key));
+    }
+    return new Map([...there].filter(([, object]) => selects(object)));
+  }
+
+  /** Somebody asks for something, e.g. "delete pods default/web", until the answer is there. */
+  asks(what: string, who: string): Disposable {
+    this.asked.set(what, [...(this.asked.get(what) ?? []), who]);
+    const answered = (): void => {
+      const [...waiting] = this.asked.get(what) ?? [];
+      waiting.splice(waiting.indexOf(who), 1);
+      if (waiting.length > 0) this.asked.set(what, waiting);
+      else this.asked.delete(what);
+    };
+    return { [Symbol.dispose]: answered };
+  }
+
+  /** Who waits for an answer to that. */
+  askedBy(what: string): readonly string[] {
+    return this.asked.get(what) ?? [];
+  }
+
+  /** Nobody gets an answer any more. */
+  forgetAsked(): void {
+    this.asked.clear();
+  }
+
   /** Something that is no write, and still part of what makes a run the same run. */
   note(line: string): void {
     this.sum.update(`${this.clock.nowMs()} ${line}\n`);
@@ -93,7 +151,8 @@ export class History {
     if (event.kind === "put") this.sum.update(event.entry.value);
     const change = { revision, atMs: this.clock.nowMs(), resource, key: parseKey(rest), before, after };
     this.changes.push(change);
-    if (this.changes.length > changesMax) this.changes.splice(0, changesMax / 2);
+    this.byRevision.set(revision, change);
+    this.newestOf.set(`${resource} ${rest}`, change);
     for (const listener of this.listeners) listener(change);
   }
 }

@@ -3,15 +3,16 @@ import type { Clock } from "#base/clock.ts";
 import type { Client } from "#client/client.ts";
 import type { User } from "#apiserver/access.ts";
 import { unavailable } from "#machinery/status.ts";
-import { FaultyClient, served, type Call, type Fate, type Line } from "#testing/faulty-client.ts";
-import type { SeededRandom } from "#testing/seeded-random.ts";
-import type { SimulatedServer } from "#testing/simulated-server.ts";
+import { FaultyClient, served, type Call, type Fate, type Line } from "../faulty-client.ts";
+import type { SeededRandom } from "../seeded-random.ts";
+import type { ServerCore } from "#distro/server-core.ts";
 import type { Faults } from "./plan.ts";
 import type { Process } from "./process.ts";
+import type { Witness } from "./witness.ts";
 
 /** The server that runs, and the process it is. */
 export interface Serving {
-  readonly server: SimulatedServer;
+  readonly server: ServerCore;
   readonly process: Process;
 }
 
@@ -19,6 +20,7 @@ export interface NetworkParts {
   readonly clock: Clock;
   readonly random: SeededRandom;
   readonly faults: () => Faults;
+  readonly witness: Witness;
   readonly serving: () => Serving | undefined;
   /** Counts what went wrong. */
   readonly count: (fault: string) => void;
@@ -60,7 +62,7 @@ export class Network {
       connect: () => {
         const serving = this.parts.serving();
         if (!serving?.server.ready) throw unavailable("connection refused");
-        return { client: serving.server.api.clientFor(user), cut: serving.process.killed };
+        return { client: this.parts.witness.of(serving.server.api.clientFor(user)), cut: serving.process.killed };
       },
     };
     const random = this.parts.random.fork(`${user.name} ${process.name}`);
@@ -70,7 +72,8 @@ export class Network {
   /** A client within the server's process: what goes wrong with it is what goes wrong in the server. */
   within(client: Client, process: Process): Client {
     const random = this.parts.random.fork(`${client.name} ${process.name}`);
-    return new FaultyClient(client, process.clock, (call) => this.drawn(call, random, 0));
+    const witnessed = this.parts.witness.of(client);
+    return new FaultyClient(witnessed, process.clock, (call) => this.drawn(call, random, 0));
   }
 
   private fateOf(call: Call, random: SeededRandom, node: string): Fate {

@@ -7,11 +7,11 @@ import { createInformers } from "#client/watch-informer.ts";
 import { RuntimeError, type ContainerStatus } from "#host/cri.ts";
 import { createKubelet } from "#kubelet/kubelet.ts";
 import { kubeletDefaults } from "#kubelet/config.ts";
-import { FakeRuntime } from "#testing/fake-runtime.ts";
-import type { SeededRandom } from "#testing/seeded-random.ts";
-import { simulatedImage } from "#testing/simulated-kubelet.ts";
-import { SimulatedMachine } from "#testing/simulated-machine.ts";
-import type { VirtualClock } from "#testing/virtual-clock.ts";
+import { FakeRuntime } from "../fake-runtime.ts";
+import type { SeededRandom } from "../seeded-random.ts";
+import { simulatedImage } from "../simulated-kubelet.ts";
+import { SimulatedMachine } from "../simulated-machine.ts";
+import type { VirtualClock } from "../virtual-clock.ts";
 import type { Faults } from "./plan.ts";
 import { Process } from "./process.ts";
 

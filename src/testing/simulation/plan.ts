@@ -82,7 +82,7 @@ export const plans: readonly Plan[] = [
   {
     ...usual,
     name: "clocks",
-    faults: { ...noFaults, late: 0.05, lateMsMax: 500, clockSet: 0.02, jumpMsMax: 7_200_000, serverKilled: 0.01 },
+    faults: { ...noFaults, late: 0.05, lateMsMax: 500, clockSet: 0.02, jumpMsMax: 900_000, serverKilled: 0.01 },
   },
   {
     ...usual,

@@ -2,7 +2,7 @@
 import { messageOf } from "#base/assert.ts";
 import type { Client } from "#client/client.ts";
 import { StatusError } from "#machinery/status.ts";
-import type { SeededRandom } from "#testing/seeded-random.ts";
+import type { SeededRandom } from "../seeded-random.ts";
 import { batchDeeds } from "./users/batch.ts";
 import type { Deed, UserContext } from "./users/context.ts";
 import { namespaceDeeds } from "./users/namespaces.ts";

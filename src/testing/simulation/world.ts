@@ -6,9 +6,10 @@ import type { ResourceDefinition } from "#machinery/resource.ts";
 import { isReason } from "#machinery/status.ts";
 import { namespaces } from "#resources/core/namespace.ts";
 import { nodes } from "#resources/core/node.ts";
-import type { SeededRandom } from "#testing/seeded-random.ts";
-import { masters, SimulatedServer, type SimulatedServerOptions } from "#testing/simulated-server.ts";
-import { VirtualClock } from "#testing/virtual-clock.ts";
+import type { SeededRandom } from "../seeded-random.ts";
+import { superusers, type User } from "#apiserver/access.ts";
+import { ServerCore, type ServerCoreOptions } from "#distro/server-core.ts";
+import { VirtualClock } from "../virtual-clock.ts";
 import { Disk } from "./disk.ts";
 import { History, type Change } from "./history.ts";
 import { invariants } from "./invariants.ts";
@@ -16,7 +17,10 @@ import { Network, type Serving } from "./network.ts";
 import { SimulatedNode } from "./node.ts";
 import type { Faults } from "./plan.ts";
 import { Process } from "./process.ts";
+import { Witness } from "./witness.ts";
 import { teamPrefix } from "./users/context.ts";
+
+const masters: User = { name: "admin", groups: [superusers] };
 
 const linesMax = 2_000;
 const retryMs = 1_000;
@@ -31,7 +35,7 @@ export interface Violation {
   readonly about: string;
 }
 
-export type Given = Pick<SimulatedServerOptions, "config" | "serviceKey">;
+export type Given = Pick<ServerCoreOptions, "config" | "serviceKey">;
 
 export class World {
   // Nothing here waits for anything but promises and timers.
@@ -70,6 +74,7 @@ export class World {
       random: random.fork("network"),
       faults: () => this.faults,
       serving: () => this.serving,
+      witness: new Witness(this.history, (...what) => this.violated(...what)),
       count,
     });
     this.operator = this.admin("operator");
@@ -99,7 +104,7 @@ export class World {
     this.tell(`server starts, life ${this.lives}`);
     const { clock, random, network, log } = this;
     const process = new Process(`server-${this.lives}`, clock);
-    const server = new SimulatedServer(
+    const server = new ServerCore(
       {
         ...this.given,
         store: this.disk.open(process),
@@ -119,6 +124,7 @@ export class World {
     this.tell(`server killed after ${this.disk.written} writes`);
     this.count("server killed");
     this.serving.process.kill();
+    this.history.forgetAsked();
     this.serving = undefined;
   }
 

@@ -23,7 +23,9 @@ function goesOn(before: KubeObject, after: KubeObject): string | undefined {
   const [was, is] = [before.metadata, after.metadata];
   if (was.deletionTimestamp === undefined) return undefined;
   if (is.deletionTimestamp === undefined) return "it is not deleted any more";
-  if (is.deletionTimestamp > was.deletionTimestamp)
+  // A period that is made shorter ends now at the earliest, which may be later than it would have ended.
+  const isShorter = (is.deletionGracePeriodSeconds ?? 0) < (was.deletionGracePeriodSeconds ?? 0);
+  if (is.deletionTimestamp > was.deletionTimestamp && !isShorter)
     return `its end was put off from ${was.deletionTimestamp} to ${is.deletionTimestamp}`;
   // Whoever deletes it once more may say anew what is to become of what it owns.
   const isAllowed = (one: string): boolean => was.finalizers?.includes(one) === true || policies.has(one);

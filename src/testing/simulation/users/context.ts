@@ -4,8 +4,8 @@ import { keyOf, type KubeObject, type ObjectKey } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
 import type { JsonObject } from "#machinery/shape.ts";
 import { namespaces } from "#resources/core/namespace.ts";
-import type { SeededRandom } from "#testing/seeded-random.ts";
-import { simulatedContainer } from "#testing/simulated-kubelet.ts";
+import type { SeededRandom } from "../../seeded-random.ts";
+import { simulatedContainer } from "../../simulated-kubelet.ts";
 import type { History } from "../history.ts";
 
 export interface UserContext {

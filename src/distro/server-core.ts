@@ -1,12 +1,7 @@
 /**
- * `kedge server` without sockets, files and a node: the API server, its controllers and its scheduler as the product
- * puts them together, over a store, a clock and chance that are given.
+ * `kedge server` without sockets, files and a node: the API server, its controllers and its scheduler, over a store, a
+ * clock and chance that are given. The simulator (src/testing/simulation.ts) runs nothing else.
  */
-import { serviceAddress, readConfig, type Config } from "#distro/config.ts";
-import { createApi, type Api } from "#distro/server/api.ts";
-import { controlPlane, resourceSource } from "#distro/server/control-plane.ts";
-import { Destinations } from "#distro/server/destinations.ts";
-import { superusers, type User } from "#apiserver/access.ts";
 import { writeBootstrapObjects } from "#apiserver/bootstrap.ts";
 import { compactor, eventExpiry } from "#apiserver/upkeep.ts";
 import { assert } from "#base/assert.ts";
@@ -19,10 +14,12 @@ import type { Client } from "#client/client.ts";
 import { createInformers } from "#client/watch-informer.ts";
 import type { Store } from "#storage/store.ts";
 import { unavailable } from "#machinery/status.ts";
+import { readConfig, serviceAddress, type Config } from "./config.ts";
+import { createApi, type Api } from "./server/api.ts";
+import { controlPlane, resourceSource } from "./server/control-plane.ts";
+import { Destinations } from "./server/destinations.ts";
 
-export const masters: User = { name: "admin", groups: [superusers] };
-
-export interface SimulatedServerOptions {
+export interface ServerCoreOptions {
   readonly config: Config;
   readonly store: Store;
   readonly clock: Clock;
@@ -41,21 +38,21 @@ export async function defaultConfig(): Promise<Config> {
   return outcome.config;
 }
 
-export class SimulatedServer {
+export class ServerCore {
   readonly api: Api;
   /** True once the roles are known and it answers as it should. */
   ready = false;
-  private readonly options: SimulatedServerOptions;
+  private readonly options: ServerCoreOptions;
   private readonly signal: AbortSignal;
 
   /** @param signal Ends everything that runs. */
-  constructor(options: SimulatedServerOptions, signal: AbortSignal) {
+  constructor(options: ServerCoreOptions, signal: AbortSignal) {
     const { config } = options;
     this.options = options;
     this.signal = signal;
     const destinations = new Destinations({ nodeName: "", serviceCidr: config.serviceCidr, apiPort: () => 6443 });
     const kubeletOf = (): never => {
-      throw unavailable("simulated nodes listen nowhere");
+      throw unavailable("no node is asked here");
     };
     const metrics = new Metrics();
     this.api = createApi({ ...options, metrics, kubeletOf, destinations, checks: [] }, signal);
