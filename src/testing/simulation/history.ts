@@ -28,6 +28,7 @@ const nothing: ReadonlyMap<string, KubeObject> = new Map();
 export class History {
   readonly changes: Change[] = [];
   private readonly objects = new Map<string, Map<string, KubeObject>>();
+  private readonly uids = new Map<string, KubeObject>();
   private readonly byRevision = new Map<number, Change>();
   private readonly newestOf = new Map<string, Change>();
   // By what was asked for, who waits for the answer.
@@ -64,6 +65,11 @@ export class History {
     return (namespace === ""
       ? found
       : found.filter((one) => one.metadata.namespace === namespace)) as unknown as readonly T[];
+  }
+
+  /** The object with that uid, while it is there. */
+  byUid(uid: string): KubeObject | undefined {
+    return this.uids.get(uid);
   }
 
   /** Every object there is, of whatever kind. */
@@ -145,8 +151,11 @@ export class History {
     this.objects.set(resource, known);
     const before = known.get(rest);
     const after = event.kind === "put" ? objectOf(event.entry) : undefined;
-    if (after) known.set(rest, after);
-    else known.delete(rest);
+    if (before) this.uids.delete(before.metadata.uid ?? "");
+    if (after) {
+      known.set(rest, after);
+      this.uids.set(after.metadata.uid ?? "", after);
+    } else known.delete(rest);
     this.sum.update(`${this.clock.nowMs()} ${revision} ${key} `);
     if (event.kind === "put") this.sum.update(event.entry.value);
     const change = { revision, atMs: this.clock.nowMs(), resource, key: parseKey(rest), before, after };

@@ -2,6 +2,7 @@
 import type { History } from "./history.ts";
 import { addressInvariants } from "./invariants/addresses.ts";
 import { countSettlements } from "./invariants/counts.ts";
+import { deletionInvariants } from "./invariants/deletions.ts";
 import { endSettlements } from "./invariants/ends.ts";
 import type { Finding, Invariant, Settlement } from "./invariants/invariant.ts";
 import { objectInvariants } from "./invariants/objects.ts";
@@ -13,6 +14,7 @@ export const invariants: readonly Invariant[] = [
   ...addressInvariants,
   ...podInvariants,
   ...quotaInvariants,
+  ...deletionInvariants,
 ];
 
 export { quotaSettlements };

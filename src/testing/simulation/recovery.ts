@@ -11,6 +11,7 @@ import { configMaps } from "#resources/core/config-map.ts";
 import { namespaces } from "#resources/core/namespace.ts";
 import { nodes } from "#resources/core/node.ts";
 import { persistentVolumes } from "#resources/core/persistent-volume.ts";
+import { pods } from "#resources/core/pod.ts";
 import { resourceQuotas } from "#resources/core/resource-quota.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { quotaSettlements, settlements, unsettled } from "./invariants.ts";
@@ -83,6 +84,9 @@ function repair(world: World): void {
       patchOf(nodes, keyOf(node), { metadata: { resourceVersion }, spec });
     }
   }
+  // Pods that were taken out of their sets stand in the way of those that are to have their names.
+  for (const one of history.all(pods))
+    if (one.metadata.labels?.["was"] !== undefined) world.removeLater(pods, keyOf(one));
   for (const one of history.all(cronJobs))
     if (one.spec.suspend !== true) patchOf(cronJobs, keyOf(one), { spec: { suspend: true } });
   for (const one of history.all(configMaps))
