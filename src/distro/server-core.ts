@@ -82,7 +82,6 @@ export class ServerCore {
     const components = controlPlane({
       ...options,
       system,
-      quotaLines: api.quotaLines,
       clientFor: (user) => between(api.clientFor(user)),
       informers: createInformers(system, { clock, log }, signal),
       resources: resourceSource(api),

@@ -43,7 +43,7 @@ export class History {
 
   async follow(store: Store): Promise<void> {
     const range = { from: root, to: prefixEnd(root), afterRevision: store.revision };
-    await store.watch(range, (events) => void events.map((event) => this.take(event)), new AbortController().signal);
+    await store.watch(range, (events) => this.takeAll(events), new AbortController().signal);
   }
 
   onChange(listener: (change: Change) => void): void {
@@ -144,7 +144,13 @@ export class History {
     return this.sum.copy().digest("hex");
   }
 
-  private take(event: StoreEvent): void {
+  /** What was written together is looked at when all of it is there. */
+  private takeAll(events: readonly StoreEvent[]): void {
+    for (const change of events.map((event) => this.take(event)))
+      for (const listener of this.listeners) listener(change);
+  }
+
+  private take(event: StoreEvent): Change {
     const { key, revision } = event.kind === "put" ? { ...event.entry, revision: event.entry.modRevision } : event;
     const [resource, rest] = resourceOf(key);
     const known = this.objects.get(resource) ?? new Map<string, KubeObject>();
@@ -162,7 +168,7 @@ export class History {
     this.changes.push(change);
     this.byRevision.set(revision, change);
     this.newestOf.set(`${resource} ${rest}`, change);
-    for (const listener of this.listeners) listener(change);
+    return change;
   }
 }
 

@@ -113,7 +113,7 @@ export class Observer {
       return this.wrong(
         `told at ${revision} that ${event.type} ${key}, expected ${last ? `${last.type} ${last.key}` : "nothing"}`,
       );
-    // A deletion shows the object as it was, at the revision of the deletion.
+    // A deletion, from what there is or from what is selected, shows the object as it was, at its revision.
     const { metadata } = event.object;
     const object = { ...last.object, metadata: { ...last.object.metadata, resourceVersion: metadata.resourceVersion } };
     if (!deepEqual(object, event.object)) this.wrong(`told at ${revision} of another ${key}`);
@@ -147,7 +147,7 @@ function expectedEvent({ key, before, after }: Change, selects: (object: KubeObj
   const is = after && selects(after) ? after : undefined;
   const name = keyText(key);
   if (is) return { type: was ? "modified" : "added", key: name, object: is };
-  return was && { type: "deleted", key: name, object: after ?? was };
+  return was && { type: "deleted", key: name, object: was };
 }
 
 function selectionOf(random: SeededRandom): Selection {

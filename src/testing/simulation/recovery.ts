@@ -10,8 +10,9 @@ import { cronJobs } from "#resources/batch/cron-job.ts";
 import { configMaps } from "#resources/core/config-map.ts";
 import { namespaces } from "#resources/core/namespace.ts";
 import { nodes } from "#resources/core/node.ts";
-import { persistentVolumes } from "#resources/core/persistent-volume.ts";
-import { pods } from "#resources/core/pod.ts";
+import { persistentVolumeClaims } from "#resources/core/persistent-volume-claim.ts";
+import { persistentVolumes, type PersistentVolume } from "#resources/core/persistent-volume.ts";
+import { pods, type Pod } from "#resources/core/pod.ts";
 import { resourceQuotas } from "#resources/core/resource-quota.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { quotaSettlements, settlements, unsettled } from "./invariants.ts";
@@ -87,12 +88,28 @@ function repair(world: World): void {
   // Pods that were taken out of their sets stand in the way of those that are to have their names.
   for (const one of history.all(pods))
     if (one.metadata.labels?.["was"] !== undefined) world.removeLater(pods, keyOf(one));
+  for (const volume of history.all(persistentVolumes)) giveUp(world, volume);
   for (const one of history.all(cronJobs))
     if (one.spec.suspend !== true) patchOf(cronJobs, keyOf(one), { spec: { suspend: true } });
   for (const one of history.all(configMaps))
     release(world, patchOf, { resource: configMaps, object: one, finalizer: heldBy });
   for (const one of history.all(persistentVolumes))
     release(world, patchOf, { resource: persistentVolumes, object: one, finalizer: localFolder });
+}
+
+/** What was on a machine that is gone is given up, so that those who had it begin anew. */
+function giveUp(world: World, { spec }: PersistentVolume): void {
+  const { history } = world;
+  const hosts = (spec.nodeAffinity?.required?.nodeSelectorTerms ?? [])
+    .flatMap((term) => term.matchExpressions ?? [])
+    .flatMap(({ values = [] }) => values);
+  const { claimRef } = spec;
+  if (!claimRef || hosts.length === 0 || hosts.some((name) => history.get(nodes, { namespace: "", name }))) return;
+  const key = { namespace: claimRef.namespace ?? "", name: claimRef.name ?? "" };
+  if (history.get(persistentVolumeClaims, key)) world.removeLater(persistentVolumeClaims, key);
+  for (const pod of history.all(pods, key.namespace))
+    if (pod.spec.volumes?.some((volume) => volume.persistentVolumeClaim?.claimName === key.name))
+      world.removeLater(pods, keyOf(pod));
 }
 
 type PatchOf = <T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey, body: JsonObject) => void;
@@ -131,6 +148,11 @@ async function settle(
   }
 }
 
+/** A program that ends is started again, and again. */
+function isRestless(pod: Pod | undefined): boolean {
+  return pod?.spec.containers.some(({ command }) => command?.[0] !== "serve") === true;
+}
+
 /** Nobody has anything to do: who writes all the same does it for ever. */
 async function beStill(world: World): Promise<void> {
   const { history } = world;
@@ -138,7 +160,7 @@ async function beStill(world: World): Promise<void> {
   const written = new Map<string, number>();
   await world.clock.advance(stillMs);
   for (const { revision, resource, key } of history.changes.slice(-10_000)) {
-    if (revision <= since || heartbeats.has(resource)) continue;
+    if (revision <= since || heartbeats.has(resource) || isRestless(history.get(pods, key))) continue;
     const about = `${resource} ${key.namespace}/${key.name}`;
     written.set(about, (written.get(about) ?? 0) + 1);
   }
