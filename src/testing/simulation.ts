@@ -60,7 +60,7 @@ export async function simulate(seed: string, plan: Plan): Promise<Outcome> {
   observe(world, random.fork("observers"));
   for (let atMs = 0; atMs < plan.chaosMs && !world.violation; atMs += secondMs) {
     if (random.happens(plan.userRate)) users.act();
-    chaos.second();
+    await chaos.second();
     await world.clock.advance(secondMs);
   }
   if (!world.violation) await recover(world);

@@ -1,10 +1,13 @@
 /** What goes wrong by itself, drawn second by second from the plan. */
 import type { SeededRandom } from "../seeded-random.ts";
 import { nodes } from "#resources/core/node.ts";
+import { twins } from "./invariants/machines.ts";
 import type { World } from "./world.ts";
 
 const downMsMax = 20_000;
-const partitionMsMax = 120_000;
+// Beyond what pods tolerate of a node that does not answer.
+const partitionMsMax = 600_000;
+const noticedMsMax = 120_000;
 // Writes between the draw and the kill: any of them may be the last.
 const writesMax = 12;
 
@@ -18,8 +21,10 @@ export class Chaos {
   }
 
   /** A second goes by. */
-  second(): void {
+  async second(): Promise<void> {
     const { world, random } = this;
+    const twin = await twins(world.nodes.values());
+    if (twin) world.violated("no two pods of one name run at once", twin.found, twin.about);
     const { faults } = world;
     if (random.happens(faults.serverKilled)) this.killServer();
     if (random.happens(faults.clockSet)) this.setClock();
@@ -28,8 +33,13 @@ export class Chaos {
       if (random.happens(faults.kubeletKilled)) this.killKubelet(name);
       if (random.happens(faults.machineLost)) this.loseMachine(name);
       if (random.happens(faults.partitioned)) this.partition(name);
-      if (random.happens(faults.containerDies)) void world.nodes.get(name)?.endOne(random);
+      if (random.happens(faults.containerDies)) await this.endContainer(name);
     }
+  }
+
+  private async endContainer(name: string): Promise<void> {
+    this.world.count("container ended");
+    await this.world.nodes.get(name)?.endOne(this.random);
   }
 
   /** At one of the next writes, before it or after it. */
@@ -61,7 +71,7 @@ export class Chaos {
     world.tell(`${name} lost`);
     world.count("machine lost");
     world.loseNode(name);
-    world.clock.after(random.fraction() * partitionMsMax, () => {
+    world.clock.after(random.fraction() * noticedMsMax, () => {
       world.tell(`${name} removed`);
       const key = { namespace: "", name };
       world.removeLater(nodes, key);

@@ -25,6 +25,7 @@ export interface NodeParts {
   /** The range its pods are given addresses of, by its object; undefined while it has none. */
   readonly podCidr: () => string | undefined;
   readonly faults: () => Faults;
+  readonly count: (fault: string) => void;
 }
 
 /** Calls of the runtime that a kubelet makes only to look. */
@@ -111,6 +112,7 @@ export class SimulatedNode {
         if (typeof value !== "function" || looks.has(name)) return value;
         return (...args: readonly unknown[]): unknown => {
           if (!random.happens(this.parts.faults().runtimeFails)) return Reflect.apply(value, target, args);
+          this.parts.count("runtime failed");
           return Promise.reject(new RuntimeError("Unknown", `${String(name)}: as the seed says`));
         };
       },

@@ -16,7 +16,8 @@ import { pods, type Pod } from "#resources/core/pod.ts";
 import { resourceQuotas } from "#resources/core/resource-quota.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { quotaSettlements, settlements, unsettled } from "./invariants.ts";
-import type { Settlement } from "./invariants/invariant.ts";
+import type { Finding, Settlement } from "./invariants/invariant.ts";
+import { strayed } from "./invariants/machines.ts";
 import { noFaults } from "./plan.ts";
 import { heldBy } from "./users/namespaces.ts";
 import { isTeam } from "./users/context.ts";
@@ -139,7 +140,7 @@ async function settle(
     repair(world);
     await world.clock.advance(lookMs);
     if (world.violation) return;
-    const [first] = unsettled(wanted, world.history);
+    const first = unsettled(wanted, world.history).next().value ?? (await strays(world));
     if (!first && isDone()) return;
     if (world.clock.monotonicMs() < endMs) continue;
     if (first) world.violated(first.name, first.found, first.about);
@@ -151,6 +152,11 @@ async function settle(
 /** A program that ends is started again, and again. */
 function isRestless(pod: Pod | undefined): boolean {
   return pod?.spec.containers.some(({ command }) => command?.[0] !== "serve") === true;
+}
+
+async function strays(world: World): Promise<(Finding & { readonly name: string }) | undefined> {
+  const finding = await strayed(world.nodes.values(), world.history);
+  return finding && { name: "machines run the pods that are theirs", ...finding };
 }
 
 /** Nobody has anything to do: who writes all the same does it for ever. */

@@ -182,6 +182,7 @@ export class World {
       random: this.random.fork(name),
       log: this.log,
       faults: () => this.faults,
+      count: (fault) => this.count(fault),
       podCidr: () => this.history.get(nodes, { namespace: "", name })?.spec.podCIDR,
       clientFor: (user, process) =>
         this.network.remote({ name: user, groups: ["system:nodes", "system:authenticated"] }, process, name),
