@@ -67,16 +67,26 @@ async function removeBudget(context: UserContext): Promise<void> {
   if (object) await context.client.delete(podDisruptionBudgets, keyOf(object));
 }
 
+/** A Deployment that has a budget from the first pod on. */
+async function createGuarded(context: UserContext): Promise<void> {
+  const { client, random } = context;
+  const metadata = newKeyIn(context, "guarded");
+  const selector = { matchLabels: { app: metadata.name } };
+  const least = random.pick([{ minAvailable: 2 }, { minAvailable: "60%" }, { maxUnavailable: 1 }]);
+  await client.create(podDisruptionBudgets, written(podDisruptionBudgets, metadata, { spec: { selector, ...least } }));
+  const spec = { replicas: 3 + random.below(2), selector, template: podTemplate({ app: metadata.name }) };
+  await client.create(deployments, written(deployments, metadata, { spec }));
+}
+
 /** Several at once, of whatever a budget may let only one go. */
 async function evict(context: UserContext): Promise<void> {
-  const { client, random } = context;
-  const budget = any(context, podDisruptionBudgets);
-  const app = budget?.spec.selector?.matchLabels?.["app"];
-  const suits = (labels: Readonly<Record<string, string>> = {}): boolean => app === undefined || labels["app"] === app;
-  const count = 1 + random.below(3);
-  const evictions = Array.from({ length: count }, async () => {
-    const pod = any(context, pods, ({ metadata }) => suits(metadata.labels));
-    if (!pod) return;
+  const { client, random, history } = context;
+  const app = any(context, podDisruptionBudgets)?.spec.selector?.matchLabels?.["app"];
+  const chosen = history
+    .all(pods)
+    .filter(({ metadata }) => app === undefined || metadata.labels?.["app"] === app)
+    .slice(0, 1 + random.below(3));
+  const evictions = chosen.map(async (pod) => {
     const key = keyOf(pod);
     const body = { apiVersion: "policy/v1", kind: "Eviction", metadata: { ...key } };
     await client.post({ resource: untyped(pods), key, subresource: "eviction" }, body);
@@ -127,7 +137,8 @@ export const serviceDeeds: readonly Deed[] = [
   { name: "create a Service", weight: 4, act: createService },
   { name: "change a Service", weight: 3, act: changeService },
   { name: "delete a Service", weight: 2, act: removeService },
-  { name: "create a budget", weight: 3, act: createBudget },
+  { name: "create a budget", weight: 1, act: createBudget },
+  { name: "create a guarded Deployment", weight: 2, act: createGuarded },
   { name: "delete a budget", weight: 0.5, act: removeBudget },
   { name: "evict pods", weight: 6, act: evict },
   { name: "create a claim", weight: 2, act: createClaim },
