@@ -1,5 +1,5 @@
 /** What holds for a pod through its life. */
-import type { KubeObject } from "#machinery/meta.ts";
+import { controllerOf, type KubeObject } from "#machinery/meta.ts";
 import { nodes } from "#resources/core/node.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { Job } from "#resources/batch/job.ts";
@@ -56,8 +56,27 @@ function jobsCount({ resource, before, after }: Change): string | undefined {
   return isJobFinished(was) && !isJobFinished(is) ? "it was finished, and is not any more" : undefined;
 }
 
+/** Uids of pods that ended well, by the uid of their owner. */
+function countsWhatEnded(): Invariant["check"] {
+  const runs = new WeakMap<History, Map<string, Set<string>>>();
+  return (change, history) => {
+    const ended = runs.get(history) ?? new Map<string, Set<string>>();
+    runs.set(history, ended);
+    const [, pod] = podsOf(change);
+    const owner = pod && controllerOf(pod)?.uid;
+    if (owner !== undefined && pod?.status.phase === "Succeeded")
+      ended.set(owner, (ended.get(owner) ?? new Set()).add(pod.metadata.uid ?? ""));
+    if (change.resource !== "jobs.batch" || !change.after) return undefined;
+    // Holds because the resource is jobs.
+    const { status, metadata } = change.after as Job;
+    const [counted, there] = [status.succeeded ?? 0, ended.get(metadata.uid ?? "")?.size ?? 0];
+    return counted > there ? `succeeded=${counted}, and ${there} pods did` : undefined;
+  };
+}
+
 export const podInvariants: readonly Invariant[] = [
   { name: "a pod is bound once, to a node that exists", check: boundOnce },
   { name: "a pod ends once", check: endsOnce },
   { name: "a Job counts its pods once", check: jobsCount },
+  { name: "a Job counts what ended", check: countsWhatEnded() },
 ];

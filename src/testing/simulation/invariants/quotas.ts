@@ -26,7 +26,8 @@ function usage(
 
 /** True when the limits are what they were when everybody was last told. */
 function isInForce({ spec, status }: ResourceQuota): boolean {
-  return JSON.stringify(spec.hard ?? {}) === JSON.stringify(status.hard ?? {}) && status.used !== undefined;
+  const [wanted, told] = [spec.hard, status.hard].map((hard) => JSON.stringify(hard ?? {}));
+  return wanted === told && (wanted === "{}" || status.used !== undefined);
 }
 
 function exceeded({ resource, key, before, after }: Change, history: History): string | undefined {
