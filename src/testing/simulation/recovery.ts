@@ -2,6 +2,7 @@
  * The end of a run: nothing goes wrong any more, an administrator repairs what only people can, and everything comes to
  * be as it should; then nobody writes; then all that users made is deleted, and leaves nothing.
  */
+import { messageOf } from "#base/assert.ts";
 import { keyOf } from "#machinery/meta.ts";
 import type { JsonObject } from "#machinery/shape.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
@@ -13,6 +14,7 @@ import { nodes } from "#resources/core/node.ts";
 import { persistentVolumeClaims } from "#resources/core/persistent-volume-claim.ts";
 import { persistentVolumes, type PersistentVolume } from "#resources/core/persistent-volume.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
+import { services, type Service } from "#resources/core/service.ts";
 import { resourceQuotas } from "#resources/core/resource-quota.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { quotaSettlements, settlements, unsettled } from "./invariants.ts";
@@ -20,7 +22,7 @@ import type { Finding, Settlement } from "./invariants/invariant.ts";
 import { strayed } from "./invariants/machines.ts";
 import { noFaults } from "./plan.ts";
 import { heldBy } from "./users/namespaces.ts";
-import { isTeam } from "./users/context.ts";
+import { isTeam, written } from "./users/context.ts";
 import type { World } from "./world.ts";
 
 // The longest of what upstream waits for: back-offs of crashed pods, terms of nodes, and looks every few minutes.
@@ -35,6 +37,9 @@ const heartbeats: ReadonlySet<string> = new Set([
   "events",
   "events.events.k8s.io",
 ]);
+
+/** Addresses, and ports, that are asked for again. */
+const againMax = 20;
 
 const localFolder = "kedge.io/local-folder";
 
@@ -53,6 +58,38 @@ export async function recover(world: World): Promise<void> {
     if (isTeam(metadata.name)) world.removeLater(namespaces, { namespace: "", name: metadata.name ?? "" });
   const isDone = (): boolean => world.history.all(namespaces).every(({ metadata }) => !isTeam(metadata.name));
   await settle(world, { wanted: settlements, isDone });
+  if (!world.violation) await giveAgain(world);
+}
+
+/** What Services had that are gone can be had again: each address and port of the past, by name. */
+async function giveAgain(world: World): Promise<void> {
+  const past = world.history.changes.flatMap(({ resource, after }) =>
+    // Holds because the resource is services.
+    resource === services.id && after ? [after as Service] : [],
+  );
+  const valuesOf = (of: (service: Service) => readonly (string | number | undefined)[]): readonly string[] => {
+    const taken = new Set(world.history.all(services).flatMap(of).map(String));
+    const had = new Set(
+      past.flatMap(of).flatMap((value) => (value === undefined || value === "None" ? [] : String(value))),
+    );
+    return [...had].filter((value) => !taken.has(value)).slice(0, againMax);
+  };
+  const wishes = [
+    ...valuesOf(({ spec }) => [spec.clusterIP]).map((clusterIP) => ({ clusterIP, ports: [{ port: 80 }] })),
+    ...valuesOf(({ spec }) => (spec.ports ?? []).map(({ nodePort }) => nodePort)).map((nodePort) => ({
+      type: "NodePort",
+      ports: [{ port: 80, nodePort: Number(nodePort) }],
+    })),
+  ];
+  let made = 0;
+  for (const spec of wishes) {
+    const key = { namespace: "default", name: `again-${(made += 1)}` };
+    const wished = written(services, key, { spec });
+    world.operator.create(services, wished).catch((error: unknown) => {
+      world.violated("what is given back can be had again", messageOf(error), `services default/${key.name}`);
+    });
+  }
+  await world.clock.advance(lookMs);
 }
 
 function heal(world: World): void {

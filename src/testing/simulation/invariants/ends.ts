@@ -84,7 +84,9 @@ function* podsRun(history: History): Generator<Finding> {
   for (const pod of history.all(pods)) {
     const { phase, conditions = [] } = pod.status;
     if (phase === "Succeeded" || phase === "Failed") continue;
-    const isServing = pod.spec.containers.every(({ command }) => command?.[0] === "serve");
+    const isServing = pod.spec.containers.every(
+      ({ command, readinessProbe }) => command?.[0] === "serve" && readinessProbe === undefined,
+    );
     const why = conditions.find(({ type }) => type === "PodScheduled")?.message ?? "";
     if (pod.spec.nodeName === undefined) yield { about: about("pods", pod), found: `without a node: ${why}` };
     else if (!history.get(nodes, { namespace: "", name: pod.spec.nodeName }))

@@ -7,6 +7,7 @@ import { persistentVolumeClaims } from "#resources/core/persistent-volume-claim.
 import { pods } from "#resources/core/pod.ts";
 import { services } from "#resources/core/service.ts";
 import { podDisruptionBudgets } from "#resources/policy/pod-disruption-budget.ts";
+import { simulatedContainer } from "../../simulated-kubelet.ts";
 import { any, merge, newKeyIn, podTemplate, remove, written, type Deed, type UserContext } from "./context.ts";
 
 const ports = [{ port: 80 }];
@@ -30,6 +31,17 @@ async function createService(context: UserContext): Promise<void> {
   };
   const where = other ? { namespace: other.metadata.namespace ?? "", name: metadata.name } : metadata;
   await client.create(services, written(services, where, { spec: { ...spec, ...withPort } }));
+}
+
+/** A pod that runs and is never ready, and a Service that is to know. */
+async function createUnready(context: UserContext): Promise<void> {
+  const { client } = context;
+  const key = newKeyIn(context, "unready");
+  const labels = { app: key.name };
+  const readinessProbe = { exec: { command: ["false"] } };
+  await client.create(services, written(services, key, { spec: { selector: labels, ports } }));
+  const spec = { containers: [simulatedContainer(["serve"], { readinessProbe })] };
+  await client.create(pods, written(pods, { ...key, labels }, { spec }));
 }
 
 async function changeService(context: UserContext): Promise<void> {
@@ -135,14 +147,15 @@ async function cordonNode(context: UserContext): Promise<void> {
 
 export const serviceDeeds: readonly Deed[] = [
   { name: "create a Service", weight: 4, act: createService },
+  { name: "create a Service of an unready pod", weight: 1, act: createUnready },
   { name: "change a Service", weight: 3, act: changeService },
   { name: "delete a Service", weight: 2, act: removeService },
   { name: "create a budget", weight: 1, act: createBudget },
   { name: "create a guarded Deployment", weight: 2, act: createGuarded },
   { name: "delete a budget", weight: 0.5, act: removeBudget },
   { name: "evict pods", weight: 6, act: evict },
-  { name: "create a claim", weight: 2, act: createClaim },
-  { name: "delete a claim", weight: 1, act: removeClaim },
+  { name: "create a claim", weight: 3, act: createClaim },
+  { name: "delete a claim", weight: 2, act: removeClaim },
   { name: "taint a node", weight: 1, act: taintNode },
   { name: "cordon a node", weight: 1, act: cordonNode },
 ];
