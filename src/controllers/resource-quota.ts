@@ -103,17 +103,22 @@ class Recounts {
     if (!known) return;
     const counted = this.countedOf(known);
     for (const resource of counted) if (resource.schema === undefined) this.watch(resource);
-    await this.count(key, counted);
+    const cameIntoForce = await this.count(key, counted);
     const hasCustom = counted.some(({ schema }) => schema !== undefined);
-    this.queue.addAfter(keyText(key), hasCustom ? customAgainMs : againMs);
+    if (cameIntoForce) this.queue.addAfter(keyText(key), gatherMs);
+    else this.queue.addAfter(keyText(key), hasCustom ? customAgainMs : againMs);
   }
 
-  private async count(key: ObjectKey, counted: readonly ResourceDefinition[]): Promise<void> {
+  /**
+   * True when the quota has limits from now on that it had not. What was let in before and is written only now was charged
+   * to nobody, and changed no quota that would have refused this count: it takes another one.
+   */
+  private async count(key: ObjectKey, counted: readonly ResourceDefinition[]): Promise<boolean> {
     const { client } = this.parts;
     // Its role may list and watch everything, but get nothing.
     const selection = { namespace: key.namespace, fieldSelector: `metadata.name=${key.name}` };
     const [quota] = (await client.list(resourceQuotas, selection, this.signal)).items;
-    if (!quota) return;
+    if (!quota) return false;
     const objects = new Map<string, readonly KubeObject[]>();
     for (const resource of counted) {
       const { items } = await client.list(resource, { namespace: key.namespace }, this.signal);
@@ -122,6 +127,7 @@ class Recounts {
     for (const action of planQuota({ quota, objects }).actions)
       if (action.kind === "update")
         await client.update(action.resource, action.object, { subresource: action.subresource ?? "" });
+    return !deepEqual(quota.spec.hard ?? {}, quota.status.hard ?? {});
   }
 
   /** The resources whose objects the quota counts, each in one of its versions. */

@@ -3,6 +3,7 @@ import { messageOf } from "#base/assert.ts";
 import { Backoff } from "#base/backoff.ts";
 import { Reconciled } from "#base/reconciled.ts";
 import type { Change, Informer } from "#client/informer.ts";
+import { keyOf } from "#machinery/meta.ts";
 import type { Node } from "#resources/core/node.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { PodParts } from "./act/parts.ts";
@@ -28,6 +29,11 @@ export class Pods {
   private readonly running = new Set<Promise<void>>();
   /** Uids of pods that the API had. */
   private readonly fromApi = new Set<string>();
+  /**
+   * Uids of pods that have run their course here and that the API still shows, because it is late or something else
+   * holds them. What is told of them is of their past: nothing of it is begun anew.
+   */
+  private readonly over = new Set<string>();
   private readonly listed = Promise.withResolvers<void>();
   private leaving: (() => void)[] = [];
   private allKnown = false;
@@ -95,7 +101,7 @@ export class Pods {
     const loop = new Reconciled<string, readonly Pod[], Difference>(
       {
         name: "pods-of-the-api",
-        observe: () => Promise.resolve(this.informer.list()),
+        observe: () => Promise.resolve(this.shown()),
         compare: (_, pods) => this.difference(pods),
         act: async (difference) => this.follow(difference),
       },
@@ -106,13 +112,23 @@ export class Pods {
     await Promise.all(this.running);
   }
 
+  /** The pods of the API; those that ended here and that it does not show any more are forgotten. */
+  private shown(): readonly Pod[] {
+    const pods = this.informer.list();
+    const there = new Set(pods.map(({ metadata }) => metadata.uid ?? ""));
+    for (const uid of this.over) if (!there.has(uid)) this.over.delete(uid);
+    return pods;
+  }
+
   /** Between the pods of the API and those that are worked on: work may have failed, changes may have been missed. */
   private difference(pods: readonly Pod[]): Difference | undefined {
     const there = new Set(pods.map(({ metadata }) => metadata.uid ?? ""));
     const gone = this.all().filter(({ uid }) => this.fromApi.has(uid) && !there.has(uid));
     const missing = pods.filter(
       ({ metadata }) =>
-        metadata.annotations?.[annotation.configMirror] === undefined && !this.workers.has(metadata.uid ?? ""),
+        metadata.annotations?.[annotation.configMirror] === undefined &&
+        !this.workers.has(metadata.uid ?? "") &&
+        !this.over.has(metadata.uid ?? ""),
     );
     return gone.length + missing.length > 0 ? { gone, missing } : undefined;
   }
@@ -124,6 +140,7 @@ export class Pods {
   }
 
   private addFromApi(pod: Pod): void {
+    if (this.over.has(pod.metadata.uid ?? "")) return;
     this.fromApi.add(pod.metadata.uid ?? "");
     this.add(pod);
   }
@@ -154,7 +171,7 @@ export class Pods {
     this.followClasses();
     const run = this.keep(worker).finally(() => {
       this.workers.delete(uid);
-      this.fromApi.delete(uid);
+      if (this.fromApi.delete(uid) && this.informer.get(keyOf(pod))?.metadata.uid === uid) this.over.add(uid);
       this.followClasses();
       // Whoever waits for room may have it now.
       for (const other of this.workers.values()) if (other.waitsForRoom) other.wake();

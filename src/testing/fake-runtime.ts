@@ -47,6 +47,8 @@ export interface FakeRuntimeOptions {
   readonly images: readonly string[];
   /** What a command in a container answers; asked before the built-in ones. */
   readonly exec?: (container: ContainerStatus, cmd: readonly string[]) => number | undefined;
+  /** The address of the sandbox that was made as the n-th thing. */
+  readonly address?: (made: number) => string;
 }
 
 export class FakeRuntime implements ContainerRuntime {
@@ -97,7 +99,7 @@ export class FakeRuntime implements ContainerRuntime {
       createdAt: this.nowNs(),
       runtimeHandler: "",
       // As containerd says it: a sandbox in the host's network has a network, and no address.
-      network: { ip: isHost ? "" : `10.0.0.${this.made}`, additionalIps: [] },
+      network: { ip: isHost ? "" : (this.options.address?.(this.made) ?? `10.0.0.${this.made}`), additionalIps: [] },
     });
     this.tell(id, "CONTAINER_STARTED_EVENT", id);
     return id;

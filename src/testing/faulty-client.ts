@@ -29,30 +29,40 @@ export interface Call {
 /** What becomes of a call. */
 export type Fate =
   | { readonly kind: "served"; readonly lateMs?: number }
-  | { readonly kind: "refused"; readonly error?: StatusError }
-  /** It happens, and the caller hears that it failed. */
-  | { readonly kind: "lost" }
+  | { readonly kind: "refused"; readonly error?: StatusError; readonly lateMs?: number }
+  /** It happens, and the caller hears that it failed, so much later. */
+  | { readonly kind: "lost"; readonly lateMs?: number }
   /** It does not happen, and no answer ever comes. */
   | { readonly kind: "hung" };
 
 export const served: Fate = { kind: "served" };
 
+/** A way to a server that may end and come back. */
+export interface Line {
+  /** Of the user. */
+  readonly name: string;
+  /** @throws StatusError while there is no server. `cut` is aborted when the one there is ends, and its answers with it. */
+  connect(): { readonly client: Client; readonly cut: AbortSignal };
+}
+
+const neverCut = new AbortController().signal;
+
 export class FaultyClient implements Client {
   readonly name: string;
-  private readonly inner: Client;
+  private readonly line: Line;
   private readonly clock: Clock;
   private readonly fateOf: (call: Call) => Fate;
 
-  constructor(inner: Client, clock: Clock, fateOf: (call: Call) => Fate) {
-    this.name = inner.name;
-    this.inner = inner;
+  constructor(way: Client | Line, clock: Clock, fateOf: (call: Call) => Fate) {
+    this.name = way.name;
+    this.line = "connect" in way ? way : { name: way.name, connect: () => ({ client: way, cut: neverCut }) };
     this.clock = clock;
     this.fateOf = fateOf;
   }
 
   get<T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey, signal?: AbortSignal): Promise<T> {
-    return this.meet({ user: this.name, verb: "get", resource: resource.id, key }, () =>
-      this.inner.get(resource, key, signal),
+    return this.meet({ user: this.name, verb: "get", resource: resource.id, key }, (inner) =>
+      inner.get(resource, key, signal),
     );
   }
 
@@ -62,8 +72,8 @@ export class FaultyClient implements Client {
     signal?: AbortSignal,
   ): Promise<ObjectList<T>> {
     const key = { namespace: request.namespace ?? "", name: "" };
-    return this.meet({ user: this.name, verb: "list", resource: resource.id, key }, () =>
-      this.inner.list(resource, request, signal),
+    return this.meet({ user: this.name, verb: "list", resource: resource.id, key }, (inner) =>
+      inner.list(resource, request, signal),
     );
   }
 
@@ -73,24 +83,30 @@ export class FaultyClient implements Client {
     signal: AbortSignal,
   ): AsyncIterable<WatchEvent<T>> {
     const key = { namespace: request.namespace ?? "", name: "" };
-    await this.meet({ user: this.name, verb: "watch", resource: resource.id, key }, () => Promise.resolve());
-    for await (const event of this.inner.watch(resource, request, signal)) {
-      const fate = this.fateOf({ user: this.name, verb: "watch", resource: resource.id, key });
-      // An event that is not served ends the watch before it: the reader goes on from the one it saw last.
-      if (fate.kind !== "served") return;
-      if (fate.lateMs !== undefined) await this.clock.sleep(fate.lateMs, signal);
-      yield event;
+    const call = { user: this.name, verb: "watch", resource: resource.id, key } as const;
+    await this.meet(call, () => Promise.resolve());
+    const { client, cut } = this.line.connect();
+    try {
+      for await (const event of client.watch(resource, request, AbortSignal.any([signal, cut]))) {
+        const fate = this.fateOf(call);
+        // An event that is not served ends the watch before it: the reader goes on from the one it saw last.
+        if (fate.kind !== "served") return;
+        if (fate.lateMs !== undefined) await this.clock.sleep(fate.lateMs, signal);
+        yield event;
+      }
+    } catch (error) {
+      throw cut.aborted && !signal.aborted ? reset() : error;
     }
   }
 
   create<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, options?: WriteOptions): Promise<T> {
     const call = { user: this.name, verb: "create", resource: resource.id, key: keyOf(object) } as const;
-    return this.meet(call, () => this.inner.create(resource, object, options));
+    return this.meet(call, (inner) => inner.create(resource, object, options));
   }
 
   update<T extends KubeObject>(resource: ResourceDefinition<T>, object: T, options?: WriteOptions): Promise<T> {
     const call = { user: this.name, verb: "update", resource: resource.id, key: keyOf(object) } as const;
-    return this.meet(call, () => this.inner.update(resource, object, options));
+    return this.meet(call, (inner) => inner.update(resource, object, options));
   }
 
   patch<T extends KubeObject>(
@@ -99,12 +115,12 @@ export class FaultyClient implements Client {
     options?: WriteOptions,
   ): Promise<T> {
     const call = { user: this.name, verb: "patch", resource: target.resource.id, key: target.key } as const;
-    return this.meet(call, () => this.inner.patch(target, patch, options));
+    return this.meet(call, (inner) => inner.patch(target, patch, options));
   }
 
   delete<T extends KubeObject>(resource: ResourceDefinition<T>, key: ObjectKey, request?: DeleteRequest): Promise<T> {
-    return this.meet({ user: this.name, verb: "delete", resource: resource.id, key }, () =>
-      this.inner.delete(resource, key, request),
+    return this.meet({ user: this.name, verb: "delete", resource: resource.id, key }, (inner) =>
+      inner.delete(resource, key, request),
     );
   }
 
@@ -115,7 +131,7 @@ export class FaultyClient implements Client {
   ): Promise<void> {
     const key = { namespace: selection.namespace ?? "", name: "" };
     const call = { user: this.name, verb: "deletecollection", resource: resource.id, key } as const;
-    return this.meet(call, () => this.inner.deleteCollection(resource, selection, request));
+    return this.meet(call, (inner) => inner.deleteCollection(resource, selection, request));
   }
 
   post(
@@ -123,22 +139,44 @@ export class FaultyClient implements Client {
     body: JsonObject,
   ): Promise<JsonValue> {
     const call = { user: this.name, verb: "post", resource: target.resource.id, key: target.key } as const;
-    return this.meet(call, () => this.inner.post(target, body));
+    return this.meet(call, (inner) => inner.post(target, body));
   }
 
-  private async meet<R>(call: Call, happen: () => Promise<R>): Promise<R> {
+  private async meet<R>(call: Call, happen: (client: Client) => Promise<R>): Promise<R> {
     const fate = this.fateOf(call);
+    const happens = (): Promise<R> => {
+      const { client, cut } = this.line.connect();
+      return cut === neverCut ? happen(client) : untilCut(happen(client), cut);
+    };
+    const late = async (): Promise<void> => {
+      if (fate.kind !== "hung" && fate.lateMs !== undefined) await this.clock.sleep(fate.lateMs, neverCut);
+    };
     switch (fate.kind) {
       case "served":
-        if (fate.lateMs !== undefined) await this.clock.sleep(fate.lateMs, new AbortController().signal);
-        return happen();
+        await late();
+        return happens();
       case "refused":
+        await late();
         throw fate.error ?? unavailable("refused by the test");
       case "lost":
-        await happen();
+        await happens();
+        await late();
         throw unavailable("the answer was lost by the test");
       case "hung":
         return new Promise<never>(() => undefined);
     }
   }
+}
+
+/** What was asked, unless the server ends before it has answered. */
+function untilCut<R>(answer: Promise<R>, cut: AbortSignal): Promise<R> {
+  return new Promise((resolve, reject) => {
+    const broken = (): void => reject(reset());
+    cut.addEventListener("abort", broken, { once: true });
+    answer.then(resolve, reject).finally(() => cut.removeEventListener("abort", broken));
+  });
+}
+
+function reset(): StatusError {
+  return unavailable("the connection was reset");
 }

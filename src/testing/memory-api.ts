@@ -34,6 +34,8 @@ export interface RecordedEvent extends ObjectEvent {
 export class MemoryApi implements Client, InformerFactory, Recorder {
   readonly name = "test";
   readonly events: RecordedEvent[] = [];
+  /** How long informers do not hear of a change. */
+  informersLateMs = 0;
   private readonly clock: Clock;
   private readonly objects = new Map<string, KubeObject>();
   private readonly watchers = new Set<Watcher>();
@@ -151,6 +153,11 @@ export class MemoryApi implements Client, InformerFactory, Recorder {
       const metadata = { ...before.metadata, deletionTimestamp, deletionGracePeriodSeconds: grace, generation };
       return this.store(resource, { ...before, metadata }, "modified");
     }
+    if ((before.metadata.finalizers ?? []).length > 0) {
+      const deletionTimestamp = rfc3339(this.clock.nowMs());
+      const metadata = { ...before.metadata, deletionTimestamp, deletionGracePeriodSeconds: 0 };
+      return this.store(resource, { ...before, metadata }, "modified");
+    }
     this.objects.delete(idOf(resource, key));
     this.tell(resource, { type: "deleted", object: before });
     return before;
@@ -199,6 +206,7 @@ export class MemoryApi implements Client, InformerFactory, Recorder {
       // Holds as in `informer`.
       const event = whole as unknown as WatchEvent<T>;
       if (event.type === "bookmark") continue;
+      if (this.informersLateMs > 0) await this.clock.sleep(this.informersLateMs, of.signal);
       const id = idOf(of.resource, keyOf(event.object));
       const old = seen.get(id);
       if (event.type === "deleted") {

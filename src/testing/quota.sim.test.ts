@@ -6,6 +6,9 @@ import { configMaps } from "#resources/core/config-map.ts";
 import { pods } from "#resources/core/pod.ts";
 import { resourceQuotas } from "#resources/core/resource-quota.ts";
 import { networkPolicies } from "#resources/networking/network-policy.ts";
+import { openMemoryStore } from "#storage/memory.ts";
+import type { Write, WriteOptions } from "#storage/store.ts";
+import { served } from "./faulty-client.ts";
 import { SimulatedCluster } from "./simulated-cluster.ts";
 
 const inDefault = (name: string) => ({ namespace: "default", name });
@@ -86,4 +89,34 @@ test("a pod grows in place within its quota only", async () => {
   await assert.rejects(resize("2"), /exceeded quota: q, requested: requests.cpu=1500m/);
   await resize("900m");
   await cluster.until(resourceQuotas, ([quota]) => quota?.status.used?.["requests.cpu"] === "900m");
+});
+
+test("a write that was let in before there was a quota, and came after the first count, is counted soon", async () => {
+  const written = Promise.withResolvers<void>();
+  const store = openMemoryStore();
+  const slow = new Proxy(store, {
+    get: (target, name): unknown => {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== "function") return value;
+      if (name !== "commit") return value.bind(target);
+      return async (writes: readonly Write[], options?: WriteOptions) => {
+        if (writes.some(({ key }) => key.endsWith("/configmaps/default/early"))) await written.promise;
+        return await target.commit(writes, options);
+      };
+    },
+  });
+  await using cluster = await SimulatedCluster.start({ nodeNames: [], store: slow });
+  const early = cluster.create(configMaps, { metadata: inDefault("early") });
+  await cluster.clock.advance(1_000);
+  cluster.fate = ({ user, verb }) => {
+    // Everything was listed: now the write comes to pass, before what was counted is written.
+    if (user.endsWith(":resourcequota-controller") && verb === "update") written.resolve();
+    return served;
+  };
+  await cluster.create(resourceQuotas, { metadata: inDefault("q"), spec: { hard: { configmaps: "5" } } });
+  await early;
+  await cluster.clock.advance(1_000);
+  const { items } = await cluster.client.list(resourceQuotas, { namespace: "default" });
+  const there = (await cluster.client.list(configMaps, { namespace: "default" })).items.length;
+  assert.equal(items[0]?.status.used?.["configmaps"], String(there));
 });

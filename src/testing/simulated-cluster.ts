@@ -27,6 +27,7 @@ import type { ResourceDefinition } from "#machinery/resource.ts";
 import { catalogue } from "#resources/catalogue.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 import { openMemoryStore } from "#storage/memory.ts";
+import type { Store } from "#storage/store.ts";
 import { FaultyClient, served, type Call, type Fate } from "./faulty-client.ts";
 import { SimulatedNodes } from "./simulated-nodes.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -37,6 +38,8 @@ export interface ClusterOptions {
   readonly nodeNames: readonly string[];
   /** Shows the log of the controllers, to find out what a test does. */
   readonly verbose?: boolean;
+  /** One that does not answer as fast as memory does. */
+  readonly store?: Store;
 }
 
 export class SimulatedCluster implements AsyncDisposable {
@@ -61,7 +64,14 @@ export class SimulatedCluster implements AsyncDisposable {
     const authorizer: Authorizer = {
       authorize: (attributes) => (late.authorization ?? mastersAuthorizer).authorize(attributes),
     };
-    const parts = { store: openMemoryStore(), catalogue, clock, random: machineRandom, log, authenticators: [] };
+    const parts = {
+      store: options.store ?? openMemoryStore(),
+      catalogue,
+      clock,
+      random: machineRandom,
+      log,
+      authenticators: [],
+    };
     const api = createApiServer({ ...parts, authorizer, admission: late.admission }, signal);
     const clientOf = (user: User): Client => createDirectClient(api.server, { user, signal });
     this.client = clientOf(masters);

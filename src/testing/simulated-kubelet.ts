@@ -2,10 +2,8 @@
 import { must } from "#base/assert.ts";
 import { createLog, type Log } from "#base/log.ts";
 import { machineRandom } from "#base/random.ts";
-import type { ShimProcess } from "#host/shims.ts";
 import { createKubelet, type Kubelet } from "#kubelet/kubelet.ts";
 import { kubeletDefaults, type KubeletConfig } from "#kubelet/config.ts";
-import type { Machine } from "#kubelet/machine.ts";
 import type { Container } from "#resources/core/container.ts";
 import { nodes, type Node } from "#resources/core/node.ts";
 import { pods, type Pod } from "#resources/core/pod.ts";
@@ -13,21 +11,20 @@ import { TestExchange } from "./exchange.ts";
 import { FakeRuntime } from "./fake-runtime.ts";
 import { faultyRuntime, RuntimeFaults } from "./faulty-runtime.ts";
 import { MemoryApi } from "./memory-api.ts";
-import { MemoryFiles } from "./memory-files.ts";
+import { SimulatedMachine } from "./simulated-machine.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 export const simulatedImage = "busybox:1";
 export const simulatedNode = { namespace: "", name: "node-1" };
 
 type ContainerStatus = NonNullable<NonNullable<Pod["status"]>["containerStatuses"]>[number];
-type Http = Machine["network"]["http"];
 
 /** A container that runs until it is stopped, unless it is given another command. */
 export function simulatedContainer(command: readonly string[] = ["serve"], more: Partial<Container> = {}): Container {
   return { name: "main", image: simulatedImage, command, resources: {}, ...more };
 }
 
-export class SimulatedKubelet {
+export class SimulatedKubelet extends SimulatedMachine {
   readonly clock = new VirtualClock();
   readonly api = new MemoryApi(this.clock);
   readonly faults = new RuntimeFaults(this.clock);
@@ -43,17 +40,6 @@ export class SimulatedKubelet {
       return command === "healthy" ? Number(!this.healthy.has(metadata.name)) : undefined;
     },
   });
-  readonly files = new MemoryFiles({
-    "/proc/cpuinfo": "processor\t: 0\nprocessor\t: 1\n",
-    "/proc/meminfo": "MemTotal: 8000000 kB\nMemAvailable: 6000000 kB\n",
-    "/proc/loadavg": "0 0 0 1/100 1\n",
-    "/proc/sys/kernel/pid_max": "32768\n",
-  });
-  /** Paths of the control groups there are. */
-  readonly groups = new Set<string>();
-  /** Processes that stand for sandboxes, as the machine shows them. */
-  shims: ShimProcess[] = [];
-  http: Http = () => Promise.resolve({ status: 200, body: "" });
   readonly logged: string[] = [];
   private readonly log: Log = createLog({
     clock: this.clock,
@@ -79,7 +65,7 @@ export class SimulatedKubelet {
       clock: this.clock,
       random: machineRandom,
       log: this.log,
-      machine: this.machine(),
+      machine: this.forKubelet(),
       config: {
         ...kubeletDefaults,
         nodeName: simulatedNode.name,
@@ -102,31 +88,6 @@ export class SimulatedKubelet {
     const end = this.done.finally(() => (ended = true));
     await this.clock.until(() => ended);
     await end;
-  }
-
-  private machine(): Machine {
-    const nothing = (): Promise<void> => Promise.resolve();
-    const { files, groups } = this;
-    return {
-      files,
-      cgroups: {
-        ensure: async (path) => void groups.add(path),
-        remove: async (path) => void groups.delete(path),
-        children: async (path) =>
-          [...groups].filter((one) => one.startsWith(`${path}/`)).map((one) => one.slice(path.length + 1)),
-        usage: () => Promise.resolve(undefined),
-      },
-      mounts: { memory: nothing, isMounted: () => Promise.resolve(false) },
-      network: {
-        http: (...args) => this.http(...args),
-        tcp: nothing,
-        grpcHealth: () => Promise.resolve("SERVING"),
-      },
-      shims: {
-        list: () => Promise.resolve(this.shims),
-        end: async (shim) => void (this.shims = this.shims.filter((one) => one !== shim)),
-      },
-    };
   }
 
   async create(name: string, spec: Omit<Pod["spec"], "nodeName">): Promise<Pod> {

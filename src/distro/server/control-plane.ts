@@ -1,7 +1,7 @@
 /** Controllers and scheduler of this process, each a component with a client of its own. */
 import { join } from "node:path";
 import { manifestDeployer } from "#addons/manifests.ts";
-import { supervise } from "#base/component.ts";
+import { supervise, type Component } from "#base/component.ts";
 import type { Clock } from "#base/clock.ts";
 import type { Log } from "#base/log.ts";
 import type { Metrics } from "#base/metrics.ts";
@@ -33,19 +33,37 @@ export interface ControlPlaneOptions {
 /** Runs until the signal is aborted. */
 export async function runControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<void> {
   const { api, clock, log, config } = options;
-  const clientFor = (account: string): Client => api.clientFor(serviceAccountUser("kube-system", account));
-  const recorders: EventRecorder[] = [api.recorder];
-  const recorderFor = (component: string): EventRecorder => {
-    const recorder = new EventRecorder({ client: clientFor(component), clock, log, source: { component } });
+  const resources = resourceSource(api);
+  const manifests = manifestDeployer({
+    folder: openManifestFolder(join(config.dataDir, "server/manifests"), clock),
+    client: api.system,
+    resources,
+    clock,
+    log,
+    disabled: new Set(config.disable),
+  });
+  const parts = [...controlPlane({ ...options, ...api, resources }), api.recorder, manifests];
+  await Promise.all(parts.map((component) => supervise(component, { clock, log }, signal)));
+}
+
+/** What it needs of the API. */
+type ApiParts = Pick<Api, "clientFor" | "system" | "informers"> & { readonly resources: ResourceSource };
+
+/** Controllers and scheduler with the recorders of their events. */
+export function controlPlane(options: Omit<ControlPlaneOptions, "api"> & ApiParts): readonly Component[] {
+  const { clock, log, config, informers, system, resources } = options;
+  const recorders: EventRecorder[] = [];
+  const recorderOf = (client: Client, component: string): EventRecorder => {
+    const recorder = new EventRecorder({ client, clock, log, source: { component } });
     recorders.push(recorder);
     return recorder;
   };
-  const resources = resourceSource(api);
+  const clientFor = (account: string): Client => options.clientFor(serviceAccountUser("kube-system", account));
   const controllers = createControllers({
     clientFor,
-    system: api.system,
-    recorderFor,
-    informers: api.informers,
+    system,
+    recorderFor: (component) => recorderOf(clientFor(component), component),
+    informers,
     resources,
     clock,
     log,
@@ -56,39 +74,21 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
       disabled: new Set(config.disable),
     },
   });
-  const schedulerClient = api.clientFor({ name: "system:kube-scheduler", groups: ["system:authenticated"] });
-  const schedulerEvents = new EventRecorder({
-    client: schedulerClient,
-    clock,
-    log,
-    source: { component: "default-scheduler" },
-  });
+  const client = options.clientFor({ name: "system:kube-scheduler", groups: ["system:authenticated"] });
   const scheduler = createScheduler({
-    client: schedulerClient,
-    informers: api.informers,
-    recorder: schedulerEvents,
+    client,
+    informers,
+    recorder: recorderOf(client, "default-scheduler"),
     clock,
     random: options.random,
     log,
     metrics: options.metrics,
   });
-  const manifests = manifestDeployer({
-    folder: openManifestFolder(join(config.dataDir, "server/manifests"), clock),
-    client: api.system,
-    resources,
-    clock,
-    log,
-    disabled: new Set(config.disable),
-  });
-  await Promise.all(
-    [...controllers, ...recorders, scheduler, schedulerEvents, manifests].map((component) =>
-      supervise(component, { clock, log }, signal),
-    ),
-  );
+  return [...controllers, scheduler, ...recorders];
 }
 
 /** The resources the API server has now; custom ones come and go. */
-function resourceSource(api: Api): ResourceSource {
+export function resourceSource(api: Api): ResourceSource {
   const all = (): readonly ResourceDefinition[] =>
     [...api.server.server.registry.all()].map(({ definition }) => definition);
   return {
