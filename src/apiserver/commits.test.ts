@@ -140,3 +140,15 @@ test("a Service that becomes another type gives back what it does not need any m
   const next = await server.ask(`POST ${services}`, { body: service("takes", { type: "NodePort", ports: [port] }) });
   assert.equal(next.code, 201, next.text);
 });
+
+test("who deletes again what waits for its finalizer writes nothing", async () => {
+  const [{ server }] = servers;
+  const body = { ...configMap("waits"), metadata: { name: "waits", finalizers: ["example.com/wait"] } };
+  await server.ask(`POST ${maps.replace("default", "kube-public")}`, { body });
+  const at = `${maps.replace("default", "kube-public")}/waits`;
+  const first = await server.ask(`DELETE ${at}`);
+  const again = await server.ask(`DELETE ${at}`);
+  assert.deepEqual([first.code, again.code], [200, 200]);
+  assert.equal(again.at("metadata.resourceVersion"), first.at("metadata.resourceVersion"));
+  assert.notEqual(again.at("metadata.deletionTimestamp"), undefined);
+});

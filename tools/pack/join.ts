@@ -48,7 +48,9 @@ export function joinSources(folder: string): Joined {
   try {
     execFileSync(join(root, esbuild), args, { cwd: root, stdio: "pipe", encoding: "utf8", maxBuffer: outputBytesMax });
   } catch (error) {
-    throw new Error(error instanceof Error && "stderr" in error ? String(error.stderr).trim() : String(error));
+    // Without stderr it was not even started.
+    const said = error instanceof Error && "stderr" in error && error.stderr ? String(error.stderr).trim() : "";
+    throw new Error(said === "" ? String(error) : said);
   }
   const files = readdirSync(folder).filter((name) => name.endsWith(".js"));
   for (const thread of threads) nameThread(folder, files, thread);

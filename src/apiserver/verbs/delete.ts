@@ -5,6 +5,7 @@
  */
 import { invalid as invalidField, notSupported } from "#machinery/field-error.ts";
 import type { FieldError } from "#machinery/field-error.ts";
+import { deepEqual } from "#machinery/equal.ts";
 import { deepFreeze } from "#machinery/freeze.ts";
 import type { DeleteOptions, KubeObject } from "#machinery/meta.ts";
 import { conflict, invalid, modified, notFound } from "#machinery/status.ts";
@@ -162,6 +163,9 @@ async function mark(
   const object = asObject(draft);
   if (call.dryRun) return done({ object: deepFreeze(object), gone: false });
   const value = encoded(call, kind, object);
+  // Who deletes again what waits already changes nothing.
+  if (value.length === current.entry.value.length && deepEqual(object, shown(call.served, current)))
+    return done({ object: current, gone: false });
   // A plugin that is asked about a deletion is not asked again about its marks.
   const outcome = await core.store.commit([{ key, value, expected }]);
   if (outcome.kind === "conflict") return lost(call, outcome.revision);
