@@ -112,8 +112,13 @@ async function refusable(called: () => Promise<void>, refused: Refused | undefin
   try {
     await called();
   } catch (error) {
-    // Of what a namespace on its way out refuses nobody needs to hear, and no event could be written there.
-    if (error instanceof StatusError && refused && !isNamespaceTerminating(error)) await act(refused(error), acting);
+    if (error instanceof StatusError && refused) {
+      const actions = refused(error);
+      // In a namespace on its way out nobody needs to hear of it, and nothing more is made; account is kept all the same:
+      // it may be what the namespace waits for.
+      const isEnding = isNamespaceTerminating(error);
+      await act(isEnding ? actions.filter(({ kind }) => kind !== "event" && kind !== "create") : actions, acting);
+    }
     throw error;
   }
 }

@@ -185,6 +185,18 @@ test("what a namespace on its way out refuses is not tried again, and nobody hea
   assert.deepEqual(world.lines, []);
 });
 
+test("what is kept account of is kept, though a namespace on its way out refuses what else was planned", async () => {
+  await using world = new World();
+  await world.client.create(configMaps, map("do-it"));
+  await world.client.create(configMaps, map("counted"));
+  const causes = [{ reason: "NamespaceTerminating", message: "", field: "metadata.namespace" }];
+  const ending = new StatusError({ code: 403, reason: "Forbidden", message: "", details: { causes } });
+  world.fate = ({ verb }) => (verb === "create" ? { kind: "refused", error: ending } : served);
+  world.run(() => [ramp([create(configMaps, map("made"))], () => [remove(configMaps, map("counted"))])]);
+  await world.clock.advance(1_000);
+  await assert.rejects(world.client.get(configMaps, { namespace: "default", name: "counted" }), { reason: "NotFound" });
+});
+
 /** A clock on which work takes time. */
 class WorkingClock extends VirtualClock {
   workedMs = 0;
