@@ -49,7 +49,8 @@ export function joinSources(folder: string): Joined {
     execFileSync(join(root, esbuild), args, { cwd: root, stdio: "pipe", encoding: "utf8", maxBuffer: outputBytesMax });
   } catch (error) {
     // Without stderr it was not even started.
-    const said = error instanceof Error && "stderr" in error && error.stderr ? String(error.stderr).trim() : "";
+    const said =
+      error instanceof Error && "stderr" in error && typeof error.stderr === "string" ? error.stderr.trim() : "";
     throw new Error(said === "" ? String(error) : said);
   }
   const files = readdirSync(folder).filter((name) => name.endsWith(".js"));
