@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Node } from "#resources/core/node.ts";
-import { planRoutes, routesOf } from "./node-routes.ts";
+import { ownRoutes, planRoutes, routesOf } from "./node-routes.ts";
 
 const options = { nodeName: "a", clusterCidr: "10.42.0.0/16", serviceCidr: "10.43.0.0/16" };
 
@@ -55,6 +55,12 @@ for (const [what, podCidr, via, why] of claims)
     assert.match(refused[0]?.why ?? "", why);
     assert.equal(refused[0]?.node, "e");
   });
+
+test("routes of another kedge on this machine are left to it", () => {
+  const mine = { podCidr: "10.42.9.0/24", via: "192.0.2.9" };
+  const others = { podCidr: "10.76.1.0/24", via: "192.0.2.2" };
+  assert.deepEqual(ownRoutes([mine, others], options.clusterCidr), [mine]);
+});
 
 test("what the kernel has is led to what is wanted", () => {
   const [b, c] = [

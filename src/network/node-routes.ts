@@ -61,7 +61,7 @@ export function nodeRoutes(options: NodeRoutesOptions): Component {
           compare: (all, present) => {
             const { wanted, refused } = routesOf(all.list(), options);
             complaints.tell(refused);
-            return planRoutes(wanted, present);
+            return planRoutes(wanted, ownRoutes(present, options.clusterCidr));
           },
           act: async ({ missing, stale }, turn) => {
             for (const route of stale) await table.remove(route, turn);
@@ -194,6 +194,15 @@ function claimOf(node: NodeSeen): Claim[] {
 function byAge(a: NodeSeen, b: NodeSeen): number {
   const key = ({ metadata }: NodeSeen): string => `${metadata.creationTimestamp ?? ""} ${metadata.name ?? ""}`;
   return key(a) < key(b) ? -1 : 1;
+}
+
+/** Another kedge of this machine makes such routes, too: those of its pods are its own. */
+export function ownRoutes(present: readonly PodRoute[], clusterCidr: string): readonly PodRoute[] {
+  const cluster = parseCidr(clusterCidr);
+  return present.filter(({ podCidr }) => {
+    const range = parseCidr(podCidr);
+    return cluster !== undefined && range !== undefined && cidrContains(cluster, range.base);
+  });
 }
 
 interface RouteChange {
