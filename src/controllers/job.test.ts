@@ -7,6 +7,9 @@ import type { Pod } from "#resources/core/pod.ts";
 import type { Action } from "./controller.ts";
 import { planJob } from "./job.ts";
 import { IndexSet } from "./job/indexes.ts";
+import { covers } from "#machinery/view.ts";
+import { failureCountKey, ignoredCountKey } from "./job/pod-outcome.ts";
+import { podView } from "./pod-view.ts";
 
 const labels = { job: "one" };
 
@@ -340,4 +343,9 @@ test("an adopted pod is tracked, and a released one let go", () => {
   assert.equal(adopted.ownerReferences?.[0]?.uid, "job");
   const released = change({ ...pod, metadata: { ...pod.metadata, labels: {} } });
   assert.deepEqual(released, { uid: "pod-1", ownerReferences: [], finalizers: [] });
+});
+
+test("what failures of an index are counted by is held of pods", () => {
+  const counts = { metadata: { annotations: { [failureCountKey]: true, [ignoredCountKey]: true } } } as const;
+  assert(covers(podView.fields, counts));
 });

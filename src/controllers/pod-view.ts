@@ -8,6 +8,8 @@ const declared = view(pods, {
     annotations: {
       "controller.kubernetes.io/pod-deletion-cost": true,
       "batch.kubernetes.io/job-completion-index": true,
+      "batch.kubernetes.io/job-index-failure-count": true,
+      "batch.kubernetes.io/job-index-ignored-failure-count": true,
     },
     ownerReferences: true,
     finalizers: true,
