@@ -7,7 +7,7 @@ import type { Turns } from "#base/turns.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import { internal, type Target } from "#machinery/status.ts";
 import type { Store } from "#storage/store.ts";
-import type { Authorizer, User } from "./access.ts";
+import type { Attributes, Authorizer, User } from "./access.ts";
 import type { AdmissionChain } from "./admission-chain.ts";
 import type { Commits } from "./commits.ts";
 import type { Races } from "./races.ts";
@@ -77,6 +77,15 @@ export interface Written {
   readonly created: boolean;
   /** The object as stored, or a frozen one in the served version when it was not stored (dry run). */
   readonly object: StoredObject | KubeObject;
+}
+
+type ResourceAttributes = Extract<Attributes, { readonly kind: "resource" }>;
+
+/** Whether whoever calls may do something else with the object, as an authorizer is asked. */
+export function questionOf({ served, user, key }: Call, verb: string): ResourceAttributes {
+  const { group, version, plural: resource } = served.definition;
+  const selectors = { fieldSelector: "", labelSelector: "" };
+  return { kind: "resource", user, verb, group, version, resource, subresource: "", ...key, ...selectors };
 }
 
 /** Which object refusals are about. */

@@ -10,7 +10,7 @@ import { deepFreeze } from "#machinery/freeze.ts";
 import type { DeleteOptions, KubeObject } from "#machinery/meta.ts";
 import { conflict, invalid, modified, notFound } from "#machinery/status.ts";
 import { absent, type Revision } from "#storage/store.ts";
-import { cacheOf, targetOf, type Core, type Draft, type WriteCall } from "../call.ts";
+import { cacheOf, questionOf, targetOf, type Core, type Draft, type WriteCall } from "../call.ts";
 import type { AdmissionRequest } from "../access.ts";
 import { refusal } from "../identify.ts";
 import { shown } from "../registry.ts";
@@ -39,17 +39,7 @@ export async function remove(core: Core, call: WriteCall, options: DeleteOptions
 
 /** Deletes what cannot be read: no finalizer, dependent or admission of it is known. @throws StatusError 403, 404, 422 */
 async function removeDamaged(core: Core, call: WriteCall): Promise<Deleted> {
-  const { group, version, plural } = call.served.definition;
-  const asked = {
-    group,
-    version,
-    resource: plural,
-    subresource: "",
-    ...call.key,
-    fieldSelector: "",
-    labelSelector: "",
-  };
-  const question = { kind: "resource", user: call.user, verb: "unsafe-delete-ignore-read-errors", ...asked } as const;
+  const question = questionOf(call, "unsafe-delete-ignore-read-errors");
   const decision = core.authorizer.authorize(question);
   if (decision.kind !== "allowed") throw refusal(question, decision.reason);
   const cache = await cacheOf(call.served);

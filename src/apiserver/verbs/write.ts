@@ -6,7 +6,16 @@
 import type { KubeObject } from "#machinery/meta.ts";
 import { conflict, forbidden, invalid, modified, notFound } from "#machinery/status.ts";
 import * as fieldError from "#machinery/field-error.ts";
-import { isLarge, metaText, targetOf, type Core, type Draft, type WriteCall, type Written } from "../call.ts";
+import {
+  isLarge,
+  metaText,
+  questionOf,
+  targetOf,
+  type Core,
+  type Draft,
+  type WriteCall,
+  type Written,
+} from "../call.ts";
 import { shown, type Served } from "../registry.ts";
 import type { StoredObject } from "../stored-object.ts";
 import { admissionOf, replaceObject, storeNew } from "./commit.ts";
@@ -90,19 +99,7 @@ function fitNew(core: Core, call: WriteCall, { draft, change }: { draft: Draft; 
     );
   fitNamespace(call, draft);
   fitName(call, draft);
-  const { group, version, plural } = call.served.definition;
-  const decision = core.authorizer.authorize({
-    kind: "resource",
-    user: call.user,
-    verb: "create",
-    group,
-    version,
-    resource: plural,
-    subresource: "",
-    ...call.key,
-    fieldSelector: "",
-    labelSelector: "",
-  });
+  const decision = core.authorizer.authorize(questionOf(call, "create"));
   if (decision.kind !== "allowed")
     throw forbidden(targetOf(call), `User ${JSON.stringify(call.user.name)} cannot create it, which this update would`);
   delete draft.metadata["resourceVersion"];
