@@ -17,3 +17,9 @@ test("after forgetProto() a key __proto__ is a member like any other", () => {
   assert.deepEqual(Object.keys(record), ["__proto__"]);
   assert.equal("polluted" in record, false);
 });
+
+test("own() is refused a record whose keys are declared: one that is missing there would never be found", () => {
+  const seen: { readonly a?: string } = { a: "1" };
+  // @ts-expect-error: read as seen.a, where the compiler knows every key.
+  assert.equal(own(seen, "a"), "1");
+});

@@ -3,8 +3,11 @@
  * inherits; these look at the record's own members only. tools/tidy holds all of src/ to them.
  */
 
+/** Records of any keys alone: of one whose keys are declared, as in a view, an undeclared one is never there. */
+type Open<R> = string extends keyof R ? unknown : never;
+
 /** The record's own member of that name; undefined when it has none, whatever its prototype has. */
-export function own<T>(record: Readonly<Record<string, T>> | undefined, key: string): T | undefined {
+export function own<T, R>(record: (Readonly<Record<string, T>> & R & Open<R>) | undefined, key: string): T | undefined {
   return record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined;
 }
 

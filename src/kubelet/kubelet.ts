@@ -186,6 +186,9 @@ async function build(
   reporter.runtimeIs(`${version.runtimeName}://${version.runtimeVersion}`);
   const images = new Images(runtime, clock, options.imagesArrive);
   const volumes = new PodVolumes({ machine, client, clock, random, rootFolder });
+  const running = (): readonly ObservedContainer[] =>
+    pods.all().flatMap(({ observed }) => observed.containers.filter(isRunning));
+  const logs = new LogRotation({ runtime, files, clock, log, ...config.containerLog, running });
   const parts: PodParts = {
     ...options,
     turns: turnsOf(clock),
@@ -195,6 +198,7 @@ async function build(
     references: new References({ client, clock, log, changed: (uids) => pods.referencesChanged(uids) }),
     services: informers.informer(serviceView),
     probeCounts: probeCounts(probeMetrics),
+    logs,
     runtimeName: version.runtimeName,
     nodeMemoryBytes: facts.memoryBytes,
     allocatable: facts.allocatable,
@@ -211,9 +215,6 @@ async function build(
   const evictor = new Evictor({ ...shared, cgroups, cgroupRoot, disk, collectImages, pressures }, pods);
   node.relieve = (short) => void evictor.relieve(short, signal);
   node.lookAtPods = () => pods.timeJumped();
-  const running = (): readonly ObservedContainer[] =>
-    pods.all().flatMap(({ observed }) => observed.containers.filter(isRunning));
-  const logs = new LogRotation({ ...shared, ...config.containerLog, running });
   const fromFiles = staticPods({ ...shared, nodePods: () => own.list(), node: () => reporter.current }, pods);
   if (fromFiles) pods.othersKnown = fromFiles.whenRead;
   return {

@@ -20,7 +20,11 @@ class Machine {
   largest = 0;
   reopened = 0;
 
-  constructor(filesMax = 3) {
+  readonly starts: () => void;
+  private readonly running = [{ id: "c1", logPath }];
+  private readonly rotation: LogRotation;
+
+  constructor({ filesMax = 3, runs = true } = {}) {
     const runtime = new FakeRuntime({ clock: this.clock, images: [] });
     runtime.reopenContainerLog = async () => {
       if (this.refuses) throw new Error("not now");
@@ -28,9 +32,14 @@ class Machine {
       this.written = "";
       await this.files.write(logPath, "", 0o640);
     };
-    const running = () => [{ id: "c1", logPath }];
+    const running = () => (runs ? this.running : []);
+    this.starts = () => {
+      runs = true;
+      this.rotation.containersRun(this.running);
+    };
     const parts = { runtime, files: this.files, clock: this.clock, log: silentLog, sizeBytesMax, filesMax, running };
-    void new LogRotation(parts).run(this.life.signal);
+    this.rotation = new LogRotation(parts);
+    void this.rotation.run(this.life.signal);
   }
 
   async writes(bytes: number): Promise<void> {
@@ -59,6 +68,18 @@ test("a quiet log that begins to be flooded is rotated within a fraction of a se
   await machine.end();
 });
 
+test("a container that starts between two looks, and floods, is looked at as soon as it is seen", async () => {
+  const machine = new Machine({ runs: false });
+  await machine.clock.advance(65_000);
+  machine.starts();
+  for (let count = 0; count < 200; count += 1) {
+    await machine.writes(100);
+    await machine.clock.advance(10);
+  }
+  assert.ok(machine.largest <= sizeBytesMax + 2_000, `${machine.largest} bytes`);
+  await machine.end();
+});
+
 test("a log that somebody removed is begun anew, with its folder", async () => {
   const machine = new Machine();
   await machine.clock.advance(30_000);
@@ -83,7 +104,7 @@ test("a log that grows slowly and then fast is seen within a second", async () =
 });
 
 test("every rotated log keeps its own name, and one that the runtime does not reopen gets its name back", async () => {
-  const machine = new Machine(10);
+  const machine = new Machine({ filesMax: 10 });
   for (let count = 0; count < 4; count += 1) {
     await machine.writes(2_000);
     await machine.clock.advance(300);

@@ -43,7 +43,8 @@ export class LogRotation {
   private readonly parts: LogRotationParts;
   /** By container. */
   private readonly seen = new Map<string, Seen>();
-  private wake: () => void = () => undefined;
+  /** Aborted when a log is to be looked at sooner than was planned. */
+  private awake = new AbortController();
 
   constructor(parts: LogRotationParts) {
     this.parts = parts;
@@ -53,13 +54,24 @@ export class LogRotation {
     const { clock } = this.parts;
     try {
       while (!signal.aborted) {
+        this.awake = new AbortController();
         await this.lookAtAll(signal);
         const nextMs = Math.min(...[...this.seen.values()].map((one) => one.nextMs), clock.monotonicMs() + quietLookMs);
-        await this.sleep(Math.max(nextMs - clock.monotonicMs(), soonestLookMs), signal);
+        const sleepMs = Math.max(nextMs - clock.monotonicMs(), soonestLookMs);
+        await clock.sleep(sleepMs, AbortSignal.any([signal, this.awake.signal])).catch(() => undefined);
       }
     } finally {
       this.forgetOthers(new Set());
     }
+  }
+
+  /** Looks at the logs of containers that were not known: one may be flooded from its first moment. */
+  containersRun(running: readonly Pick<ObservedContainer, "id">[]): void {
+    if (running.some(({ id }) => !this.seen.has(id))) this.wake();
+  }
+
+  private wake(): void {
+    this.awake.abort(new Error("a log changed"));
   }
 
   private async lookAtAll(signal: AbortSignal): Promise<void> {
@@ -159,12 +171,5 @@ export class LogRotation {
     // The names end with the time: they sort from the oldest to the newest.
     for (const old of aside.slice(0, Math.max(aside.length - (this.parts.filesMax - 1), 0)))
       await folder.remove(old, "refuse");
-  }
-
-  private async sleep(ms: number, signal: AbortSignal): Promise<void> {
-    const awake = new AbortController();
-    this.wake = () => awake.abort(new Error("a log changed"));
-    await this.parts.clock.sleep(ms, AbortSignal.any([signal, awake.signal])).catch(() => undefined);
-    this.wake = () => undefined;
   }
 }

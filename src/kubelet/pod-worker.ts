@@ -18,7 +18,7 @@ import { PodTimes } from "./pod-times.ts";
 import { stopPod } from "./act/stop-containers.ts";
 import { PodCleaner } from "./pod-cleaner.ts";
 import { podText } from "./plan/identity.ts";
-import { containersOf, newestContainer, nothingObserved, type ObservedPod } from "./plan/observation.ts";
+import { containersOf, isRunning, newestContainer, nothingObserved, type ObservedPod } from "./plan/observation.ts";
 import { planPod, type PodActions, type Waiting } from "./plan/pod-actions.ts";
 import type { Refusal } from "./plan/admission.ts";
 import { ownConditions, podStatus } from "./plan/pod-status.ts";
@@ -235,6 +235,7 @@ export class PodWorker {
   private async look(signal: AbortSignal): Promise<void> {
     this.observed = await observePod(this.parts, { pod: this.current, observed: this.observed, signal });
     this.times.look(this.observed);
+    this.parts.logs.containersRun(this.observed.containers.filter(isRunning));
     await this.listen();
     this.looked.resolve();
     // What follows takes a stretch of its own.

@@ -1,5 +1,4 @@
 /** How a pod of a Job ended, and what the Job's failure policy makes of it. Pure. */
-import { own } from "#base/own.ts";
 import type { Job } from "#resources/batch/job.ts";
 import type { PodFailurePolicyRule } from "#resources/batch/pod-failure-policy-rule.ts";
 import type { PodSeen } from "../pod-view.ts";
@@ -18,8 +17,10 @@ export function indexOf(pod: PodSeen): number | undefined {
   return annotatedNumber(pod, indexKey);
 }
 
-export function annotatedNumber(pod: PodSeen, key: string): number | undefined {
-  const text = own(pod.metadata.annotations, key);
+type CountKey = typeof indexKey | typeof failureCountKey | typeof ignoredCountKey;
+
+export function annotatedNumber(pod: PodSeen, key: CountKey): number | undefined {
+  const text = pod.metadata.annotations?.[key];
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 

@@ -10,6 +10,7 @@ import type { ContainerRuntime } from "#host/cri.ts";
 import type { ServiceSeen } from "../service-view.ts";
 import type { KubeletConfig } from "../config.ts";
 import type { Images } from "../images.ts";
+import type { LogRotation } from "../log-rotation.ts";
 import type { Machine } from "../machine.ts";
 import type { ProbeCounts } from "../probes/prober.ts";
 import type { References } from "../references.ts";
@@ -30,6 +31,7 @@ export interface PodParts {
   readonly references: References;
   readonly services: Informer<ServiceSeen>;
   readonly probeCounts: ProbeCounts;
+  readonly logs: LogRotation;
   /** "containerd". */
   readonly runtimeName: string;
   readonly nodeMemoryBytes: number;

@@ -2,7 +2,6 @@
  * The life of a pod on a fake node, as a pure function of what the API says of it: what happens next, and when. A pod
  * runs a moment after it was bound; one that is to end, ends; one that is deleted goes.
  */
-import { own } from "#base/own.ts";
 import { rfc3339 } from "#base/clock.ts";
 import type { Pod } from "#resources/core/pod.ts";
 import type { FakePod } from "../fake-pod-view.ts";
@@ -68,7 +67,7 @@ export function nextStep(pod: FakePod, times: PodTimes): Step | undefined {
 
 function lifeOf(pod: FakePod, times: PodTimes): Life {
   const whole = (name: keyof typeof podAnnotations, max: number): number | undefined => {
-    const value = wholeOf(own(pod.metadata.annotations, podAnnotations[name]));
+    const value = wholeOf(pod.metadata.annotations?.[podAnnotations[name]]);
     return value !== undefined && value <= max ? value : undefined;
   };
   const ends = pod.spec.restartPolicy === "Never" || pod.spec.restartPolicy === "OnFailure";
@@ -87,7 +86,7 @@ function wholeOf(text: string | undefined): number | undefined {
 /** What is wrong with the pod's annotations, in a sentence; undefined when nothing is. */
 export function annotationProblem({ metadata }: FakePod): string | undefined {
   for (const [name, key] of Object.entries(podAnnotations)) {
-    const text = own(metadata.annotations, key);
+    const text = metadata.annotations?.[key];
     const max = name === "exitCode" ? exitCodeMax : annotationMax;
     const value = wholeOf(text);
     if (text !== undefined && (value === undefined || value > max))
