@@ -143,8 +143,7 @@ async function answerCreate(server: Server, request: Request, place: Place): Pro
   const encoding = bodyEncoding(request.info, encodingsOf(served));
   const bytes = request.body;
   const call = writeCallOf(request, place, "CreateOptions");
-  if (call.isLarge) await server.turns.next();
-  const read = await readJson(bytes, encoding, expectedOf(definition));
+  const read = await readJson({ bytes, encoding }, expectedOf(definition), server.turns);
   if (call.isLarge) await server.turns.next();
   const decode = redecoding(call, read);
   const answers = server.created.get(definition.id);
@@ -222,8 +221,7 @@ async function answerUpdate(server: Server, request: Request, place: Place): Pro
   const encoding = bodyEncoding(request.info, encodingsOf(served));
   const bytes = request.body;
   const call = writeCallOf(request, place, "UpdateOptions");
-  if (call.isLarge) await server.turns.next();
-  const read = await readJson(bytes, encoding, expectedOf(definition));
+  const read = await readJson({ bytes, encoding }, expectedOf(definition), server.turns);
   if (call.isLarge) await server.turns.next();
   return replyWritten(request, rendering, await replace(server, call, read));
 }
@@ -270,19 +268,18 @@ const customPatches: readonly PatchType[] = ["json", "merge", "apply"];
 async function answerPatch(server: Server, request: Request, place: Place): Promise<number> {
   const rendering = renderingOf(server, request, place.served);
   const call = writeCallOf(request, place, "PatchOptions");
-  if (call.isLarge) await server.turns.next();
-  const body = await readPatchBody(request, place.served);
+  const body = await readPatchBody(server, request, place.served);
   return replyWritten(request, rendering, await patch(server, call, body));
 }
 
 /** @throws StatusError 400, 415 */
-export async function readPatchBody(request: Request, served: Served): Promise<PatchBody> {
+export async function readPatchBody({ turns }: Server, request: Request, served: Served): Promise<PatchBody> {
   const { info } = request;
   const type = patchTypeOf(info, served.custom ? customPatches : allPatches);
   const bytes = request.body;
   if (type !== "apply") {
     if (info.query.has("force")) throw badRequest("force: Forbidden: may not be specified for non-apply patch");
-    const { json, problems, literals } = readPatch(bytes);
+    const { json, problems, literals } = await readPatch(bytes, turns);
     return {
       type,
       patch: json,
@@ -292,19 +289,19 @@ export async function readPatchBody(request: Request, served: Served): Promise<P
   }
   if ((info.query.get("fieldManager") ?? "") === "")
     throw badRequest("fieldManager: Required value: is required for apply patch");
-  const { json, problems } = await parseYamlBody(bytes);
+  const { json, problems } = await parseYamlBody(bytes, turns);
   if (!isObject(json)) throw badRequest("expected an object to apply, found none");
   return { type, patch: json, force: isTrue(info.query.get("force")), problems };
 }
 
 /** Options of a deletion, from the body or, without one, from the query. */
-export async function deleteOptionsOf(request: Request): Promise<DeleteOptions> {
+export async function deleteOptionsOf({ turns }: Server, request: Request): Promise<DeleteOptions> {
   const { info } = request;
   const bytes = request.body;
   const { query } = info;
   if (bytes.length > 0) {
     const encoding = bodyEncoding(info);
-    const { json } = await readJson(bytes, encoding, { kind: "DeleteOptions", shape: deleteOptionsShape });
+    const { json } = await readJson({ bytes, encoding }, { kind: "DeleteOptions", shape: deleteOptionsShape }, turns);
     const kind = isObject(json) ? (json["kind"] ?? "") : "";
     if (kind !== "" && kind !== "DeleteOptions")
       throw badRequest(`no kind ${JSON.stringify(kind)} is registered for version "meta.k8s.io/v1"`);
@@ -326,7 +323,7 @@ export function readDeleteOptions(json: (JsonObject[string] & {}) | null): Delet
 
 async function answerDelete(server: Server, request: Request, place: Place): Promise<number> {
   const rendering = renderingOf(server, request, place.served);
-  const options = await deleteOptionsOf(request);
+  const options = await deleteOptionsOf(server, request);
   const call = writeCallOf(request, place, "DeleteOptions");
   Object.assign(call, { dryRun: isDry(request, options) });
   return replyDeleted(request, rendering, { call, options, deleted: await remove(server, call, options) });
@@ -371,7 +368,7 @@ async function replyStatus(request: Request, { answer }: Rendering, status: obje
 
 async function answerDeleteCollection(server: Server, request: Request, place: Place): Promise<number> {
   const rendering = renderingOf(server, request, place.served);
-  const options = await deleteOptionsOf(request);
+  const options = await deleteOptionsOf(server, request);
   const call = { ...writeCallOf(request, place, "DeleteOptions"), dryRun: isDry(request, options) };
   const page = await removeCollection(server, call, { selection: listOptionsOf(request), options });
   await replyList(request, { page, rendering, server });

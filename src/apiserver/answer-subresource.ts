@@ -59,12 +59,12 @@ async function answerPart(
     return replyObject(request, rendering, { code: 200, object });
   }
   if (verb === "patch") {
-    const body = await readPatchBody(request, served);
+    const body = await readPatchBody(server, request, served);
     return replyWritten(request, rendering, await patch(server, writeCallOf(request, place, "PatchOptions"), body));
   }
   const encoding = bodyEncoding(request.info, encodingsOf(served));
   const bytes = request.body;
-  const read = await readJson(bytes, encoding, expectedOf(served.definition));
+  const read = await readJson({ bytes, encoding }, expectedOf(served.definition), server.turns);
   return replyWritten(request, rendering, await replace(server, writeCallOf(request, place, "UpdateOptions"), read));
 }
 
@@ -95,14 +95,14 @@ async function answerScale(server: Server, request: Request, place: Place): Prom
     return reply(scaleOf(shown(served, object), scalePathsOf(served)));
   }
   if (info.verb === "patch") {
-    const body = await readPatchBody(request, served);
+    const body = await readPatchBody(server, request, served);
     const call = writeCallOf(request, place, "PatchOptions");
     return reply(await setScale(server, call, (current) => ({ json: patchedScale(current, body) })));
   }
   if (info.verb !== "update") throw notAllowed();
   const encoding = bodyEncoding(info, encodingsOf(served));
   const bytes = request.body;
-  const read = await readJson(bytes, encoding, { kind: "Scale", shape: scaleShape });
+  const read = await readJson({ bytes, encoding }, { kind: "Scale", shape: scaleShape }, server.turns);
   return reply(await setScale(server, writeCallOf(request, place, "UpdateOptions"), () => read));
 }
 
@@ -117,7 +117,7 @@ async function answerPost(
   const bytes = request.body;
   const encoding = bodyEncoding(request.info);
   const call = writeCallOf(request, place, "CreateOptions");
-  const read = await readJson(bytes, encoding, expectedOf(definition));
+  const read = await readJson({ bytes, encoding }, expectedOf(definition), server.turns);
   const draft = decodeDraft({ definition, ...read }, call);
   draft.metadata["name"] ??= place.path.name;
   draft.metadata["namespace"] ??= place.path.namespace;

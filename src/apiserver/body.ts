@@ -2,11 +2,13 @@
 import { messageOf } from "#base/assert.ts";
 import type { ByteBudget } from "#base/byte-budget.ts";
 import { textOf } from "#base/bytes.ts";
+import type { Turns } from "#base/turns.ts";
 import { invalid as invalidField, notSupported, tooLong, type FieldError } from "#machinery/field-error.ts";
 import {
   JsonError,
   checkCounts,
-  readForeignJson as parseJson,
+  readForeignJson,
+  readingForeignJson,
   readWrittenJson,
   type JsonRead,
   type Literals,
@@ -17,7 +19,7 @@ import type { JsonObject, JsonValue, ObjectShape } from "#machinery/shape.ts";
 import { badRequest, invalid, StatusError, tooLarge, tooManyRequests } from "#machinery/status.ts";
 import { TooManyValuesError, valuesMax } from "#machinery/value-count.ts";
 import { BodyTooLargeError, httpLimits, type Exchange } from "#wire/http.ts";
-import type { FieldValidation } from "./call.ts";
+import { isLarge, type FieldValidation } from "./call.ts";
 import type { Encoding } from "./negotiate.ts";
 import type { RequestInfo } from "./request-info.ts";
 import type { Owner, Seats } from "./seats.ts";
@@ -84,18 +86,25 @@ export interface Expected {
   readonly shape: ObjectShape;
 }
 
-/** A body as JSON. @throws StatusError 400 */
-export async function readJson(bytes: Uint8Array, encoding: Encoding, expected: Expected): Promise<ReadBody> {
+/** What came as the body of a request. */
+export interface Encoded {
+  readonly bytes: Uint8Array;
+  readonly encoding: Encoding;
+}
+
+/** A body as JSON; a large one is read in turns. @throws StatusError 400 */
+export async function readJson({ bytes, encoding }: Encoded, expected: Expected, turns: Turns): Promise<ReadBody> {
   switch (encoding) {
     case "protobuf": {
+      if (isLarge(bytes.length)) await turns.next();
       return { json: protobufIn(bytes, expected), problems: [] };
     }
     case "json": {
-      const { value, duplicates, literals } = parseJsonBody(bytes, expected);
+      const { value, duplicates, literals } = await parseJsonBody(bytes, expected, turns);
       return { json: value, problems: duplicates, literals };
     }
     case "yaml": {
-      const { json, problems } = await parseYamlBody(bytes);
+      const { json, problems } = await parseYamlBody(bytes, turns);
       const sentence = problems.length === 0 ? [] : [`yaml: unmarshal errors:\n  ${problems.join("\n  ")}`];
       return { json, problems: sentence };
     }
@@ -115,9 +124,14 @@ function protobufIn(bytes: Uint8Array, { shape }: Expected): JsonObject {
   }
 }
 
-function parseJsonBody(bytes: Uint8Array, expected: Pick<Expected, "kind">): JsonRead {
+/** Not asynchronous where there is nothing to wait for: most bodies are small. @throws JsonError, TooManyValuesError */
+function parseJson(text: string, turns: Turns): JsonRead | Promise<JsonRead> {
+  return isLarge(text.length) ? turns.through(readingForeignJson(text)) : readForeignJson(text);
+}
+
+async function parseJsonBody(bytes: Uint8Array, expected: Pick<Expected, "kind">, turns: Turns): Promise<JsonRead> {
   try {
-    return parseJson(textOf(bytes));
+    return await parseJson(textOf(bytes), turns);
   } catch (error) {
     if (error instanceof TooManyValuesError) throw tooManyValues(error);
     throw badRequest(
@@ -127,9 +141,9 @@ function parseJsonBody(bytes: Uint8Array, expected: Pick<Expected, "kind">): Jso
 }
 
 /** YAML, of which JSON is a part, and the keys in it that stand twice. @throws StatusError 400 */
-export async function parseYamlBody(bytes: Uint8Array): Promise<ReadBody> {
+export async function parseYamlBody(bytes: Uint8Array, turns: Turns): Promise<ReadBody> {
   const text = textOf(bytes);
-  const asJson = jsonIn(text);
+  const asJson = await jsonIn(text, turns);
   // Programs send JSON, which is read far faster; only its complaints would be in other words.
   if (asJson?.duplicates.length === 0) return { json: asJson.value, problems: [] };
   checkYaml(text);
@@ -166,10 +180,10 @@ const comma = 0x2c;
 const backslash = 0x5c;
 
 /** Undefined for YAML that is no JSON. */
-function jsonIn(text: string): JsonRead | undefined {
+async function jsonIn(text: string, turns: Turns): Promise<JsonRead | undefined> {
   if (!text.trimStart().startsWith("{")) return undefined;
   try {
-    return parseJson(text);
+    return await parseJson(text, turns);
   } catch (error) {
     if (error instanceof TooManyValuesError) throw tooManyValues(error);
     if (error instanceof JsonError) return undefined;
@@ -178,9 +192,9 @@ function jsonIn(text: string): JsonRead | undefined {
 }
 
 /** A patch. @throws StatusError 400 */
-export function readPatch(bytes: Uint8Array): ReadBody {
+export async function readPatch(bytes: Uint8Array, turns: Turns): Promise<ReadBody> {
   try {
-    const { value, duplicates, literals } = parseJson(textOf(bytes));
+    const { value, duplicates, literals } = await parseJson(textOf(bytes), turns);
     return { json: value, problems: duplicates, literals };
   } catch (error) {
     if (error instanceof TooManyValuesError) throw tooManyValues(error);

@@ -158,7 +158,8 @@ test("annotations beyond their limit are refused before their managers are worke
   const refused = await server.ask(`POST ${maps}`, { body: { metadata } });
   assert.equal(refused.code, 422);
   assert.match(String(refused.at("message")), /metadata.annotations: Too long: may not be more than 262144 bytes$/);
-  assert.ok(clock.turns < 6, `${clock.turns} turns`);
+  // Reading it takes most of them; its managers would take as many again and more.
+  assert.ok(clock.turns < 12, `${clock.turns} turns`);
 });
 
 test("a part of this process that asks in a loop lets others in between", async () => {

@@ -26,6 +26,8 @@ import { Term, timeoutMsOf } from "./term.ts";
  * Path and query. Differs from upstream, which takes a megabyte: a query is read before anybody is asked who sent it.
  */
 export const targetBytesMax = 64 * 1024;
+// Reading a longer one, and the selectors in it, takes milliseconds.
+const shortTargetBytes = 4 * 1024;
 
 /** One request that was let in. */
 export interface Request {
@@ -48,6 +50,7 @@ export async function answer(server: Server, exchange: Exchange): Promise<void> 
   let code = 200;
   try {
     checkTarget(exchange);
+    if (exchange.target.length > shortTargetBytes) await server.turns.next();
     info = understand(exchange);
     const sender = await authenticate(exchange, server.authenticators, server.signal);
     const user = impersonate(exchange, sender, server.authorizer);

@@ -8,11 +8,11 @@
 import { messageOf } from "#base/assert.ts";
 import { textOf, utf8 } from "#base/bytes.ts";
 import type { Turns } from "#base/turns.ts";
-import { deepFreeze } from "#machinery/freeze.ts";
-import { readWrittenJson } from "#machinery/json-reader.ts";
+import { deepFreeze, freezing } from "#machinery/freeze.ts";
+import { readingWrittenJson, readWrittenJson } from "#machinery/json-reader.ts";
 import type { KubeObject, ObjectKey } from "#machinery/meta.ts";
 import type { ResourceDefinition } from "#machinery/resource.ts";
-import type { JsonObject } from "#machinery/shape.ts";
+import type { JsonObject, JsonValue } from "#machinery/shape.ts";
 import type { ViewReader } from "#machinery/view-reader.ts";
 import { prefixEnd, type Entry, type Revision } from "#storage/store.ts";
 
@@ -92,6 +92,9 @@ export class StoredKind {
   }
 }
 
+// One object reaches many readers: those that come while it is decoded wait for the same.
+const decodings = new WeakMap<StoredObject, Promise<void>>();
+
 export class StoredObject {
   readonly kind: StoredKind;
   readonly entry: Entry;
@@ -119,9 +122,7 @@ export class StoredObject {
   get object(): KubeObject {
     const known = this.decoded?.deref();
     if (known) return known;
-    const parsed = this.parsed();
-    parsed.metadata.resourceVersion = String(this.revision);
-    const made = deepFreeze(parsed);
+    const made = deepFreeze<KubeObject>(this.parsed());
     this.decoded = new WeakRef(made);
     return made;
   }
@@ -133,17 +134,24 @@ export class StoredObject {
 
   /**
    * Makes `object`, which is then at hand for as long as whoever waits for this goes on without a pause. For a large
-   * one: reading it and freezing it each take a turn of the event loop.
+   * one: it is read and frozen in pieces.
    *
    * @throws what `object` throws
    */
-  async decode(turns: Turns): Promise<void> {
+  decode(turns: Turns): Promise<void> {
+    const known = decodings.get(this);
+    if (known) return known;
+    const decoding = this.decodeInTurns(turns).finally(() => decodings.delete(this));
+    decodings.set(this, decoding);
+    return decoding;
+  }
+
+  private async decodeInTurns(turns: Turns): Promise<void> {
     await turns.next();
     if (this.isDecoded) return;
-    const parsed = this.parsed();
-    parsed.metadata.resourceVersion = String(this.revision);
-    await turns.next();
-    if (!this.isDecoded) this.decoded = new WeakRef(deepFreeze(parsed));
+    const made = await turns.through(this.drafting());
+    const frozen = await turns.through(freezing(made));
+    if (!this.isDecoded) this.decoded = new WeakRef(frozen);
   }
 
   /** Why it cannot be read: its value begins well, and goes on as nothing that we wrote. */
@@ -177,15 +185,23 @@ export class StoredObject {
 
   /** A copy of the object that the caller owns and may change. */
   draft(): JsonObject & KubeObject {
-    // Holds as in `object`.
-    const parsed = this.parsed();
-    parsed.metadata.resourceVersion = String(this.revision);
-    return parsed as JsonObject & KubeObject;
+    return this.parsed();
   }
 
-  private parsed(): KubeObject & { metadata: { resourceVersion?: string } } {
+  /** The same in pieces, for a large one. */
+  *drafting(): Generator<undefined, JsonObject & KubeObject> {
+    return this.asRead(yield* readingWrittenJson(textOf(this.entry.value)));
+  }
+
+  private parsed(): JsonObject & KubeObject {
+    return this.asRead(readWrittenJson(textOf(this.entry.value)));
+  }
+
+  private asRead(json: JsonValue): JsonObject & KubeObject {
     // Holds because only objects are ever stored, and `fromEntry` brought them in form.
-    return readWrittenJson(textOf(this.entry.value)) as unknown as ReturnType<StoredObject["parsed"]>;
+    const read = json as unknown as JsonObject & KubeObject & { metadata: { resourceVersion?: string } };
+    read.metadata.resourceVersion = String(this.revision);
+    return read;
   }
 
   get labels(): Readonly<Record<string, string>> {

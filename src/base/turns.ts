@@ -71,10 +71,11 @@ export class Turns {
 
   /** Work that may rest wherever it yields. */
   async through<T>(work: Generator<undefined, T>): Promise<T> {
-    for (let next = work.next(); ; next = work.next()) {
-      if (next.done === true) return next.value;
+    for (;;) {
       const rest = this.rest();
       if (rest) await rest;
+      const next = work.next();
+      if (next.done === true) return next.value;
     }
   }
 

@@ -7,7 +7,7 @@
  * @see https://kubernetes.io/docs/reference/using-api/server-side-apply/
  */
 import { atOnce } from "#base/turns.ts";
-import { appliedSet } from "./apply/applied-set.ts";
+import { collecting } from "./apply/applied-set.ts";
 import { findingProblems } from "./apply/check.ts";
 import { changesIn, comparingObjects, type Difference } from "./apply/compare.ts";
 import { conflictError, type Conflict } from "./apply/conflict.ts";
@@ -28,7 +28,7 @@ import {
   type Managers,
   type Operation,
 } from "./apply/managers.ts";
-import { mergeApplied } from "./apply/merge.ts";
+import { merging } from "./apply/merge.ts";
 import { PathError } from "./apply/path-element.ts";
 import { pruningReleased } from "./apply/remove.ts";
 import { zeroOf } from "./decode.ts";
@@ -116,12 +116,12 @@ export function* applying(write: FieldApply, applied: JsonObject): Generator<und
   const id = idOf(mine);
   const last = managers.get(id);
   const { shape } = write.kind;
-  const set = without(appliedSet(applied, shape), resetFields(write.kind, write.subresource));
+  const set = without(yield* collecting(applied, shape), resetFields(write.kind, write.subresource));
   managers.set(id, { ...mine, time: last?.time, set });
   yield;
   const held = yield* unitingAll([...managers.values()].map(({ set }) => set));
   yield;
-  const together = mergeApplied(live, applied, shape);
+  const together = yield* merging(live, applied, shape);
   yield;
   const merged = yield* pruningReleased({ merged: together, shape, last: last?.set ?? leaf, held });
   yield;

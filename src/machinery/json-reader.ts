@@ -5,6 +5,7 @@
  * @see https://pkg.go.dev/sigs.k8s.io/json
  */
 import { own } from "#base/own.ts";
+import { atOnce } from "#base/turns.ts";
 import { int64Max, int64Min } from "./big-integers.ts";
 import { isList, isObject, setMember, type JsonDraft } from "./json-object.ts";
 import type { JsonValue } from "./shape.ts";
@@ -65,6 +66,14 @@ export function readForeignJson(text: string): JsonRead {
   return new JsonReader(text, new ForeignCounts(), depthMax).read();
 }
 
+// A fraction of a millisecond.
+const valuesOfPiece = 2_000;
+
+/** The same, in pieces. @throws JsonError, TooManyValuesError */
+export function readingForeignJson(text: string): Generator<undefined, JsonRead> {
+  return new JsonReader(text, new ForeignCounts(), depthMax).reading(valuesOfPiece);
+}
+
 // What the paths of a manager stand in, in metadata.managedFields.
 const fieldSetKey = "fieldsV1";
 // Levels that a field set stands below the object it is of, and its last one.
@@ -120,6 +129,12 @@ export function readWrittenJson(text: string): JsonValue {
   return JSON.parse(text) as JsonValue;
 }
 
+/** The same, in pieces, which takes longer by half. @throws JsonError */
+export function* readingWrittenJson(text: string): Generator<undefined, JsonValue> {
+  const { value } = yield* new JsonReader(text, undefined, Number.POSITIVE_INFINITY).reading(valuesOfPiece);
+  return value;
+}
+
 const hexadecimal = /^[0-9a-fA-F]$/;
 // Digits, with a sign, that are exact as a number; and those that 64 bits may have.
 const exactLength = 15;
@@ -149,11 +164,25 @@ const char = {
   closeBrace: 0x7d,
 } as const;
 
+/** A collection that is being read. */
+interface Open {
+  readonly made: JsonDraft | JsonValue[];
+  /** Of the member, or the place of the item, that is being read. */
+  key: string | number;
+  readonly inSet: boolean;
+}
+
+function isItems(made: Open["made"]): made is JsonValue[] {
+  return Array.isArray(made);
+}
+
+/** Keeps what is open in a list of its own, not on the stack: between two values it can stop, and go on later. */
 class JsonReader {
   private readonly text: string;
   private at = 0;
-  /** Names and indices of the collections that are open, for sentences only. */
-  private readonly path: (string | number)[] = [];
+  /** Outermost first. */
+  private readonly open: Open[] = [];
+  private innermost: Open | undefined = undefined;
   private readonly duplicates: string[] = [];
   private literals: Literals | undefined = undefined;
   private readonly counts: ForeignCounts | undefined;
@@ -170,10 +199,23 @@ class JsonReader {
   }
 
   read(): JsonRead {
-    const holder: JsonValue[] = [];
-    const value = this.value(this.next(), holder, 0);
-    if (!Number.isNaN(this.next())) throw this.wrong("after top-level value");
-    return { value, duplicates: this.duplicates, literals: this.literals };
+    return atOnce(this.reading(Number.POSITIVE_INFINITY));
+  }
+
+  /** Rests after so many values. */
+  *reading(valuesMaxAtOnce: number): Generator<undefined, JsonRead> {
+    let left = valuesMaxAtOnce;
+    for (;;) {
+      const begun = this.begin();
+      if (begun !== undefined) {
+        const value = this.finish(begun);
+        if (value !== undefined) return { value, duplicates: this.duplicates, literals: this.literals };
+      }
+      left -= 1;
+      if (left > 0) continue;
+      left = valuesMaxAtOnce;
+      yield;
+    }
   }
 
   /** The code of the next character that is not white space, which stays unread; NaN at the end. */
@@ -187,15 +229,17 @@ class JsonReader {
     }
   }
 
-  private value(code: number, holder: object, key: string | number): JsonValue {
+  /** Reads a value that is no collection, or an empty one; undefined for one whose first value comes next. */
+  private begin(): JsonValue | undefined {
+    const code = this.next();
     this.count?.value();
     switch (code) {
       case char.quote:
         return this.string();
       case char.openBrace:
-        return this.object(key);
+        return this.object();
       case char.openBracket:
-        return this.list(key);
+        return this.list();
       case char.t:
         return this.word("true", true);
       case char.f:
@@ -203,68 +247,102 @@ class JsonReader {
       case char.n:
         return this.word("null", null);
       default:
-        if (code === char.minus || (code >= char.zero && code <= char.nine)) return this.number(holder, key);
+        if (code === char.minus || (code >= char.zero && code <= char.nine)) return this.number();
         throw this.wrong("looking for beginning of value");
     }
   }
 
-  /** A field set is as long as the object it is of, so that what could be written can be sent back. */
-  private fieldSet(holder: object): JsonValue {
-    const [outer, wasInSet] = [this.count, this.inSet];
-    this.count = this.counts?.sets;
-    this.inSet = true;
-    const set = this.value(this.next(), holder, fieldSetKey);
-    this.count = outer;
-    this.inSet = wasInSet;
-    return set;
+  /** Puts a value into its collection, and that into its own as far as it ends there. The whole when nothing is left. */
+  private finish(begun: JsonValue): JsonValue | undefined {
+    for (let value = begun; ;) {
+      const inner = this.innermost;
+      if (!inner) {
+        if (!Number.isNaN(this.next())) throw this.wrong("after top-level value");
+        return value;
+      }
+      const { made } = inner;
+      if (inner.inSet !== this.inSet) this.countFor(inner.inSet);
+      if (!(isItems(made) ? this.item(inner, made, value) : this.member(inner, made, value))) return undefined;
+      this.at += 1;
+      this.open.pop();
+      this.innermost = this.open.at(-1);
+      value = made;
+    }
   }
 
-  private enter(key: string | number): void {
+  /** True when it was the last. */
+  private item(inner: Open, made: JsonValue[], value: JsonValue): boolean {
+    made.push(value);
+    const code = this.next();
+    if (code === char.closeBracket) return true;
+    if (code !== char.comma) throw this.wrong("after array element");
     this.at += 1;
-    this.path.push(key);
-    const levelsMax = this.inSet ? this.levelsMax + levelsAboveSet : this.levelsMax;
-    if (this.path.length > levelsMax) throw new JsonError("exceeded max depth", this.at);
+    inner.key = made.length;
+    return false;
   }
 
-  private object(key: string | number): JsonValue {
-    this.enter(key);
+  /** True when it was the last. */
+  private member(inner: Open, made: JsonDraft, value: JsonValue): boolean {
+    setMember(made, String(inner.key), value);
+    const code = this.next();
+    if (code === char.closeBrace) return true;
+    if (code !== char.comma) throw this.wrong("after object key:value pair");
+    this.at += 1;
+    this.name(inner, made);
+    return false;
+  }
+
+  private object(): JsonValue | undefined {
     const made: JsonDraft = {};
+    this.enter();
     if (this.next() === char.closeBrace) return this.leave(made);
-    for (;;) {
-      if (this.next() !== char.quote) throw this.wrong("looking for beginning of object key string");
-      const name = this.string();
-      this.count?.member(name);
-      if (this.next() !== char.colon) throw this.wrong("after object key");
-      this.at += 1;
-      // A look that inherits is cheap and nearly always finds nothing.
-      if (own(made, name) !== undefined && own(made, name) !== undefined) this.noteDuplicate(name);
-      const isSet = name === fieldSetKey;
-      setMember(made, name, isSet ? this.fieldSet(made) : this.value(this.next(), made, name));
-      const code = this.next();
-      if (code === char.closeBrace) return this.leave(made);
-      if (code !== char.comma) throw this.wrong("after object key:value pair");
-      this.at += 1;
-    }
+    this.name(this.into(made, ""), made);
+    return undefined;
   }
 
-  private list(key: string | number): JsonValue {
-    this.enter(key);
+  private list(): JsonValue | undefined {
     const made: JsonValue[] = [];
+    this.enter();
     if (this.next() === char.closeBracket) return this.leave(made);
-    for (;;) {
-      made.push(this.value(this.next(), made, made.length));
-      const code = this.next();
-      if (code === char.closeBracket) return this.leave(made);
-      if (code !== char.comma) throw this.wrong("after array element");
-      this.at += 1;
-    }
+    this.into(made, 0);
+    return undefined;
+  }
+
+  private enter(): void {
+    this.at += 1;
+    const levelsMax = this.inSet ? this.levelsMax + levelsAboveSet : this.levelsMax;
+    if (this.open.length >= levelsMax) throw new JsonError("exceeded max depth", this.at);
   }
 
   /** Goes on behind the end of a collection. */
   private leave<T>(made: T): T {
     this.at += 1;
-    this.path.pop();
     return made;
+  }
+
+  private into(made: Open["made"], key: string | number): Open {
+    const inner = { made, key, inSet: this.inSet };
+    this.open.push(inner);
+    this.innermost = inner;
+    return inner;
+  }
+
+  /** Reads the name of a member, up to its value. */
+  private name(inner: Open, made: JsonDraft): void {
+    if (this.next() !== char.quote) throw this.wrong("looking for beginning of object key string");
+    const name = this.string();
+    this.count?.member(name);
+    if (this.next() !== char.colon) throw this.wrong("after object key");
+    this.at += 1;
+    if (own(made, name) !== undefined) this.noteDuplicate(name);
+    inner.key = name;
+    if (name === fieldSetKey) this.countFor(true);
+  }
+
+  /** A field set is as long as the object it is of, so that what could be written can be sent back. */
+  private countFor(inSet: boolean): void {
+    this.inSet = inSet;
+    this.count = inSet ? this.counts?.sets : this.counts?.object;
   }
 
   private word<T>(word: string, value: T): T {
@@ -297,16 +375,32 @@ class JsonReader {
   /** A string with an escape in it, the first at `from`. */
   private escaped(start: number, from: number): string {
     const { text } = this;
-    let at = from;
-    while (text.charCodeAt(at) !== char.quote) {
-      const code = text.charCodeAt(at);
-      this.at = at;
-      if (!(code >= char.space)) throw this.wrong("in string literal");
-      at += code === char.backslash ? this.escapeLength(at) : 1;
+    let end = text.indexOf('"', from);
+    while (end >= 0 && this.isEscaped(end)) end = text.indexOf('"', end + 1);
+    try {
+      // Holds because a JSON string is a string. Half a surrogate pair is no character, and none is kept.
+      const string = (JSON.parse(text.slice(start - 1, end + 1)) as string).toWellFormed();
+      this.at = end + 1;
+      return string;
+    } catch {
+      throw this.wrongString(from);
     }
-    this.at = at + 1;
-    // Holds because a JSON string is a string. Half a surrogate pair is no character, and none is kept.
-    return (JSON.parse(text.slice(start - 1, at + 1)) as string).toWellFormed();
+  }
+
+  /** Whether the character stands behind an odd number of backslashes. */
+  private isEscaped(at: number): boolean {
+    let first = at;
+    while (this.text.charCodeAt(first - 1) === char.backslash) first -= 1;
+    return (at - first) % 2 === 1;
+  }
+
+  /** What is wrong with a string, behind its first escape. */
+  private wrongString(from: number): JsonError {
+    for (this.at = from; ;) {
+      const code = this.text.charCodeAt(this.at);
+      if (!(code >= char.space)) return this.wrong("in string literal");
+      this.at += code === char.backslash ? this.escapeLength(this.at) : 1;
+    }
   }
 
   private escapeLength(at: number): number {
@@ -319,7 +413,7 @@ class JsonReader {
     return 6;
   }
 
-  private number(holder: object, key: string | number): JsonValue {
+  private number(): JsonValue {
     const { text } = this;
     const start = this.at;
     if (text.charCodeAt(this.at) === char.minus) this.at += 1;
@@ -341,7 +435,7 @@ class JsonReader {
     }
     const literal = text.slice(start, this.at);
     if (whole && literal.length <= exactLength) return literal === "-0" ? 0 : Number(literal);
-    return this.longNumber(literal, whole, { holder, key });
+    return this.longNumber(literal, whole);
   }
 
   private digits(where = "in numeric literal"): void {
@@ -354,11 +448,7 @@ class JsonReader {
     if (this.at === start) throw this.wrong(where);
   }
 
-  private longNumber(
-    literal: string,
-    whole: boolean,
-    place: { readonly holder: object; readonly key: string | number },
-  ): JsonValue {
+  private longNumber(literal: string, whole: boolean): JsonValue {
     const value = Number(literal);
     if (!Number.isFinite(value))
       throw new JsonError(`json: cannot unmarshal number ${literal} into Go value of type float64`, this.at);
@@ -366,7 +456,10 @@ class JsonReader {
       const exact = BigInt(literal);
       if (exact >= int64Min && exact <= int64Max) return exact;
     }
-    if (String(value) !== literal) (this.literals ??= new Literals()).note(place, literal);
+    if (String(value) !== literal && this.innermost) {
+      const { made: holder, key } = this.innermost;
+      (this.literals ??= new Literals()).note({ holder, key }, literal);
+    }
     return value;
   }
 
@@ -374,7 +467,7 @@ class JsonReader {
     if (this.duplicates.length >= duplicatesMax) return;
     let path = "";
     // The outermost collection has no name.
-    for (const step of [...this.path.slice(1), name])
+    for (const step of [...this.open.slice(0, -1).map(({ key }) => key), name])
       path += typeof step === "number" ? `[${step}]` : path === "" ? step : `.${step}`;
     this.duplicates.push(`duplicate field "${path}"`);
   }

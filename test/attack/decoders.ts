@@ -2,6 +2,8 @@
  * Hostile inputs for everything that reads what strangers send. Each is read, or refused in a sentence; anything else is
  * a fault, and so is more than a quarter of a second.
  */
+import { machineClock } from "#base/clock.ts";
+import { turnsOf } from "#base/turns.ts";
 import { rmSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -73,12 +75,15 @@ const podKind = must(
 
 const verifier = new JwtVerifier([corpus.signer.key]);
 const nowMs = 1_800_000_000_000;
+const turns = turnsOf(machineClock);
 
 const plainTexts: readonly DecoderTarget[] = [
   texts("YAML", corpus.yamlTexts, (input) => splitYaml(input).map((document) => parseYaml(document))),
   texts("YAML keys that stand twice", corpus.yamlTexts, (input) => parseYamlStrictly(input)),
-  texts("YAML body", corpus.yamlTexts, (input) => parseYamlBody(Buffer.from(input))),
-  texts("JSON body", corpus.jsonTexts, (input) => readJson(Buffer.from(input), "json", podKind)),
+  texts("YAML body", corpus.yamlTexts, (input) => parseYamlBody(Buffer.from(input), turns)),
+  texts("JSON body", corpus.jsonTexts, (input) =>
+    readJson({ bytes: Buffer.from(input), encoding: "json" }, podKind, turns),
+  ),
   texts("quantity", ["1", "100m", "1.5Gi", "1e3", "12E", "+0.5k", "-1Ki", "0.000001"], (input) => {
     canonicalQuantity(input);
     Quantity.parse(input).toString();
@@ -121,7 +126,9 @@ const plainTexts: readonly DecoderTarget[] = [
     readCertificate(pem);
     isSignedBy(pem, corpus.ca.certificate, nowMs);
   }),
-  texts("patch text", ['[{"op":"add","path":"/a","value":1}]', '{"a":null}'], (input) => readPatch(Buffer.from(input))),
+  texts("patch text", ['[{"op":"add","path":"/a","value":1}]', '{"a":null}'], (input) =>
+    readPatch(Buffer.from(input), turns),
+  ),
 ];
 
 function requestTargets(): readonly string[] {

@@ -146,27 +146,29 @@ function finalizerRuleOf({ custom, definition }: Served): FinalizerRule {
   return custom || definition.group === "apiextensions.k8s.io" ? "free" : "qualified";
 }
 
-/** Refuses with all that is wrong at once. @throws StatusError 422 */
-export function checkNew(call: WriteCall, draft: Draft): void {
+/** Refuses with all that is wrong at once, as work that may rest where it yields. @throws StatusError 422 */
+export function* checkingNew(call: WriteCall, draft: Draft): Generator<undefined, void> {
   const { definition } = call.served;
   const object = asObject(draft);
   const errors: FieldError[] = [
     ...checkNewMeta(object.metadata, { ...definition, finalizerRule: finalizerRuleOf(call.served) }),
     ...(definition.read ? [] : validate(definition.shape, draft)),
-    ...(definition.check?.(object, { old: undefined, subresource: call.subresource }) ?? []),
   ];
+  yield;
+  errors.push(...(definition.check?.(object, { old: undefined, subresource: call.subresource }) ?? []));
   if (errors.length > 0) throw invalid(kindTargetOf(call, object.metadata.name ?? ""), errors);
 }
 
 /** The same for an update. @throws StatusError 422 */
-export function checkUpdate(call: WriteCall, draft: Draft, old: KubeObject): void {
+export function* checkingUpdate(call: WriteCall, draft: Draft, old: KubeObject): Generator<undefined, void> {
   const { definition } = call.served;
   const object = asObject(draft);
   const errors: FieldError[] = [
     ...checkMetaUpdate(object.metadata, old.metadata, finalizerRuleOf(call.served)),
     ...(definition.read ? [] : validate(definition.shape, draft, old)),
-    ...(definition.check?.(object, { old, subresource: call.subresource }) ?? []),
   ];
+  yield;
+  errors.push(...(definition.check?.(object, { old, subresource: call.subresource }) ?? []));
   if (errors.length > 0) throw invalid(kindTargetOf(call), errors);
 }
 

@@ -3,6 +3,7 @@
  * from what is there, admitted, stamped, checked and committed if nothing changed in between; else it is made anew.
  * Nothing is held meanwhile: whoever comes first wins.
  */
+import { atOnce } from "#base/turns.ts";
 import type { KubeObject } from "#machinery/meta.ts";
 import { conflict, forbidden, invalid, modified, notFound } from "#machinery/status.ts";
 import * as fieldError from "#machinery/field-error.ts";
@@ -22,7 +23,15 @@ import { admissionOf, replaceObject, storeNew } from "./commit.ts";
 import { asDraft } from "./decode.ts";
 import { keepTimes } from "./managed-fields.ts";
 import { optimistic, type Try } from "./optimistic.ts";
-import { checkNew, checkUpdate, fitName, fitNamespace, stampNew, stampUpdate, wipeSystemMeta } from "./prepare.ts";
+import {
+  checkingNew,
+  checkingUpdate,
+  fitName,
+  fitNamespace,
+  stampNew,
+  stampUpdate,
+  wipeSystemMeta,
+} from "./prepare.ts";
 
 export interface Change {
   /**
@@ -67,11 +76,12 @@ async function tryWrite(
   await core.admission.mutate(admissionOf(call, draft, old), draft);
   await rest();
   const isNamed = metaText(draft, "name") !== "";
-  if (current && old) stampUpdate(call, draft, { frozen: old, copy: () => copyOf(call.served, current) });
+  if (current && old) stampUpdate(call, draft, { frozen: old, copy: await copying(core, call, current) });
   else stampNew(core, call.served, draft);
   await rest();
-  if (old) checkUpdate(call, draft, old);
-  else checkNew(call, draft);
+  const checking = old ? checkingUpdate(call, draft, old) : checkingNew(call, draft);
+  if (call.isLarge) await core.turns.through(checking);
+  else atOnce(checking);
   await rest();
   if (old) keepTimes(draft, old);
   await rest();
@@ -129,10 +139,15 @@ function fitOld(call: WriteCall, draft: Draft, old: KubeObject): void {
   if (resourceVersion !== old.metadata.resourceVersion) throw modified(targetOf(call));
 }
 
-/** The caller's own copy of a stored object, in the served version. */
-export function copyOf(served: Served, current: StoredObject): Draft {
-  const draft = current.draft();
-  const { storedAs } = served.definition;
+/** Makes the caller's own copy of a stored object, in the served version: a large one ahead, if it is wanted at all. */
+async function copying(core: Core, call: WriteCall, current: StoredObject): Promise<() => Draft> {
+  if (!call.isLarge || call.subresource === "") return () => copyOf(call.served, current.draft());
+  const draft = await core.turns.through(current.drafting());
+  return () => copyOf(call.served, draft);
+}
+
+function copyOf({ definition }: Served, draft: KubeObject): Draft {
+  const { storedAs } = definition;
   // Holds: both are fresh JSON objects with metadata; conversion makes new ones around its parts.
   return asDraft((storedAs ? structuredClone(storedAs.fromStored(draft)) : draft) as unknown as Draft);
 }

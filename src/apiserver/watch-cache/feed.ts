@@ -118,30 +118,25 @@ export class Feed {
   }
 
   private async begin({ objects, bookmark, past }: Start): Promise<void> {
-    const { sink } = this.parts;
+    const { sink, turns } = this.parts;
     for (const object of objects) {
-      if (isLarge(object.jsonBytes) && !object.isDecoded) await decoded(object, this.parts.turns);
+      if (isLarge(object.jsonBytes)) await atHand(object, turns);
       if (this.closed) return;
       if (!this.passInitial(object)) await sink.drained();
-      const rest = this.parts.turns.rest();
+      const rest = turns.rest();
       if (rest) await rest;
     }
     if (bookmark !== undefined && !this.closed) sink.bookmark(bookmark, true);
     for (const event of past?.events ?? []) {
       if (this.closed) return;
-      if (!this.pass(event)) await sink.drained();
-      const rest = this.parts.turns.rest();
-      if (rest) await rest;
+      await this.passInTurn(event);
     }
   }
 
-  /** @param first A large event, which is not sent yet: that takes a turn of its own, for here others' writes are acknowledged. */
+  /** @param first A large event, which is not sent yet: that takes turns of its own, for here others' writes are acknowledged. */
   private async resume(first: CacheEvent | undefined): Promise<void> {
     try {
-      if (first) {
-        await decodedOnce(first, this.parts.turns);
-        if (!this.closed) this.pass(first);
-      }
+      if (first) await this.passInTurn(first);
       await this.parts.sink.drained();
       await this.catchUp();
     } catch (error) {
@@ -150,7 +145,7 @@ export class Feed {
   }
 
   private async catchUp(): Promise<void> {
-    const { window, sink } = this.parts;
+    const { window } = this.parts;
     while (!this.closed) {
       if (!window.covers(this.sentTo)) return this.close();
       const event = window.next(this.sentTo);
@@ -158,13 +153,30 @@ export class Feed {
         this.live = true;
         return;
       }
-      if (isLargeEvent(event)) await decodedOnce(event, this.parts.turns);
-      if (this.closed) return;
       this.sentTo = event.revision;
-      if (!this.pass(event)) await sink.drained();
-      const rest = this.parts.turns.rest();
-      if (rest) await rest;
+      await this.passInTurn(event);
     }
+  }
+
+  /** Sends the event and waits for the receiver, as one among others. */
+  private async passInTurn(event: CacheEvent): Promise<void> {
+    const { sink, turns } = this.parts;
+    if (isLargeEvent(event)) await this.prepare(event);
+    if (this.closed) return;
+    if (!this.pass(event)) await sink.drained();
+    const rest = turns.rest();
+    if (rest) await rest;
+  }
+
+  /** Puts at hand what is read of a large event. What cannot be read is told when it is passed on. */
+  private async prepare({ current, previous }: CacheEvent): Promise<void> {
+    const { selection, turns } = this.parts;
+    if (previous && (!current || !selection.selectsAll)) {
+      await atHand(previous, turns);
+      // The object remembers what it is selected by: it may not be at hand any more when the current one is.
+      if (current) ignoringFaults(() => selection.selects(previous));
+    }
+    if (current) await atHand(current, turns);
   }
 
   private passInitial(object: StoredObject): boolean {
@@ -202,24 +214,20 @@ export class Feed {
 }
 
 export function isLargeEvent({ current, previous }: CacheEvent): boolean {
-  return isLarge((current ?? previous)?.jsonBytes ?? 0);
+  return isLarge(Math.max(current?.jsonBytes ?? 0, previous?.jsonBytes ?? 0));
 }
 
-// One event reaches many watchers: what it costs is decoding it, which the first of them does.
-const turnsOf = new WeakMap<CacheEvent, Promise<void>>();
-
-/** What cannot be read is told to whoever passes it on. */
-function decodedOnce(event: CacheEvent, turns: Turns): Promise<void> {
-  const known = turnsOf.get(event);
-  if (known) return known;
-  const object = event.current ?? event.previous;
-  const turn = object ? decoded(object, turns) : turns.next();
-  turnsOf.set(event, turn);
-  return turn;
+/** Decodes the object in turns of its own, unless it is decoded. What cannot be read is told to whoever passes it on. */
+async function atHand(object: StoredObject, turns: Turns): Promise<void> {
+  if (isLarge(object.jsonBytes) && !object.isDecoded) await object.decode(turns).catch(() => undefined);
 }
 
-function decoded(object: StoredObject, turns: Turns): Promise<void> {
-  return object.decode(turns).catch(() => undefined);
+function ignoringFaults(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // Told when the event is passed on.
+  }
 }
 
 // One event leaves many watchers: the object is made once.

@@ -59,7 +59,7 @@ function closed(node: FieldSet): FieldSet | undefined {
 const stepsAtOnce = 1_000;
 
 /** How far a piece of work has come, at all levels together. */
-class Pace {
+export class Pace {
   private steps = 0;
 
   /** Asked at each step. True when it is time to rest. */

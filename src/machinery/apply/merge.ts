@@ -2,40 +2,61 @@
 import { isList, isObject, member, setMember, type JsonDraft } from "../json-object.ts";
 import type { JsonObject, JsonValue, Shape } from "../shape.ts";
 import { walkOf, type ListWalk, type MapWalk } from "./compare.ts";
+import { Pace } from "./field-set.ts";
 import { storedElement } from "./path-element.ts";
 
-/** The merged object. It shares what did not change with both; it is `live` itself when nothing did. */
-export function mergeApplied(live: JsonObject, applied: JsonObject, shape: Shape): JsonObject {
-  const merged = merge(live, applied, shape);
+type Merging<T> = Generator<undefined, T>;
+
+/**
+ * The merged object, as work that may rest where it yields. It shares what did not change with both; it is `live` itself
+ * when nothing did.
+ */
+export function* merging(live: JsonObject, applied: JsonObject, shape: Shape): Merging<JsonObject> {
+  const merged = yield* merge(live, applied, { shape, pace: new Pace() });
   return isObject(merged) ? merged : live;
 }
 
-function merge(live: JsonValue, applied: JsonValue, shape: Shape | undefined): JsonValue {
+interface Place {
+  readonly shape: Shape | undefined;
+  readonly pace: Pace;
+}
+
+function* merge(live: JsonValue, applied: JsonValue, { shape, pace }: Place): Merging<JsonValue> {
   if (live === applied) return live;
   const walk = walkOf(shape, applied);
   if (walk.kind === "map") {
-    if (isObject(live) && isObject(applied)) return mergeMembers(live, applied, walk);
+    if (isObject(live) && isObject(applied)) return yield* mergeMembers(live, applied, { walk, pace });
     return applied === null && isObject(live) && Object.keys(live).length > 0 ? live : applied;
   }
   if (walk.kind === "list") {
-    if (isList(live) && isList(applied)) return mergeItems(live, applied, walk);
+    if (isList(live) && isList(applied)) return yield* mergeItems(live, applied, { walk, pace });
     return applied === null && isList(live) && live.length > 0 ? live : applied;
   }
   return applied;
 }
 
-function mergeMembers(live: JsonObject, applied: JsonObject, walk: MapWalk): JsonObject {
+function* mergeMembers(
+  live: JsonObject,
+  applied: JsonObject,
+  { walk, pace }: { readonly walk: MapWalk; readonly pace: Pace },
+): Merging<JsonObject> {
   let draft: JsonDraft | undefined;
   for (const name in applied) {
     const theirs = applied[name];
     if (theirs === undefined) continue;
+    if (pace.isOver()) yield;
     const ours = member(live, name);
-    const merged = ours === undefined ? theirs : merge(ours, theirs, walk.of(name));
+    const merged = ours === undefined ? theirs : yield* merge(ours, theirs, { shape: walk.of(name), pace });
     if (merged === ours) continue;
     draft ??= { ...live };
     setMember(draft, name, merged);
   }
   return draft ?? live;
+}
+
+interface Listed {
+  readonly walk: ListWalk;
+  readonly pace: Pace;
 }
 
 interface Indexed {
@@ -44,10 +65,11 @@ interface Indexed {
   readonly items: ReadonlyMap<string, JsonValue>;
 }
 
-function indexed(list: readonly JsonValue[], walk: ListWalk): Indexed {
+function* indexed(list: readonly JsonValue[], { walk, pace }: Listed): Merging<Indexed> {
   const elements: string[] = [];
   const items = new Map<string, JsonValue>();
   for (const [index, item] of list.entries()) {
+    if (pace.isOver()) yield;
     // An item without a step keeps its place under one that nothing else has.
     const element = storedElement(walk.shape, item) ?? `i:${index}`;
     items.set(element, items.has(element) ? null : item);
@@ -61,25 +83,31 @@ function indexed(list: readonly JsonValue[], walk: ListWalk): Indexed {
  * The walk takes from both lists at once: a live item that is not applied at its turn, a shared one when it is the
  * next of the applied order, and applied ones in between.
  */
-function mergeItems(live: readonly JsonValue[], applied: readonly JsonValue[], walk: ListWalk): JsonValue {
-  const [ours, theirs] = [indexed(live, walk), indexed(applied, walk)];
+function* mergeItems(
+  live: readonly JsonValue[],
+  applied: readonly JsonValue[],
+  listed: Listed,
+): Merging<readonly JsonValue[]> {
+  const [ours, theirs] = [yield* indexed(live, listed), yield* indexed(applied, listed)];
+  const place = { shape: listed.walk.shape.item, pace: listed.pace };
   const shared = theirs.elements.filter((element) => ours.items.has(element));
   const merged = new Set<string>();
   const result: JsonValue[] = [];
   let nextShared = 0;
-  const take = (element: string): void => {
+  const take = function* (element: string): Merging<void> {
     const item = theirs.items.get(element) ?? null;
     const old = ours.items.get(element);
-    result.push(old === undefined || old === null ? item : merge(old, item, walk.shape.item));
+    result.push(old === undefined || old === null ? item : yield* merge(old, item, place));
     merged.add(element);
     if (shared[nextShared] === element) nextShared += 1;
   };
   let right = 0;
   for (let left = 0; left < live.length || right < applied.length;) {
+    if (listed.pace.isOver()) yield;
     const ourElement = ours.elements[left];
     const theirElement = theirs.elements[right];
     if (ourElement !== undefined && ourElement === theirElement) {
-      take(ourElement);
+      yield* take(ourElement);
       left += 1;
       right += 1;
     } else if (ourElement !== undefined && !theirs.items.has(ourElement)) {
@@ -90,7 +118,7 @@ function mergeItems(live: readonly JsonValue[], applied: readonly JsonValue[], w
     } else {
       if (ourElement !== undefined && merged.has(ourElement)) left += 1;
       if (theirElement === undefined) continue;
-      take(theirElement);
+      yield* take(theirElement);
       right += 1;
     }
   }

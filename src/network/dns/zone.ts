@@ -50,7 +50,9 @@ export class ClusterZone {
       return service === undefined ? [] : [`${slice.metadata.namespace}/${service}`];
     });
     options.services.addIndex("clusterIP", ({ spec }) => [...(spec.clusterIPs ?? [])]);
-    options.slices.addIndex("address", (slice) => slice.endpoints.flatMap((endpoint) => [...endpoint.addresses]));
+    // An endpoint's first address alone: no semantics are defined for others, and a slice may have a hundred thousand.
+    // https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
+    options.slices.addIndex("address", (slice) => slice.endpoints.flatMap(({ addresses }) => addresses.slice(0, 1)));
   }
 
   /** Never throws; what is not ours is to be forwarded. */
@@ -200,7 +202,7 @@ export class ClusterZone {
     const names = this.options.slices.byIndex("address", address).flatMap((slice) => {
       const service = slice.metadata.labels?.[serviceNameLabel];
       return slice.endpoints
-        .filter((endpoint) => endpoint.addresses.includes(address))
+        .filter((endpoint) => endpoint.addresses[0] === address)
         .map((endpoint) => `${hostLabel(endpoint)}.${service}.${slice.metadata.namespace}.svc.${this.options.domain}`);
     });
     return [...new Set(names)];
