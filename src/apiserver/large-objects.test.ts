@@ -1,6 +1,8 @@
 /** Bodies that are large, or have many values: what is refused, how early, and that others are served in between. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { machineClock, type Clock, type Timer } from "#base/clock.ts";
 import { encodeObject } from "#machinery/protobuf.ts";
 import { namesMax, valuesMax } from "#machinery/value-count.ts";
@@ -44,6 +46,16 @@ function many(count: number, value: unknown = "v"): Record<string, unknown> {
 
 function configMap(name: string, more: object): object {
   return { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, ...more };
+}
+
+/** Collects what is decoded and held by nobody. */
+async function nothingAtHand(): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  // Holds because the flag makes it.
+  const collect = runInNewContext("gc") as () => void;
+  await new Promise((resolve) => void setImmediate(resolve));
+  collect();
+  await new Promise((resolve) => void setImmediate(resolve));
 }
 
 test("a body of too many values is refused with 413 in every encoding, before anything is made of it", async () => {
@@ -175,4 +187,39 @@ test("a part of this process that asks in a loop lets others in between", async 
   const before = clock.turns;
   for (let count = 0; count < 20; count += 1) await client.get(configMaps, { namespace: "default", name: "a" });
   assert.ok(clock.turns - before >= 10);
+});
+
+test("a watch that resumes is given each large change in turns of its own", async () => {
+  const clock = new SlowClock();
+  const { api, ending } = new TestApiServer({ clock });
+  const user = { name: "admin", groups: ["system:masters"] };
+  const client = createDirectClient(api.server, { user, signal: ending.signal });
+  const small = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a", namespace: "default" } } as const;
+  const first = await client.create(configMaps, small);
+  const data = Object.fromEntries(Array.from({ length: 8_000 }, (_, at) => [`key-${at}`, `value-${at}`]));
+  const changes = 5;
+  let { metadata } = first;
+  const { resourceVersion = "" } = metadata;
+  for (let count = 0; count < changes; count += 1) {
+    const changed = { ...small, metadata, data: { ...data, count: String(count) } };
+    ({ metadata } = await client.update(configMaps, changed));
+  }
+  const watched = async (): Promise<number> => {
+    await nothingAtHand();
+    const before = clock.turns;
+    const leave = new AbortController();
+    const signal = AbortSignal.any([ending.signal, leave.signal]);
+    let seen = 0;
+    for await (const event of client.watch(configMaps, { resourceVersion, namespace: "default" }, signal)) {
+      if (event.type !== "bookmark") seen += 1;
+      if (seen === changes) break;
+    }
+    leave.abort();
+    return clock.turns - before;
+  };
+  // Who comes later finds what was decoded for others forgotten.
+  for (const who of ["first", "second"]) {
+    const turns = await watched();
+    assert.ok(turns >= changes * 4, `${turns} turns for the ${who}`);
+  }
 });

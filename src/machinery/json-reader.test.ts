@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { checkCounts, JsonError, readForeignJson, readJson, readWrittenJson } from "./json-reader.ts";
+import { atOnce } from "#base/turns.ts";
+import {
+  checkCounts,
+  JsonError,
+  readForeignJson,
+  readingForeignJson,
+  readingWrittenJson,
+  readJson,
+  readWrittenJson,
+} from "./json-reader.ts";
 import { namesMax, TooManyValuesError, valuesMax } from "./value-count.ts";
 
 test("what JSON.parse reads, it reads the same, however it is written", () => {
@@ -161,3 +170,34 @@ function named(count: number): object {
 function withSet(data: string, names: number): string {
   return `{"data":${data},"metadata":{"managedFields":[{"fieldsV1":${JSON.stringify(named(names))}}]}}`;
 }
+
+test("what is read in pieces is the same, and no piece is longer than two thousand values", () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+      const text = JSON.stringify(value);
+      assert.deepEqual(atOnce(readingForeignJson(text)), readForeignJson(text));
+      assert.deepEqual(atOnce(readingWrittenJson(text)), readWrittenJson(text));
+    }),
+  );
+  const list = Array.from({ length: 10_000 }, (_, at) => ({ at: [at] }));
+  const work = readingWrittenJson(JSON.stringify(list));
+  let pieces = 1;
+  for (let next = work.next(); next.done !== true; next = work.next()) pieces += 1;
+  assert.equal(pieces, 16);
+});
+
+test("a string with escapes is read as JSON.parse reads it, and refused where it does", () => {
+  const parts = ["a", "\\", "\\\\", '\\"', "\\n", "\\u00e9", "\\ud800", "\\x", "\\u12", "\n", "é"];
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...parts), { maxLength: 10 }), (some) => {
+      const text = `["\\t${some.join("")}"]`;
+      const whole = (): unknown => (JSON.parse(text) as [string])[0].toWellFormed();
+      assert.equal(
+        outcome(() => readJson(text)),
+        outcome(whole),
+        text,
+      );
+      if (outcome(whole) === "read") assert.deepEqual(readJson(text).value, [whole()]);
+    }),
+  );
+});
