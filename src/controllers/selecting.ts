@@ -28,9 +28,7 @@ export function selectorIndex<T extends Named>(selectorOf: (object: T) => Select
  */
 function rarest(selector: Selector): string | undefined {
   let found: string | undefined;
-  for (const { key } of selector.requirements) {
-    const value = selector.exactValue(key);
-    if (value === undefined) continue;
+  for (const { key, value } of selector.exact()) {
     const label = labelText(key, value);
     if (found === undefined || label.length > found.length) found = label;
   }

@@ -76,8 +76,7 @@ test("an absent LabelSelector selects nothing and an empty one everything", () =
     matchExpressions: [{ key: "a", operator: "In", values: ["y", "x"] }],
   });
   assert.equal(selector.toString(), "a in (x,y),b=1");
-  assert.equal(selector.exactValue("b"), "1");
-  assert.equal(selector.exactValue("a"), undefined);
+  assert.deepEqual([...selector.exact()], [{ key: "b", value: "1" }]);
   assert.throws(() => selectorOf({ matchExpressions: [{ key: "a", operator: "Is" }] }), /"Is" is not a valid label/);
   assert.equal(selectorOfMap({ app: "web" }).toString(), "app=web");
 });

@@ -18,6 +18,8 @@ import { badRequest } from "./status.ts";
 
 export type { LabelOperator, LabelRequirement, Labels };
 
+const exactOperators: ReadonlySet<LabelOperator> = new Set(["=", "==", "in"]);
+
 /** A conjunction of requirements, sorted by key. */
 export class Selector {
   static readonly everything = new Selector([]);
@@ -49,12 +51,12 @@ export class Selector {
     return this.compiled(labels);
   }
 
-  /** The value that the label must have, if the selector asks for exactly one. */
-  exactValue(key: string): string | undefined {
-    const found = this.requirements.find((requirement) => requirement.key === key);
-    return found && ["=", "==", "in"].includes(found.operator) && found.values.length === 1
-      ? found.values[0]
-      : undefined;
+  /** The labels that must have one certain value. */
+  *exact(): Generator<{ readonly key: string; readonly value: string }> {
+    for (const { key, operator, values } of this.requirements) {
+      const [value] = values;
+      if (value !== undefined && values.length === 1 && exactOperators.has(operator)) yield { key, value };
+    }
   }
 
   toString(): string {

@@ -95,9 +95,6 @@ export function heldId({ id }: AffinityTerm, weight: number): string {
 }
 
 function neededLabel({ selector }: AffinityTerm): string | undefined {
-  for (const { key } of selector.requirements) {
-    const value = selector.exactValue(key);
-    if (value !== undefined) return `${key}=${value}`;
-  }
-  return undefined;
+  const first = selector.exact().next().value;
+  return first && `${first.key}=${first.value}`;
 }
