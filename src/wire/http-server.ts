@@ -12,6 +12,7 @@ import { own } from "#base/own.ts";
 import { type Exchange, httpLimits } from "./http.ts";
 import { Connection, type Port } from "./http/connection.ts";
 import { Http1Exchange, namesOneHost, upgradeExchange } from "./http/exchange-h1.ts";
+import { Handshakes } from "./http/handshakes.ts";
 import { Sockets } from "./http/sockets.ts";
 import { Unread } from "./http/unread.ts";
 import { Http2Connections } from "./http2/connections.ts";
@@ -56,7 +57,7 @@ export async function listen(options: ServerOptions, handler: ExchangeHandler): 
   const sockets = new Sockets();
   const unread = new Unread();
   const port: Port = { unread, closing: sockets.closing };
-  server.on("connection", (socket: Socket) => sockets.add(socket));
+  if (!(server instanceof SecureServer)) server.on("connection", (socket: Socket) => sockets.add(socket));
   answerHttp1(server, answer, { port, sockets });
   const http2 = new Http2Connections({ port, answer, log: options.log });
   if (server instanceof SecureServer) {
@@ -65,6 +66,7 @@ export async function listen(options: ServerOptions, handler: ExchangeHandler): 
       sockets.begin(socket);
       http2.add(socket);
     });
+    takeInTurns(server, { sockets, handshakes: new Handshakes() });
     server.on("tlsClientError", (error) => options.log.debug("TLS handshake failed", { error: messageOf(error) }));
   }
   await bind(server, options);
@@ -106,19 +108,44 @@ function secureServer(tls: TlsMaterial): SecureServer {
     ...http1Options,
     ALPNProtocols: ["h2", "http/1.1"],
     minVersion: "TLSv1.2",
+    // A handshake begins when there is room for it.
+    pauseOnConnect: true,
     requestCert: tls.clientCa !== undefined,
     rejectUnauthorized: false,
     handshakeTimeout: httpLimits.handshakeMs,
   });
 }
 
+/** What listens to an event, taken from it. */
+function taken(server: SecureServer, event: string): (socket: Socket) => void {
+  const listeners = server.listeners(event);
+  server.removeAllListeners(event);
+  return (socket) => {
+    for (const listener of listeners) Reflect.apply(listener, server, [socket]);
+  };
+}
+
+interface LetIn {
+  readonly sockets: Sockets;
+  readonly handshakes: Handshakes;
+}
+
+function takeInTurns(server: SecureServer, { sockets, handshakes }: LetIn): void {
+  const begin = taken(server, "connection");
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    if (!socket.destroyed) handshakes.add(socket, () => begin(socket));
+  });
+  server.on("secureConnection", (socket) => handshakes.over(socket));
+}
+
 /** Gives connections of HTTP/2 to our own, and leaves those of HTTP/1.1 to Node. */
 function chooseProtocol(server: SecureServer, takeHttp2: (socket: TLSSocket) => void): void {
-  const http1 = server.listeners("secureConnection");
-  server.removeAllListeners("secureConnection");
+  const takeHttp1 = taken(server, "secureConnection");
   server.on("secureConnection", (socket) => {
     if (socket.alpnProtocol === "h2") takeHttp2(socket);
-    else for (const listener of http1) Reflect.apply(listener, server, [socket]);
+    else takeHttp1(socket);
+    socket.resume();
   });
 }
 

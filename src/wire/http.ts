@@ -39,6 +39,9 @@ export const httpLimits = {
   pieceBytes: 32 * 1024,
   /** From the connection to the end of the TLS handshake. */
   handshakeMs: 10_000,
+  /** Handshakes of one remote address at once, and how long one may take while others of it wait. */
+  handshakesOfAddress: 128,
+  handshakeAmongOthersMs: 2_000,
   /** From the first byte of a request to the end of its headers: what stops a slow sender. */
   headersMs: 32_000,
   /** A connection without a request is closed after this time. */

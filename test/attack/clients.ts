@@ -139,6 +139,15 @@ const attacks: Readonly<Record<string, Attack>> = {
     await sleep(1_000);
     return "1000 left";
   },
+  "dropped connections": async () => {
+    const sessions = Array.from({ length: 1_000 }, () => asTenant(65_535));
+    await Promise.all(
+      sessions.map((session) => new Promise((resolve) => void session.once("remoteSettings", resolve))),
+    );
+    for (const session of sessions) session.destroy();
+    await sleep(1_000);
+    return "1000 left";
+  },
   "query bombs": async () => {
     const session = asTenant(65_535);
     const answers = await Promise.allSettled(

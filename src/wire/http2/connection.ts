@@ -7,6 +7,7 @@ import { messageOf } from "#base/assert.ts";
 import type { Log } from "#base/log.ts";
 import { httpLimits } from "../http.ts";
 import type { Connection } from "../http/connection.ts";
+import { Paced } from "../paced.ts";
 import { ConnectionError, type ErrorCode, errorCode } from "./errors.ts";
 import { Floods } from "./floods.ts";
 import {
@@ -40,6 +41,8 @@ export interface Http2Parts {
 
 // A client that is still sending gets this long to read why its connection ends.
 const lingerMs = 2_000;
+// Thousands may leave at once; each takes a twentieth of a millisecond.
+const departures = new Paced(100);
 const firstWindowUpdate = windowFrame(0, httpLimits.connectionWindowBytes - firstWindow);
 
 export class Http2Connection implements StreamHost {
@@ -76,6 +79,9 @@ export class Http2Connection implements StreamHost {
     socket.on("data", (chunk: Buffer) => this.received(chunk));
     // What fails closes, and that is all anybody needs to know.
     socket.on("error", () => undefined);
+    // What the client has sent last ends the connection, when its turn comes.
+    socket.allowHalfOpen = true;
+    socket.on("end", () => this.leave());
     const leave = connection.unread.add({
       leftBytes: () => this.output.leftBytes,
       waits: () => socket.writableLength > 0,
@@ -312,7 +318,19 @@ export class Http2Connection implements StreamHost {
     if (streamId !== 0) throw onStream("GOAWAY");
     if (end - start < 8)
       throw new ConnectionError(errorCode.frameSize, `expected 8 bytes of GOAWAY or more, found ${end - start}`);
-    this.close();
+    if (this.streams.size > 0) this.close();
+    else this.leave();
+  }
+
+  /** The client is gone, and so is what it asked for. */
+  private leave(): void {
+    if (this.state !== "over") this.over();
+    const { socket } = this.parts;
+    departures.add(() => {
+      // What was written before is sent first.
+      if (socket.writableLength > 0) socket.end();
+      else socket.destroy();
+    });
   }
 
   private windowUpdate({ bytes, streamId, start, end }: Frame): void {

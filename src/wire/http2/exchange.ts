@@ -11,6 +11,7 @@ import {
 } from "../http.ts";
 import { ReplyCount, type Connection } from "../http/connection.ts";
 import { type Body, pays, send, sizeOf } from "../http/outgoing.ts";
+import { Paced } from "../paced.ts";
 import { errorCode } from "./errors.ts";
 import { encodeHead } from "./hpack-encoder.ts";
 import type { Http2Stream } from "./stream.ts";
@@ -20,21 +21,7 @@ const noBody = new Uint8Array();
 // Thousands end together with their connection, and where each of them stood says nothing.
 const clientGone = new ClientGoneError();
 // Each takes some twenty microseconds, with all who hear of it.
-const abortsAtOnce = 200;
-let abortions: AbortController[] = [];
-
-/** In a turn of the event loop to come: whoever waits for it must not run inside of whoever ended the reply. */
-function abortLater(controller: AbortController): void {
-  abortions.push(controller);
-  if (abortions.length === 1) setImmediate(abortSome);
-}
-
-function abortSome(): void {
-  const some = abortions.slice(0, abortsAtOnce);
-  abortions = abortions.slice(abortsAtOnce);
-  if (abortions.length > 0) setImmediate(abortSome);
-  for (const controller of some) controller.abort(clientGone);
-}
+const abortions = new Paced(200);
 
 export class Http2Exchange implements Exchange {
   readonly protocol = "h2";
@@ -96,7 +83,8 @@ export class Http2Exchange implements Exchange {
       const controller = new AbortController();
       this.controller = controller;
       if (this.http2Stream.closed) controller.abort(clientGone);
-      else this.http2Stream.whenClosed(() => abortLater(controller));
+      // Later: whoever waits for it must not run inside of whoever ended the reply.
+      else this.http2Stream.whenClosed(() => abortions.add(() => controller.abort(clientGone)));
     }
     return this.controller.signal;
   }
