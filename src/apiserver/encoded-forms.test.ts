@@ -3,13 +3,13 @@ import { test } from "node:test";
 import { configMaps } from "#resources/core/config-map.ts";
 import { untyped } from "#machinery/resource.ts";
 import { StoredKind, StoredObject } from "./stored-object.ts";
-import { EncodedForms, encodedLimits } from "./encoded-forms.ts";
+import { EncodedForms, framesBytesMax } from "./encoded-forms.ts";
 
 const megabyte = 1024 * 1024;
 
 test("frames are made once for watchers of one form, and those that are kept take a few megabytes", () => {
   const kind = new StoredKind(untyped(configMaps));
-  const frames = new EncodedForms(encodedLimits.framesBytesMax);
+  const frames = new EncodedForms(framesBytesMax);
   const objects = Array.from({ length: 40 }, (_, at) => {
     const entry = {
       key: `/registry/configmaps/default/m${at}`,

@@ -1,14 +1,13 @@
-/** Objects as they were encoded, by form, for whoever wants them alike: made once for all watchers, and for list after list. */
+/**
+ * Frames of watches as they were encoded, by form: made once for all watchers, who want them at about the same time. Items of
+ * lists, which are wanted again and again, are in encoded-items.ts.
+ */
 import type { StoredObject } from "./stored-object.ts";
 
-export const encodedLimits = {
-  /** Frames of watches, which are wanted by all watchers in one turn and hardly ever again. */
-  framesBytesMax: 8 * 1024 * 1024,
-  /** Items of lists: what every client's next list begins with. */
-  itemsBytesMax: 16 * 1024 * 1024,
-  /** What an entry takes beside its bytes. */
-  entryBytes: 128,
-} as const;
+/** What an entry takes beside its bytes. */
+export const entryBytes = 128;
+/** Frames of watches, which are wanted by all watchers in one turn and hardly ever again. */
+export const framesBytesMax = 8 * 1024 * 1024;
 
 export interface Encoded {
   readonly bytes: Uint8Array;
@@ -48,7 +47,7 @@ export class EncodedForms {
     const ofForm = this.forms.get(form) ?? new Map<StoredObject, Encoded>();
     this.forms.set(form, ofForm);
     ofForm.set(object, made);
-    this.heldBytes += made.bytes.length + encodedLimits.entryBytes;
+    this.heldBytes += made.bytes.length + entryBytes;
     this.shrink(form, object);
     return made.bytes;
   }
@@ -73,6 +72,6 @@ export class EncodedForms {
     if (!ofForm || !encoded) return;
     ofForm.delete(object);
     if (ofForm.size === 0) this.forms.delete(form);
-    this.heldBytes -= encoded.bytes.length + encodedLimits.entryBytes;
+    this.heldBytes -= encoded.bytes.length + entryBytes;
   }
 }

@@ -13,7 +13,7 @@ import { tableRow, toTable } from "#machinery/table.ts";
 import type { Exchange, ReplyHeaders, ResponseStream } from "#wire/http.ts";
 import type { Request } from "./pipeline.ts";
 import { shown } from "./registry.ts";
-import type { EncodedForms } from "./encoded-forms.ts";
+import type { EncodedItems } from "./encoded-items.ts";
 import {
   contentTypeOf,
   encodeJson,
@@ -184,7 +184,7 @@ interface LayoutParts {
   /** Of this list, until they are sent. */
   readonly items: KeptItems;
   /** Of whatever lists there were. */
-  readonly encoded: EncodedForms;
+  readonly encoded: EncodedItems;
 }
 
 async function layoutOf(page: Page, rendering: Rendering, parts: LayoutParts): Promise<Layout> {
@@ -231,7 +231,7 @@ async function protobufLayout(
 }
 
 /** Rows of a table, which stay the same until the next age changes. */
-function rowsOf(rendering: Rendering, cache: EncodedForms): ((object: StoredObject) => Uint8Array) | undefined {
+function rowsOf(rendering: Rendering, cache: EncodedItems): ((object: StoredObject) => Uint8Array) | undefined {
   const { served, answer, options } = rendering;
   if (answer.form.kind !== "Table") return undefined;
   const formName = formNameOf(rendering);
@@ -252,7 +252,7 @@ function rowsOf(rendering: Rendering, cache: EncodedForms): ((object: StoredObje
 const mark = "kedge-list-items";
 
 /** JSON or YAML: a list around a mark is rendered, and the items take its place. */
-async function textLayout(page: Page, rendering: Rendering, cache: EncodedForms): Promise<Layout> {
+async function textLayout(page: Page, rendering: Rendering, cache: EncodedItems): Promise<Layout> {
   const { encoding, pretty } = rendering.answer;
   const formatting = encoding === "yaml" ? (await import("#wire/yaml-pieces.ts")).formattingYaml : undefined;
   const frame = textOf(await encodeJson(around([mark], page, rendering), rendering.answer));

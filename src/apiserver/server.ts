@@ -31,7 +31,8 @@ import { Seats } from "./seats.ts";
 import type { ConnectHook } from "./subresource.ts";
 import { bind } from "./subresources/binding.ts";
 import { subresourcesOf } from "./subresources.ts";
-import { EncodedForms, encodedLimits } from "./encoded-forms.ts";
+import { EncodedForms, framesBytesMax } from "./encoded-forms.ts";
+import { EncodedItems } from "./encoded-items.ts";
 import { History, PastReader } from "./watch-cache.ts";
 
 export type { ConnectHook, PathHook, HealthCheck };
@@ -76,7 +77,7 @@ export interface Server extends Core {
   readonly kept: ByteBudget;
   /** Events of watches and items of lists, as they were sent. */
   readonly frames: EncodedForms;
-  readonly items: EncodedForms;
+  readonly items: EncodedItems;
   readonly requestMetrics: RequestMetrics;
   readonly paths: Paths;
   /** Groups that something else answers, by "metrics.k8s.io/v1beta1". */
@@ -142,8 +143,8 @@ export function createApiServer(options: ApiServerOptions, signal: AbortSignal):
     seats,
     bodies: new ByteBudget(bodyLimits),
     kept: new ByteBudget(keptLimits),
-    frames: new EncodedForms(encodedLimits.framesBytesMax),
-    items: new EncodedForms(encodedLimits.itemsBytesMax),
+    frames: new EncodedForms(framesBytesMax),
+    items: new EncodedItems(),
     requestMetrics: new RequestMetrics(metrics, { seats, registry }),
     paths: new Paths(),
     descriptions: options.descriptions ?? (() => noDescriptions),
