@@ -53,6 +53,7 @@ function assertSame(view: SortedView<number>, model: Model): void {
     view.values(),
     all.map(([, value]) => value),
   );
+  for (const [each, value] of all) assert.equal(view.get(each), value, each);
   for (const [from, to] of [
     ["", "l"],
     ["k0100", "k0200"],
@@ -93,5 +94,43 @@ describe("a sorted map", () => {
     assert.equal(map.get("z"), undefined);
     assert.equal(map.delete("a"), undefined);
     assert.equal(map.size, 300);
+  });
+
+  it("finds every key, also where a first child went and others came before what was behind it", () => {
+    const map = new SortedMap<number>();
+    for (const each of keysOf(1_000, 400)) map.set(each, 1);
+    // Of the leftmost nodes nothing is left.
+    for (const each of keysOf(1_000, 200)) map.delete(each);
+    const before = keysOf(0, 400);
+    for (const each of before.toReversed()) map.set(each, 2);
+    assert.deepEqual(
+      before.filter((each) => map.get(each) !== 2),
+      [],
+    );
+    for (const each of before) assert.equal(map.set(each, 3), 2);
+    assert.equal(map.size, 600);
+    for (const each of before) assert.equal(map.delete(each), 3);
+    assert.equal(map.size, 200);
+  });
+
+  it("is what a plain map says with many levels of nodes, however keys come and go", () => {
+    const map = new SortedMap<number>();
+    const model: Model = new Map();
+    // The same numbers each time: Park and Miller's.
+    let random = 20_261_122;
+    const upTo = (most: number): number => (random = (random * 48_271) % 2_147_483_647) % most;
+    for (let wave = 0; wave < 60; wave += 1) {
+      const [from, count, goes] = [upTo(20_000), 500 + upTo(2_000), wave % 3 === 2];
+      for (const each of keysOf(from, count)) {
+        // Some stay, so that nodes become small and are joined.
+        if (upTo(10) === 0) continue;
+        if (goes) assert.equal(map.delete(each), model.get(each));
+        else assert.equal(map.set(each, wave), model.get(each));
+        if (goes) model.delete(each);
+        else model.set(each, wave);
+      }
+      if (wave % 7 === 0) map.snapshot();
+    }
+    assertSame(map, model);
   });
 });

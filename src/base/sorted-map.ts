@@ -29,7 +29,7 @@ interface Leaf<Value> {
 
 interface Branch<Value> {
   readonly owner: Owner;
-  /** Of each child but the first a key that is above all keys before the child and not above its own first one. */
+  /** Of each child but the first a key that is above all keys before the child and not above its own first one; rising. */
   readonly keys: string[];
   readonly children: Node<Value>[];
   size: number;
@@ -121,9 +121,9 @@ function sizeOf(node: Node<unknown>): number {
   return node.children ? node.size : node.keys.length;
 }
 
-/** Where the first key stands that is not below `key`. */
-function firstNotBelow(keys: readonly string[], key: string): number {
-  let low = 0;
+/** Where the first key stands that is not below `key`, at `from` or behind it. */
+function firstNotBelow(keys: readonly string[], key: string, from = 0): number {
+  let low = from;
   let high = keys.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
@@ -134,9 +134,12 @@ function firstNotBelow(keys: readonly string[], key: string): number {
   return low;
 }
 
-/** The child that has the key, if any has. */
+/**
+ * The child that has the key, if any has. The first child's own key is not looked at: once others went before it, it may
+ * be above the second's, for what is below all keys comes to the first child.
+ */
 function childAt(keys: readonly string[], key: string): number {
-  const at = firstNotBelow(keys, key);
+  const at = firstNotBelow(keys, key, 1);
   return keys[at] === key ? at : Math.max(at - 1, 0);
 }
 
