@@ -54,17 +54,14 @@ export function textTable({ sides, rows }: Report): string {
 /** Takes the place of the section with the same title. */
 export function keep(report: Report, when: Date): void {
   mkdirSync(dirname(page), { recursive: true });
-  const found = existsSync(page)
-    ? readFileSync(page, "utf8")
-        .split(/^(?=## )/m)
-        .slice(1)
-    : [];
+  // What stands above the sections is kept: somebody may have added what these figures are to be read with.
+  const [head = preface, ...found] = existsSync(page) ? readFileSync(page, "utf8").split(/^(?=## )/m) : [];
   const heading = `## ${report.title}\n`;
   const at = found.findIndex((section) => section.startsWith(heading));
   const section = `${heading}\n${markdown(report, when)}`;
   if (at === -1) found.push(section);
   else found[at] = section;
-  writeFileSync(page, [preface, ...found].map((part) => part.trimEnd()).join("\n\n") + "\n");
+  writeFileSync(page, [head, ...found].map((part) => part.trimEnd()).join("\n\n") + "\n");
 }
 
 function markdown({ command, machine, sides, rows, remarks }: Report, when: Date): string {
