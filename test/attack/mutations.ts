@@ -1,4 +1,5 @@
 /** What a hostile sender makes of a good input: of its text or bytes, of its values, and by the shape of its kind. */
+import { own } from "#base/own.ts";
 import { fieldsOf } from "#machinery/shape.ts";
 import type { JsonObject, JsonValue, ScalarType, Shape } from "#machinery/shape.ts";
 import type { Chance } from "./chance.ts";
@@ -207,9 +208,9 @@ export function mutateValue(chance: Chance, value: JsonValue): JsonValue {
   const object = value as JsonObject;
   const keys = Object.keys(object);
   const key = keys.length === 0 ? chance.pick(inheritedNames) : chance.pick(keys);
-  if (chance.oneIn(8)) return withKey(object, hostileText(chance), object[key] ?? hostileValue(chance));
+  if (chance.oneIn(8)) return withKey(object, hostileText(chance), own(object, key) ?? hostileValue(chance));
   if (chance.oneIn(8)) return Object.fromEntries(Object.entries(object).filter(([name]) => name !== key));
-  return withKey(object, key, mutateValue(chance, object[key] ?? null));
+  return withKey(object, key, mutateValue(chance, own(object, key) ?? null));
 }
 
 const plausible: Readonly<Record<ScalarType, readonly JsonValue[]>> = {
