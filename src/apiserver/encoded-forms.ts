@@ -15,11 +15,16 @@ export interface Encoded {
   readonly holdsUntilMs: number;
 }
 
-export class EncodedForms {
-  private readonly bytesMax: number;
-  // By form, and there in the order they came. No form is empty.
-  private readonly forms = new Map<string, Map<StoredObject, Encoded>>();
-  private heldBytes = 0;
+/** Bytes that are made when they are asked for, and for how long they hold. */
+export interface Dated {
+  readonly nowMs: number;
+  readonly make: () => Encoded;
+}
+
+/** What is kept of objects as they were encoded, within a room. */
+export abstract class Encodings {
+  protected readonly bytesMax: number;
+  protected heldBytes = 0;
 
   constructor(bytesMax: number) {
     this.bytesMax = bytesMax;
@@ -35,11 +40,14 @@ export class EncodedForms {
   }
 
   /** For bytes that tell ages: made anew when one of them has changed. */
-  getDated(
-    object: StoredObject,
-    form: string,
-    dated: { readonly nowMs: number; readonly make: () => Encoded },
-  ): Uint8Array {
+  abstract getDated(object: StoredObject, form: string, dated: Dated): Uint8Array;
+}
+
+export class EncodedForms extends Encodings {
+  // By form, and there in the order they came. No form is empty.
+  private readonly forms = new Map<string, Map<StoredObject, Encoded>>();
+
+  override getDated(object: StoredObject, form: string, dated: Dated): Uint8Array {
     const known = this.forms.get(form)?.get(object);
     if (known && dated.nowMs < known.holdsUntilMs) return known.bytes;
     if (known) this.drop(form, object);

@@ -3,7 +3,7 @@
  * object to its last, so who drops the oldest for the newest keeps nothing of a list that is larger than the room: here
  * what came first stays, as far as there is room, and forms that were not asked for make way.
  */
-import { entryBytes, type Encoded } from "./encoded-forms.ts";
+import { Encodings, entryBytes, type Dated, type Encoded } from "./encoded-forms.ts";
 import type { StoredObject } from "./stored-object.ts";
 
 export const itemsBytesMax = 16 * 1024 * 1024;
@@ -12,33 +12,17 @@ interface Item extends Encoded {
   readonly object: StoredObject;
 }
 
-export class EncodedItems {
-  private readonly bytesMax: number;
+export class EncodedItems extends Encodings {
   // By form, the one that was asked for last at the end, and there by key: a new version of an object takes the place of the old.
   private readonly forms = new Map<string, Map<string, Item>>();
   private last: Map<string, Item> | undefined;
   private lastForm: string | undefined;
-  private heldBytes = 0;
 
   constructor(bytesMax = itemsBytesMax) {
-    this.bytesMax = bytesMax;
+    super(bytesMax);
   }
 
-  get sizeBytes(): number {
-    return this.heldBytes;
-  }
-
-  /** @param form Tells apart whatever makes other bytes of the same object. */
-  get(object: StoredObject, form: string, make: () => Uint8Array): Uint8Array {
-    return this.getDated(object, form, { nowMs: 0, make: () => ({ bytes: make(), holdsUntilMs: Infinity }) });
-  }
-
-  /** For bytes that tell ages: made anew when one of them has changed. */
-  getDated(
-    object: StoredObject,
-    form: string,
-    dated: { readonly nowMs: number; readonly make: () => Encoded },
-  ): Uint8Array {
+  override getDated(object: StoredObject, form: string, dated: Dated): Uint8Array {
     const items = this.of(form);
     const known = items.get(object.storeKey);
     if (known && known.object === object && dated.nowMs < known.holdsUntilMs) return known.bytes;

@@ -171,7 +171,7 @@ test("annotations beyond their limit are refused before their managers are worke
   assert.equal(refused.code, 422);
   assert.match(String(refused.at("message")), /metadata.annotations: Too long: may not be more than 262144 bytes$/);
   // Reading it takes most of them; its managers would take as many again and more.
-  assert.ok(clock.turns < 12, `${clock.turns} turns`);
+  assert.ok(clock.turns < 10, `${clock.turns} turns`);
 });
 
 test("a part of this process that asks in a loop lets others in between", async () => {

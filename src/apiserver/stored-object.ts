@@ -122,7 +122,7 @@ export class StoredObject {
   get object(): KubeObject {
     const known = this.decoded?.deref();
     if (known) return known;
-    const made = deepFreeze<KubeObject>(this.parsed());
+    const made = deepFreeze<KubeObject>(this.draft());
     this.decoded = new WeakRef(made);
     return made;
   }
@@ -185,16 +185,12 @@ export class StoredObject {
 
   /** A copy of the object that the caller owns and may change. */
   draft(): JsonObject & KubeObject {
-    return this.parsed();
+    return this.asRead(readWrittenJson(textOf(this.entry.value)));
   }
 
   /** The same in pieces, for a large one. */
   *drafting(): Generator<undefined, JsonObject & KubeObject> {
     return this.asRead(yield* readingWrittenJson(textOf(this.entry.value)));
-  }
-
-  private parsed(): JsonObject & KubeObject {
-    return this.asRead(readWrittenJson(textOf(this.entry.value)));
   }
 
   private asRead(json: JsonValue): JsonObject & KubeObject {
